@@ -1,0 +1,48 @@
+"""The Atoms API on loopback, over real HTTP: to try the job on, to demonstrate it, and to test against.
+
+It imports nothing from the rest of the package, so that a misunderstanding there cannot hide here.
+
+- `world`      the state: agents, branches, drafts, keys; no I/O
+- `documents`  how the state looks as JSON
+- `api`        what each endpoint answers
+- `faults`     what goes wrong, and when: scripts, shares, outages
+- `wire`       how an answer or a fault is put on the connection
+- `journal`    the record of every request, and hooks between requests
+- `limit`      the rate limit
+- `app`        the course of one request, and the routes
+- `control`    looking and switching over HTTP (`/_simulator/…`)
+- `server`     `Simulator`: the above behind a socket, in a thread or in the foreground
+- `scenery`    a world to begin with, and lists of its drafts
+- `cli`        the command line
+
+    world = World(seed=1)
+    agent = world.add_agent()
+    draft = world.open_draft(agent.id)
+    with Simulator(world) as simulator:
+        simulator.faults.script(draft.id, ["500", "ok"])
+        ...  # requests to simulator.url, with the key DEMO_KEY
+    assert draft.id in world.discarded
+"""
+
+from cleanup.simulator.api import Answer
+from cleanup.simulator.faults import Faults
+from cleanup.simulator.journal import Request
+from cleanup.simulator.limit import RateLimit
+from cleanup.simulator.server import Simulator
+from cleanup.simulator.world import DEMO_KEY, Agent, Branch, Discarded, Draft, Key, Mode, World
+
+__all__ = [
+    "DEMO_KEY",
+    "Agent",
+    "Answer",
+    "Branch",
+    "Discarded",
+    "Draft",
+    "Faults",
+    "Key",
+    "Mode",
+    "RateLimit",
+    "Request",
+    "Simulator",
+    "World",
+]

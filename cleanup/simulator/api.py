@@ -1,0 +1,189 @@
+"""What each endpoint answers, by the state and by whose key it is."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES
+
+from cleanup.simulator import documents
+from cleanup.simulator.world import Key, World
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The parameters of one request: those of the path and those of the query."""
+
+    agent: str = ""
+    draft: str | None = None
+    branch: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response before it goes out, and the draft that the request discarded."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json; charset=utf-8"
+    discarded: str | None = None
+
+
+def as_json(document: object) -> bytes:
+    """Return the document as compact JSON."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def success(data: object, *, discarded: str | None = None) -> Answer:
+    """Make a 200 as the API gives them."""
+    return Answer(200, as_json({"status": True, "data": data}), discarded=discarded)
+
+
+def error(status: int, text: str | None = None, **more: object) -> Answer:
+    """Make an error as the API gives them; without a text, the status's own phrase."""
+    phrase = STATUS_PHRASES[status].decode() if text is None else text
+    return Answer(status, as_json({"status": False, **more, "errors": [phrase]}))
+
+
+def migration_required() -> Answer:
+    """Make the 409 that the first model's endpoints give on a workspace with branches."""
+    text = "This workspace uses agent branches. Use the /agent/{id}/branches endpoints."
+    answer = error(409, text, error_type="versioning_v2_migration_required")
+    return Answer(409, answer.body, (("Deprecation", "true"),))
+
+
+def frozen() -> Answer:
+    """Make the 423 of a maintenance window."""
+    return error(423, "Changes are paused for maintenance", error_type="config_freeze_active")
+
+
+def route_gone(path: str = "") -> Answer:
+    """Make the 404 for a path that is not, or no longer, an endpoint."""
+    return Answer(
+        404, as_json({"message": f"Cannot find {path}".strip(), "error": "Not Found", "statusCode": 404})
+    )
+
+
+def _first_model(world: World) -> Answer | None:
+    """Return what stands in the way of the first model's list and discard, if anything does."""
+    if world.removed:
+        return route_gone()
+    return migration_required() if world.mode == "branches" else None
+
+
+def _discard(world: World, key: Key, agent_id: str, draft_id: str, data: object) -> Answer:
+    draft = world.drafts[draft_id]
+    if world.agents[agent_id].workflow_graph:
+        return error(403, "Conversational agents are not enabled for this organization")
+    if not key.admin and draft.created_by != key.user:
+        return error(403, "Only the draft's creator or an admin can discard it")
+    world.discard(draft_id, key=key, how=world.mode)
+    return success(data, discarded=draft_id)
+
+
+def discard_draft(world: World, key: Key, call: Call) -> Answer:
+    """`DELETE /agent/{id}/drafts/{draftId}`."""
+    if obstacle := _first_model(world):
+        return obstacle
+    draft = world.find_draft(call.agent, call.draft or "")
+    if draft is None:
+        return error(404, "Draft not found")
+    return _discard(world, key, call.agent, draft.id, None)
+
+
+def list_drafts(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001 - all endpoints are called alike
+    """`GET /agent/{id}/drafts`."""
+    if obstacle := _first_model(world):
+        return obstacle
+    if call.agent not in world.agents:
+        return error(404, "Agent not found")
+    return success([documents.draft_document(draft) for draft in world.drafts_of(call.agent)])
+
+
+def get_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent/{id}/drafts/{draftId}`, under either model."""
+    draft = world.find_draft(call.agent, call.draft or "")
+    return error(404, "Draft not found") if draft is None else success(documents.draft_detail(draft))
+
+
+def list_branches(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent/{id}/branches`."""
+    if world.mode == "drafts":
+        return route_gone()
+    agent = world.agents.get(call.agent)
+    if agent is None:
+        return error(404, "Agent not found")
+    return success(
+        {"branches": [documents.branch_summary(branch) for branch in list(agent.branches.values())]}
+    )
+
+
+def get_branch(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent/{id}/branches/{branchId}`."""
+    if world.mode == "drafts":
+        return route_gone()
+    branch = world.find_branch(call.agent, call.branch)
+    return error(404, "Branch not found") if branch is None else success(documents.branch_summary(branch))
+
+
+def get_branch_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent/{id}/branches/{branchId}/draft`."""
+    if world.mode == "drafts":
+        return route_gone()
+    branch = world.find_branch(call.agent, call.branch)
+    if branch is None or branch.open_draft is None:
+        return error(404, "No open draft on this branch")
+    return success(documents.branch_draft_detail(world.drafts[branch.open_draft]))
+
+
+def discard_branch_draft(world: World, key: Key, call: Call) -> Answer:
+    """`DELETE /agent/{id}/branches/{branchId}/draft`: whatever draft is open there at this moment."""
+    if world.mode == "drafts":
+        return route_gone()
+    if world.frozen:
+        return frozen()
+    branch = world.find_branch(call.agent, call.branch)
+    if branch is None or branch.open_draft is None:
+        return error(404, "No open draft on this branch")
+    return _discard(world, key, call.agent, branch.open_draft, {"discarded": True})
+
+
+def get_agent(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent/{id}`, with `?draftId=` the draft's configuration in place of the live one."""
+    agent = world.agents.get(call.agent)
+    if agent is None:
+        return error(400, "No agent found")
+    draft = world.find_draft(call.agent, call.draft or "")
+    resolved = {
+        "_resolvedConfig": agent.config if draft is None else draft.config,
+        "_configSource": "active" if draft is None else "draft",
+    }
+    return success({**documents.agent_document(agent, world), **resolved})
+
+
+def list_agents(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent?page=1&offset=10`, where `offset` is the size of a page."""
+    page, size = (call.query.get(name, default) for name, default in (("page", "1"), ("offset", "10")))
+    if not (page.isdecimal() and size.isdecimal() and int(page) and int(size)):
+        return error(400, "page and offset must be positive integers")
+    archived, search = call.query.get("archived") == "true", call.query.get("search", "").lower()
+    found = [
+        agent
+        for agent in list(world.agents.values())
+        if agent.archived == archived and search in agent.name.lower()
+    ]
+    start = (int(page) - 1) * int(size)
+    shown = [documents.agent_document(agent, world) for agent in found[start : start + int(size)]]
+    return success({"agents": shown, "total": len(found)})
+
+
+def get_user(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /user`: whose key this is."""
+    return success(documents.user_document(key))
+
+
+def unauthorized(world: World, key: str) -> Answer:
+    """Make the 401 for a key that is unknown, revoked or missing."""
+    return error(401, f"Invalid API key: {key}" if world.echo_key else "Invalid or expired API key")

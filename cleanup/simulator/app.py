@@ -1,0 +1,202 @@
+"""The course of one request, and the routes of the API."""
+
+import asyncio
+import dataclasses
+import random
+import sys
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Receive, Scope, Send
+
+from cleanup.simulator import api
+from cleanup.simulator.api import Answer, Call
+from cleanup.simulator.faults import Fault, Faults
+from cleanup.simulator.journal import Journal, Request
+from cleanup.simulator.limit import RateLimit
+from cleanup.simulator.wire import Connection, answer_with, fault_answer, misbehave
+from cleanup.simulator.world import Key, World
+
+BASE_PATH = "/atoms/v1"
+
+Handler = Callable[[World, Key, Call], Answer]
+
+# Both models' requests for the same thing have the same name, so that a scripted fault holds for either.
+ENDPOINTS: tuple[tuple[str, str, str, Handler], ...] = (
+    ("DELETE", "/agent/{agent}/drafts/{draft}", "discard", api.discard_draft),
+    ("DELETE", "/agent/{agent}/branches/{branch}/draft", "discard", api.discard_branch_draft),
+    ("GET", "/agent/{agent}/drafts/{draft}", "look", api.get_draft),
+    ("GET", "/agent/{agent}/branches/{branch}/draft", "look", api.get_branch_draft),
+    ("GET", "/agent/{agent}/branches/{branch}", "branch", api.get_branch),
+    ("GET", "/agent/{agent}/branches", "branches", api.list_branches),
+    ("GET", "/agent/{agent}/drafts", "drafts", api.list_drafts),
+    ("GET", "/agent/{agent}", "backup", api.get_agent),
+    ("GET", "/agent", "agents", api.list_agents),
+    ("GET", "/user", "user", api.get_user),
+)
+ENDPOINT_NAMES = tuple(dict.fromkeys(name for _, _, name, _ in ENDPOINTS))
+
+
+class Workspace:
+    """Everything that one request may have to do with."""
+
+    def __init__(
+        self,
+        world: World,
+        faults: Faults,
+        *,
+        limit: RateLimit | None = None,
+        latency: tuple[float, float] = (0.0, 0.0),
+        log: bool = False,
+    ) -> None:
+        self.world = world
+        self.faults = faults
+        self.journal = Journal()
+        self.limit = limit
+        self.latency = latency
+        self.log = log
+        self.errors: list[Exception] = []
+        self._chance = random.Random(world.seed)
+
+    async def pause(self) -> None:
+        """Take the time that the API takes for an answer."""
+        low, high = self.latency
+        if high > 0:
+            await asyncio.sleep(self._chance.uniform(low, high))
+
+    def log_line(self, request: Request) -> None:
+        """Print a line about the request, if asked to."""
+        if self.log:
+            outcome = (
+                request.status if request.fault is None else f"{request.status or '-'} ({request.fault})"
+            )
+            seconds = (request.answered or request.arrived) - request.arrived
+            print(f"{request.method} {request.path} {outcome} {seconds * 1000:.0f} ms", file=sys.stderr)
+
+
+class Endpoint:
+    """One endpoint of the API, as an ASGI application."""
+
+    def __init__(self, workspace: Workspace, name: str, handler: Handler | None) -> None:
+        self.workspace = workspace
+        self.name = name
+        self.handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Record the request, answer it one way or another, and call what waits for that."""
+        workspace, connection = self.workspace, scope["state"]["connection"]
+        call, request = self._arrive(scope)
+        connection.on_lost = lambda: workspace.journal.end(request)
+        try:
+            workspace.journal.call_hooks("before", request, workspace.world)
+            await self._respond(call, request, scope, receive, send)
+            workspace.log_line(request)
+            workspace.journal.call_hooks("after", request, workspace.world)
+        except asyncio.CancelledError:
+            pass  # the simulator stops, and has cut the connection
+        except Exception as problem:
+            workspace.errors.append(problem)
+            raise
+        finally:
+            connection.on_lost = None
+            workspace.journal.end(request)
+
+    def _arrive(self, scope: Scope) -> tuple[Call, Request]:
+        parameters = scope["path_params"]
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
+        agent, branch = parameters.get("agent", ""), parameters.get("branch", "")
+        draft: str | None = parameters.get("draft") or query.get("draftId")
+        path = scope["raw_path"].decode("latin-1")
+        request = self.workspace.journal.begin(scope["method"], path, self.name, agent, branch, draft)
+        return Call(agent, draft, branch, query), request
+
+    async def _respond(
+        self, call: Call, request: Request, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        workspace, connection = self.workspace, scope["state"]["connection"]
+        fault = workspace.faults.general()
+        key_text = _bearer(scope)
+        key = workspace.world.keys.get(key_text)
+        request.key = key.name if key else None
+        refusal = None
+        if fault is None:
+            if key is None:
+                refusal = api.unauthorized(workspace.world, key_text)
+            elif workspace.limit is not None and not workspace.limit.allows():
+                refusal = workspace.limit.refusal()
+        await workspace.pause()
+        if refusal is not None:
+            await self._send(refusal, request, send)
+            return
+        self._name_draft(call, request)
+        if fault is None:
+            fault = workspace.faults.next(self.name, call.agent, request.draft)
+        answer = self._work(key, call, request) if fault is None or fault.done else None
+        await self._deliver(fault, answer, request, connection, receive, send)
+
+    def _name_draft(self, call: Call, request: Request) -> None:
+        branch = self.workspace.world.find_branch(call.agent, call.branch) if call.branch else None
+        if branch is not None:
+            request.draft = branch.open_draft
+
+    def _work(self, key: Key | None, call: Call, request: Request) -> Answer:
+        """Do what the request asks for."""
+        world = self.workspace.world
+        if self.handler is None:
+            return api.route_gone(request.path)
+        if key is None:
+            return api.unauthorized(world, "")
+        answer = self.handler(world, key, call)
+        request.discarded = answer.discarded
+        return answer
+
+    async def _deliver(
+        self,
+        fault: Fault | None,
+        answer: Answer | None,
+        request: Request,
+        connection: Connection,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        if fault is not None and fault.kind != "ok":
+            request.fault = fault.text
+            substitute = fault_answer(fault, request.path)
+            if fault.kind == "slow":
+                await asyncio.sleep(fault.seconds or 1.0)
+            elif substitute is None:
+                await misbehave(
+                    fault, self._stamp(answer or api.success(None), request), connection, receive, send
+                )
+                return
+            elif answer is None or fault.kind != "204" or answer.status == 200:
+                answer = substitute
+        await self._send(answer or api.success(None), request, send)
+
+    def _stamp(self, answer: Answer, request: Request) -> Answer:
+        more = (("x-request-id", request.request_id), *self.workspace.world.headers.items())
+        return dataclasses.replace(answer, headers=(*more, *answer.headers))
+
+    async def _send(self, answer: Answer, request: Request, send: Send) -> None:
+        # On the record first: whoever has the answer may look there at once.
+        self.workspace.journal.end(request, answer.status)
+        await answer_with(self._stamp(answer, request), send)
+
+
+def build_app(workspace: Workspace, more: list[BaseRoute]) -> Router:
+    """Put together the API's routes, some more, and a recorded 404 for everything else."""
+    routes: list[BaseRoute] = [
+        Route(BASE_PATH + path, Endpoint(workspace, name, handler), methods=[method])
+        for method, path, name, handler in ENDPOINTS
+    ]
+    rest = Route("/{path:path}", Endpoint(workspace, "unknown", None))
+    return Router([*routes, *more, rest], redirect_slashes=False)
+
+
+def _bearer(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, key = value.decode("latin-1").partition(" ")
+            return str(key) if scheme.lower() == "bearer" else ""
+    return ""

@@ -1,0 +1,211 @@
+"""The command line: `simulate`."""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from cleanup.simulator.app import ENDPOINT_NAMES
+from cleanup.simulator.faults import Faults, duration, parse
+from cleanup.simulator.limit import RateLimit
+from cleanup.simulator.scenery import Scenery, populate, write_list
+from cleanup.simulator.server import Simulator
+from cleanup.simulator.world import DEMO_KEY
+
+_USAGE = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(_USAGE, f"{self.prog}: {message}\n")
+
+
+def main(argv: list[str]) -> int:
+    """Serve the simulated API until SIGTERM or SIGINT. 0 at the end, 2 for what cannot be served."""
+    parser = _build_parser()
+    options = parser.parse_args(argv)
+    try:
+        simulator = _prepare(options)
+        simulator.run(lambda: _announce(simulator, options))
+    except (ValueError, OSError) as problem:
+        parser.error(str(problem))
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> Simulator:
+    scenery = populate(
+        agents=options.agents,
+        drafts=options.drafts,
+        seed=options.seed,
+        mode=options.model,
+        key=options.key,
+        foreign=options.foreign,
+        gone=options.gone,
+        failing=options.failing,
+        age=options.age,
+    )
+    world = scenery.world
+    world.removed, world.frozen, world.echo_key = options.removed, options.frozen, options.echo_key
+    if options.sunset is not None:
+        world.headers = {"Deprecation": "true", "Sunset": options.sunset}
+    limit = None
+    if options.rate_limit is not None:
+        limit = RateLimit(
+            options.rate_limit, options.burst, retry_after=options.retry_after, form=options.retry_after_form
+        )
+    faults = _faults(options, scenery)
+    if options.write_list is not None:
+        write_list(options.write_list, scenery.listed, updated_at=options.updated_at)
+    return Simulator(
+        world, port=options.port, limit=limit, latency=options.latency, faults=faults, log=options.log
+    )
+
+
+def _faults(options: argparse.Namespace, scenery: Scenery) -> Faults:
+    faults = Faults(options.seed)
+    faults.by_share(options.faults, options.fault_kinds, attempts=options.fault_attempts)
+    for draft in scenery.failing:
+        faults.script(draft, "500*")
+    if options.script is not None:
+        _read_script(options.script, faults)
+    return faults
+
+
+def _read_script(path: Path, faults: Faults) -> None:
+    """Read `{"ID": ["500", "ok"], "look:ID": "hang", "user:*": ["503*"]}`."""
+    try:
+        script = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise ValueError(f"{path}: {problem}") from None
+    if not isinstance(script, dict):
+        raise ValueError(f"{path} is no mapping of drafts to faults")
+    for target, texts in script.items():
+        endpoint, colon, subject = target.rpartition(":")
+        if colon and endpoint not in ENDPOINT_NAMES:
+            raise ValueError(f"{path}: {target!r}: the endpoints are {', '.join(ENDPOINT_NAMES)}")
+        sequence = [texts] if isinstance(texts, str) else texts
+        if not isinstance(sequence, list) or not all(isinstance(text, str) for text in sequence):
+            raise ValueError(f"{path}: {target!r} needs a list of faults")
+        faults.script(subject, sequence, on=endpoint or "discard")
+
+
+def _announce(simulator: Simulator, options: argparse.Namespace) -> None:
+    if options.ready_file is not None:
+        temporary = options.ready_file.with_name(f".{options.ready_file.name}.{os.getpid()}")
+        temporary.write_text(simulator.url + "\n", encoding="utf-8")
+        temporary.replace(options.ready_file)
+    print(f"Atoms API (simulated) at {simulator.url}, key {options.key}", flush=True)
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="job.py simulate", description="The Atoms API on loopback, to try the job on.")
+    add = parser.add_argument
+    add("--port", type=_whole(0, 65535), default=0, help="0, the default, takes a free one and prints it")
+    add("--key", default=DEMO_KEY, help="the key that is let in (%(default)s)")
+    add("--model", choices=("drafts", "branches"), default="drafts", help="which model the workspace is on")
+    add("--ready-file", type=Path, metavar="FILE", help="gets the URL once it listens")
+    add("--log", action="store_true", help="a line for each request on standard error")
+
+    there = parser.add_argument_group("what there is").add_argument
+    there("--agents", type=_whole(0), default=5, metavar="N")
+    there("--drafts", type=_whole(0), default=40, metavar="N")
+    there("--foreign", type=_whole(0), default=0, metavar="N", help="of them other people's: 403")
+    there("--gone", type=_whole(0), default=0, metavar="N", help="of them discarded already: 404")
+    there("--failing", type=_whole(0), default=0, metavar="N", help="of them never discarded: 500")
+    there(
+        "--age",
+        type=_spread,
+        default=(0.0, duration("90d")),
+        metavar="0d-90d",
+        help="time since the last edits",
+    )
+    there("--seed", type=int, default=0, metavar="N", help="the same seed gives the same ids")
+    there(
+        "--write-list",
+        type=Path,
+        metavar="FILE",
+        help="write all drafts to a .csv, .tsv, .yaml or .json list",
+    )
+    there("--updated-at", action="store_true", help="with the time of the last edit in that list")
+
+    manner = parser.add_argument_group("how it answers").add_argument
+    manner("--rate-limit", type=_positive, metavar="N", help="requests a second, for all together")
+    manner("--burst", type=_positive, metavar="N", help="requests at once (as many as a second has)")
+    manner("--retry-after", type=_positive, default=1.0, metavar="SECONDS", help="what a 429 asks for")
+    manner("--retry-after-form", choices=("header", "date", "body", "none"), default="header")
+    manner("--latency", type=_spread, default=(0.0, 0.0), metavar="40ms-120ms")
+    manner("--removed", action="store_true", help="404 from the first model's endpoints, as one day")
+    manner("--frozen", action="store_true", help="423 to writes on the branch model")
+    manner("--sunset", metavar="DATE", help="Deprecation and Sunset headers")
+    manner("--echo-key", action="store_true", help="a 401 repeats the key, to look for leaks")
+
+    wrong = parser.add_argument_group(
+        "what goes wrong", "See the top of faults.py for the kinds."
+    ).add_argument
+    wrong("--faults", type=_share, default=0.0, metavar="0.05", help="share of discards that go wrong")
+    wrong("--fault-kinds", type=_kinds, default=["500"], metavar="500,503,lost")
+    wrong("--fault-attempts", choices=("first", "every"), default="first", help="which attempts at a draft")
+    wrong(
+        "--script", type=Path, metavar="FILE", help='JSON: {"DRAFT": ["500", "ok"], "look:DRAFT": ["hang"]}'
+    )
+    return parser
+
+
+def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if (
+            not text.isascii()
+            or not text.isdecimal()
+            or int(text) < low
+            or (high is not None and int(text) > high)
+        ):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no whole number from {low}{f' to {high}' if high else ''}"
+            )
+        return int(text)
+
+    return read
+
+
+def _positive(text: str) -> float:
+    number = _number(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def _share(text: str) -> float:
+    share = _number(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
+    return share
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def _spread(text: str) -> tuple[float, float]:
+    low, _, high = text.partition("-")
+    try:
+        spread = (duration(low), duration(high or low))
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+    if spread[0] > spread[1]:
+        raise argparse.ArgumentTypeError(f"{text!r}: the first is the lower one")
+    return spread
+
+
+def _kinds(text: str) -> list[str]:
+    kinds = [kind.strip() for kind in text.split(",")]
+    try:
+        for kind in kinds:
+            parse(kind)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+    return kinds

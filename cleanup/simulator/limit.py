@@ -1,0 +1,69 @@
+"""The rate limit: a token bucket for the whole workspace, and the 429 in the forms that APIs give it."""
+
+import time
+from email.utils import formatdate
+from typing import Literal
+
+from cleanup.simulator.api import Answer, as_json
+
+RetryAfterForm = Literal["header", "date", "body", "none"]
+
+
+class RateLimit:
+    """`rate` requests a second, `burst` at once; beyond that a 429 that asks for `retry_after` seconds."""
+
+    def __init__(
+        self,
+        rate: float,
+        burst: float | None = None,
+        *,
+        retry_after: float = 1,
+        form: RetryAfterForm = "header",
+    ) -> None:
+        self.rate = rate
+        self.burst = max(1.0, rate if burst is None else burst)
+        self.retry_after = retry_after
+        self.form: RetryAfterForm = form
+        self._tokens = self.burst
+        self._filled = time.monotonic()
+
+    def allows(self) -> bool:
+        """Take a token, if there is one."""
+        now = time.monotonic()
+        self._tokens = min(self.burst, self._tokens + (now - self._filled) * self.rate)
+        self._filled = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def refusal(self) -> Answer:
+        """Make the 429 for a request beyond the limit."""
+        return too_many_requests(f"{self.retry_after:g}", self.form)
+
+
+def too_many_requests(retry_after: str, form: RetryAfterForm) -> Answer:
+    """Make a 429. As a header or in the body the text goes out as it is, so that nonsense can be sent too."""
+    body: dict[str, object] = {"status": False, "error": "Rate limit exceeded", "code": "RATE_LIMIT_EXCEEDED"}
+    if form == "body":
+        body["retry_after"] = _number(retry_after)
+    return Answer(429, as_json(body), retry_after_header(retry_after, form))
+
+
+def retry_after_header(retry_after: str, form: RetryAfterForm) -> tuple[tuple[str, str], ...]:
+    """Return the `Retry-After` header in that form; none for a form without one."""
+    if form == "header":
+        return (("Retry-After", retry_after),)
+    if form == "date":
+        return (("Retry-After", formatdate(time.time() + float(retry_after), usegmt=True)),)
+    return ()
+
+
+def _number(text: str) -> object:
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text

@@ -1,0 +1,175 @@
+"""How answers and faults are put on the connection.
+
+Most faults are answers like any other. Some are none: for these the protocol below puts the connection's
+transport within the application's reach, and what is left of uvicorn's own cycle ends with the connection.
+"""
+
+import asyncio
+import http
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.types import Receive, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from cleanup.simulator.api import Answer, as_json, error, frozen, migration_required
+from cleanup.simulator.faults import Fault
+from cleanup.simulator.limit import RetryAfterForm, retry_after_header, too_many_requests
+
+HUGE = 50 * 2**20
+_CHUNK = b" " * 2**20
+_DRIP_SECONDS = 0.1
+_FORMS: dict[str, RetryAfterForm] = {"retry_after": "header", "date": "date", "body": "body"}
+_HTML = b"<!doctype html><title>Gateway</title><p>This is not the API.</p>"
+
+
+class Connection:
+    """A client's connection: its transport, and whom to tell when it is lost."""
+
+    __slots__ = ("on_lost", "transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.on_lost: Callable[[], None] | None = None
+
+
+class Protocol(H11Protocol):
+    """uvicorn's protocol, with the connection in each request's `scope["state"]["connection"]`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Make the connection part of the state that every scope gets a copy of."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "connection": Connection(transport)}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request under way, if there is one."""
+        super().connection_lost(exc)
+        connection: Connection = self.app_state["connection"]
+        if connection.on_lost is not None:
+            connection.on_lost()
+
+
+async def answer_with(answer: Answer, send: Send) -> None:
+    """Send an answer the usual way."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": _headers(answer)})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def fault_answer(fault: Fault, path: str) -> Answer | None:
+    """Return the answer that this fault amounts to; none for those that are no answer."""
+    if fault.status is not None:
+        return _status_answer(fault.status, fault.retry_after)
+    if fault.kind.startswith("html"):
+        return Answer(int(fault.kind[4:] or 200), _HTML, content_type="text/html; charset=utf-8")
+    answers = {
+        "migration": migration_required(),
+        "status_false": Answer(200, as_json({"status": False, "errors": ["Draft could not be discarded"]})),
+        "empty200": Answer(200, b""),
+        "redirect": Answer(302, b"", (("Location", path),)),
+    }
+    return answers.get(fault.kind)
+
+
+def _status_answer(status: int, retry_after: tuple[str, str] | None) -> Answer:
+    form, value = (_FORMS[retry_after[0]], retry_after[1]) if retry_after else ("none", "0")
+    if status == 429:
+        return too_many_requests(value, form)
+    if status == 204:
+        return Answer(204, b"")
+    plain = frozen() if status == 423 else error(status)
+    return Answer(status, plain.body, retry_after_header(value, form))
+
+
+async def misbehave(
+    fault: Fault, answer: Answer, connection: Connection, receive: Receive, send: Send
+) -> None:
+    """Do what the fault says, for those that are no answer, and return when the connection is gone."""
+    if fault.kind == "huge":
+        await _huge(answer, send)
+        return
+    await _DEEDS[fault.kind](fault, answer, connection.transport)
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _huge(answer: Answer, send: Send) -> None:
+    headers = [*_headers(answer)[:-1], (b"content-length", str(HUGE + len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for _ in range(HUGE // len(_CHUNK)):
+        await send({"type": "http.response.body", "body": _CHUNK, "more_body": True})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _lost(fault: Fault, answer: Answer, transport: asyncio.Transport) -> None:  # noqa: ARG001
+    transport.abort()
+
+
+async def _reset(fault: Fault, answer: Answer, transport: asyncio.Transport) -> None:  # noqa: ARG001
+    # Lingering for no time at all is what makes the system send a reset in place of an orderly end.
+    no_lingering = struct.pack("ii", 1, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_lingering)
+    transport.abort()
+
+
+async def _hang(fault: Fault, answer: Answer, transport: asyncio.Transport) -> None:
+    pass
+
+
+async def _garbage(fault: Fault, answer: Answer, transport: asyncio.Transport) -> None:  # noqa: ARG001
+    transport.write(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+    transport.close()
+
+
+async def _truncated(fault: Fault, answer: Answer, transport: asyncio.Transport) -> None:  # noqa: ARG001
+    transport.write(_head(answer) + answer.body[: len(answer.body) // 2])
+    transport.close()
+
+
+async def _drip(fault: Fault, answer: Answer, transport: asyncio.Transport) -> None:
+    await _drip_forever(_head(answer)[:-2] + b"x-padding: ", b"x", fault, transport)
+
+
+async def _drip_body(fault: Fault, answer: Answer, transport: asyncio.Transport) -> None:
+    transport.write(_head(answer, length=10**9))
+    await _drip_forever(b"", b" ", fault, transport)
+
+
+async def _drip_forever(start: bytes, then: bytes, fault: Fault, transport: asyncio.Transport) -> None:
+    position = 0
+    while not transport.is_closing():
+        transport.write(start[position : position + 1] or then)
+        position += 1
+        await asyncio.sleep(fault.seconds or _DRIP_SECONDS)
+
+
+_DEEDS: dict[str, Callable[[Fault, Answer, asyncio.Transport], Awaitable[Any]]] = {
+    "lost": _lost,
+    "reset": _reset,
+    "hang": _hang,
+    "garbage": _garbage,
+    "truncated": _truncated,
+    "drip": _drip,
+    "drip_body": _drip_body,
+}
+
+
+def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
+    if answer.status != 204:
+        headers.append((b"content-type", answer.content_type.encode()))
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    return headers
+
+
+def _head(answer: Answer, length: int | None = None) -> bytes:
+    headers = _headers(answer)
+    if length is not None:
+        headers[-1] = (b"content-length", str(length).encode())
+    lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+    return b"HTTP/1.1 %d %s\r\n%s\r\n" % (
+        answer.status,
+        http.HTTPStatus(answer.status).phrase.encode(),
+        lines,
+    )

@@ -1,0 +1,256 @@
+"""The state behind the API: agents, branches, drafts and keys. No I/O; the same seed gives the same ids.
+
+Every draft is open on a branch of its own, under either model: an agent with seven drafts has seven branches
+and `main`. So a workspace can move from one model to the other while requests are under way, as real ones do.
+"""
+
+import copy
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+DEMO_KEY = "sk_simulator"
+
+Mode = Literal["drafts", "branches"]
+
+
+@dataclass(slots=True)
+class Draft:
+    """An open draft; `id` is the API's `draftId`."""
+
+    id: str
+    agent: str
+    branch: str
+    name: str
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    editor: str
+    config: dict[str, Any]
+    revision_id: str
+    revision: int = 1
+
+
+@dataclass(slots=True)
+class Branch:
+    """A branch of an agent, with at most one open draft."""
+
+    id: str
+    agent: str
+    name: str
+    updated_at: datetime
+    is_default: bool = False
+    open_draft: str | None = None
+
+
+@dataclass(slots=True)
+class Agent:
+    """An agent, with the configuration that is live."""
+
+    id: str
+    name: str
+    created_at: datetime
+    config: dict[str, Any]
+    branches: dict[str, Branch] = field(default_factory=dict)
+    archived: bool = False
+    workflow_graph: bool = False  # answers 403 to a discard, as in an organization without such agents
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Whose key it is. `name` stands for the key wherever something is recorded."""
+
+    name: str
+    user: str
+    organization: str
+    admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """A draft that a request discarded: when (monotonic clock), through which model, by whose key."""
+
+    draft: str
+    agent: str
+    time: float
+    how: Mode
+    key: str
+
+
+class World:
+    """A workspace. Plain attributes may be set at any time, also while requests are under way.
+
+    `mode` says which model answers; `removed` makes the first model's list and discard answer 404, as removed
+    endpoints will; `frozen` answers 423 to writes on the branch model; `headers` go with every answer
+    (`Deprecation`, `Sunset`); `echo_key` puts the refused key into the text of the 401.
+    """
+
+    def __init__(
+        self, *, seed: int = 0, mode: Mode = "drafts", key: str = DEMO_KEY, admin: bool = True
+    ) -> None:
+        self.seed = seed
+        self.mode: Mode = mode
+        self.removed = False
+        self.frozen = False
+        self.echo_key = False
+        self.headers: dict[str, str] = {}
+        self.agents: dict[str, Agent] = {}
+        self.drafts: dict[str, Draft] = {}
+        self.discarded: dict[str, Discarded] = {}
+        self.gone: dict[str, Draft] = {}
+        self.keys: dict[str, Key] = {}
+        self._ids = random.Random(seed)
+        self.organization = self.new_id()
+        self.user = self.new_id()
+        self.add_key(key, name="demo", user=self.user, admin=admin)
+
+    def new_id(self) -> str:
+        """Make an id as MongoDB makes them: 24 lower-case hexadecimal digits."""
+        return f"{self._ids.getrandbits(96):024x}"
+
+    def add_key(
+        self,
+        key: str,
+        *,
+        name: str | None = None,
+        user: str | None = None,
+        organization: str | None = None,
+        admin: bool = True,
+    ) -> Key:
+        """Let `key` in from now on; by default it is another user's of the same organization."""
+        made = Key(
+            name=name or f"key {len(self.keys) + 1}",
+            user=user or self.new_id(),
+            organization=organization or self.organization,
+            admin=admin,
+        )
+        self.keys[key] = made
+        return made
+
+    def revoke_key(self, key: str = DEMO_KEY) -> None:
+        """Answer 401 to `key` from now on."""
+        self.keys.pop(key, None)
+
+    def add_agent(self, name: str | None = None, *, agent_id: str | None = None) -> Agent:
+        """Add an agent with its default branch, `main`."""
+        now = datetime.now(UTC)
+        agent = Agent(
+            id=agent_id or self.new_id(),
+            name=name or f"Agent {len(self.agents) + 1}",
+            created_at=now,
+            config=_configuration("As published."),
+        )
+        self.agents[agent.id] = agent
+        self.add_branch(agent.id, "main")
+        return agent
+
+    def add_branch(self, agent_id: str, name: str | None = None) -> Branch:
+        """Add a branch; an agent's first is its default branch."""
+        branches = self.agents[agent_id].branches
+        branch = Branch(
+            id=self.new_id(),
+            agent=agent_id,
+            name=name or f"branch-{len(branches)}",
+            updated_at=datetime.now(UTC),
+            is_default=not branches,
+        )
+        branches[branch.id] = branch
+        return branch
+
+    def open_draft(
+        self,
+        agent_id: str,
+        *,
+        branch: str | None = None,
+        draft_id: str | None = None,
+        name: str | None = None,
+        created_by: str | None = None,
+        editor: str = "Editor 1",
+        updated_at: datetime | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Draft:
+        """Open a draft on `branch`, by default a new one; by default it is the demo key's user's."""
+        place = self.agents[agent_id].branches[branch] if branch else self.add_branch(agent_id)
+        if place.open_draft is not None:
+            raise ValueError(f"branch {place.id} has draft {place.open_draft} open")
+        when = updated_at or datetime.now(UTC)
+        number = len(self.drafts) + len(self.discarded) + len(self.gone) + 1
+        draft = Draft(
+            id=draft_id or self.new_id(),
+            agent=agent_id,
+            branch=place.id,
+            name=name or f"Draft {number}",
+            created_by=created_by or self.user,
+            created_at=when,
+            updated_at=when,
+            editor=editor,
+            config=copy.deepcopy(dict(config)) if config is not None else _configuration(f"Draft {number}."),
+            revision_id=self.new_id(),
+        )
+        self.drafts[draft.id] = draft
+        place.open_draft = draft.id
+        place.updated_at = when
+        return draft
+
+    def edit(self, draft_id: str, *, editor: str = "Editor 2", updated_at: datetime | None = None) -> None:
+        """Somebody edits the draft: a new revision, a new time of the last edit."""
+        draft = self.drafts[draft_id]
+        draft.updated_at = updated_at or datetime.now(UTC)
+        draft.editor = editor
+        draft.revision += 1
+        draft.revision_id = self.new_id()
+
+    def take_away(self, draft_id: str) -> None:
+        """Somebody else discards or publishes the draft: it is `gone`, and its branch has none open."""
+        self.gone[draft_id] = self._close(draft_id)
+
+    def replace(self, draft_id: str) -> Draft:
+        """Somebody else takes the draft away and opens another on its branch."""
+        self.take_away(draft_id)
+        old = self.gone[draft_id]
+        return self.open_draft(old.agent, branch=old.branch)
+
+    def discard(self, draft_id: str, *, key: Key, how: Mode) -> None:
+        """Discard the draft for a request, on the record."""
+        draft = self._close(draft_id)
+        self.discarded[draft_id] = Discarded(draft_id, draft.agent, time.monotonic(), how, key.name)
+
+    def left(self) -> set[str]:
+        """Return the ids of the drafts that are still open."""
+        return set(self.drafts)
+
+    def drafts_of(self, agent_id: str) -> list[Draft]:
+        """Return the agent's open drafts, oldest first."""
+        return [draft for draft in list(self.drafts.values()) if draft.agent == agent_id]
+
+    def find_draft(self, agent_id: str, draft_id: str) -> Draft | None:
+        """Return the open draft of that id, if it is this agent's."""
+        draft = self.drafts.get(draft_id)
+        return draft if draft is not None and draft.agent == agent_id else None
+
+    def find_branch(self, agent_id: str, branch_id: str) -> Branch | None:
+        """Return the branch of that id, if it is this agent's."""
+        agent = self.agents.get(agent_id)
+        return agent.branches.get(branch_id) if agent is not None else None
+
+    def _close(self, draft_id: str) -> Draft:
+        draft = self.drafts.pop(draft_id)
+        self.agents[draft.agent].branches[draft.branch].open_draft = None
+        return draft
+
+
+def _configuration(prompt: str) -> dict[str, Any]:
+    return {
+        "prompt": prompt,
+        "firstMessage": "Hello, how can I help?",
+        "language": {"default": "en", "supported": ["en", "hi"]},
+        "synthesizer": {
+            "voiceConfig": {"model": "waves_lightning_large", "voiceId": "voice-1"},
+            "speed": 1.2,
+        },
+        "tools": [{"name": "end_call", "enabled": True}],
+        "variables": {"greeting": "Grüß Gott", "retries": 2},
+    }
