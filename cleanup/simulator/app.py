@@ -109,6 +109,7 @@ class Endpoint:
         draft: str | None = parameters.get("draft") or query.get("draftId")
         path = scope["raw_path"].decode("latin-1")
         request = self.workspace.journal.begin(scope["method"], path, self.name, agent, branch, draft)
+        self._name_draft(request)
         return Call(agent, draft, branch, query), request
 
     async def _respond(
@@ -129,16 +130,17 @@ class Endpoint:
         if refusal is not None:
             await self._send(refusal, request, send)
             return
-        self._name_draft(call, request)
+        self._name_draft(request)
         if fault is None:
             fault = workspace.faults.next(self.name, call.agent, request.draft)
         answer = self._work(key, call, request) if fault is None or fault.done else None
         await self._deliver(fault, answer, request, connection, receive, send)
 
-    def _name_draft(self, call: Call, request: Request) -> None:
-        branch = self.workspace.world.find_branch(call.agent, call.branch) if call.branch else None
-        if branch is not None:
-            request.draft = branch.open_draft
+    def _name_draft(self, request: Request) -> None:
+        """Record which draft a request to a branch is about, as far as can be told by now."""
+        if request.branch:
+            branch = self.workspace.world.find_branch(request.agent, request.branch)
+            request.draft = branch.open_draft if branch is not None else None
 
     def _work(self, key: Key | None, call: Call, request: Request) -> Answer:
         """Do what the request asks for."""

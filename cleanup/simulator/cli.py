@@ -29,8 +29,13 @@ def main(argv: list[str]) -> int:
     try:
         simulator = _prepare(options)
         simulator.run(lambda: _announce(simulator, options))
-    except (ValueError, OSError) as problem:
+    except OSError as problem:
+        where = f"port {options.port}" if problem.filename is None else problem.filename
+        parser.error(f"{where}: {problem.strerror}")
+    except ValueError as problem:
         parser.error(str(problem))
+    except KeyboardInterrupt:
+        pass  # before it listened
     return 0
 
 

@@ -82,6 +82,8 @@ def parse(text: str) -> Fault:
         return Fault(text, kind, done, seconds=duration(option))
     if name not in RETRY_AFTER_OPTIONS:
         raise ValueError(f"{text!r}: {name!r} is none of {', '.join(RETRY_AFTER_OPTIONS)}")
+    if name == "date":
+        duration(value)
     return Fault(text, kind, done, retry_after=(name, value))
 
 

@@ -130,7 +130,8 @@ class Simulator:
     def up(self) -> None:
         """End the outage."""
         self.faults.end_outage()
-        self._in_loop(self._listen_again())
+        if self._server is None:
+            self._in_loop(self._listen_again())
 
     def start(self) -> None:
         """Start in a thread, and return once it listens."""
@@ -139,7 +140,11 @@ class Simulator:
             target=lambda: asyncio.run(self._serve(ready)), name="simulator", daemon=True
         )
         self._thread.start()
-        ready.result()
+        try:
+            ready.result()
+        except OSError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Cut all connections off and end the thread."""
@@ -176,15 +181,17 @@ class Simulator:
                 raise
             ready.set_exception(problem)
             return
-        if ready is not None:
-            ready.set_result(None)
-        else:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._loop.add_signal_handler(number, self._stopping.set)
-        if when_ready is not None:
-            when_ready()
-        await self._stopping.wait()
-        await self._close()
+        try:
+            if ready is not None:
+                ready.set_result(None)
+            else:
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    self._loop.add_signal_handler(number, self._stopping.set)
+            if when_ready is not None:
+                when_ready()
+            await self._stopping.wait()
+        finally:
+            await self._close()
 
     async def _listen(self) -> None:
         if self._server is not None:

@@ -223,8 +223,9 @@ class World:
         return set(self.drafts)
 
     def drafts_of(self, agent_id: str) -> list[Draft]:
-        """Return the agent's open drafts, oldest first."""
-        return [draft for draft in list(self.drafts.values()) if draft.agent == agent_id]
+        """Return the agent's open drafts, in the order of its branches."""
+        opened = [branch.open_draft for branch in list(self.agents[agent_id].branches.values())]
+        return [self.drafts[draft_id] for draft_id in opened if draft_id in self.drafts]
 
     def find_draft(self, agent_id: str, draft_id: str) -> Draft | None:
         """Return the open draft of that id, if it is this agent's."""

@@ -1,0 +1,184 @@
+"""What the endpoints answer when nothing goes wrong."""
+
+import re
+
+import httpx
+import pytest
+
+from cleanup.simulator import Agent, Draft, Simulator, World
+
+
+def test_a_discard_answers_as_documented_and_is_on_the_record(
+    client: httpx.Client, simulator: Simulator, draft: Draft, path: str
+) -> None:
+    response = client.delete(path)
+    assert (response.status_code, response.json()) == (200, {"status": True, "data": None})
+    assert simulator.left() == set()
+    assert simulator.world.discarded[draft.id].how == "drafts"
+    (request,) = simulator.requests("discard", draft=draft.id)
+    assert (request.status, request.discarded, request.key) == (200, draft.id, "demo")
+    assert response.headers["x-request-id"] == request.request_id
+
+
+def test_a_second_discard_finds_nothing(client: httpx.Client, path: str) -> None:
+    client.delete(path)
+    assert client.delete(path).status_code == 404
+
+
+def test_a_draft_of_another_agent_is_not_found(client: httpx.Client, world: World, draft: Draft) -> None:
+    other = world.add_agent()
+    assert client.delete(f"agent/{other.id}/drafts/{draft.id}").status_code == 404
+    assert world.left() == {draft.id}
+
+
+def test_drafts_are_listed_with_ids_that_are_not_their_draft_ids(
+    client: httpx.Client, world: World, agent: Agent, draft: Draft
+) -> None:
+    second = world.open_draft(agent.id, editor="Editor 3")
+    listed = client.get(f"agent/{agent.id}/drafts").json()["data"]
+    assert [item["draftId"] for item in listed] == [draft.id, second.id]
+    assert [item["lastEditorName"] for item in listed] == ["Editor 1", "Editor 3"]
+    assert all(item["_id"] != item["draftId"] for item in listed)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed[0]["updatedAt"])
+
+
+@pytest.mark.parametrize("mode", ["drafts", "branches"])
+def test_one_draft_can_be_looked_at_under_either_model(
+    client: httpx.Client, world: World, draft: Draft, path: str, mode: str
+) -> None:
+    world.mode = "branches" if mode == "branches" else "drafts"
+    data = client.get(path).json()["data"]
+    assert data["latest"]["draftId"] == draft.id
+    assert data["editCount"] == len(data["editHistory"]) == 1
+
+
+def test_a_drafts_configuration_is_resolved(client: httpx.Client, agent: Agent, draft: Draft) -> None:
+    mine = client.get(f"agent/{agent.id}", params={"draftId": draft.id}).json()["data"]
+    assert (mine["_configSource"], mine["_resolvedConfig"]) == ("draft", draft.config)
+    live = client.get(f"agent/{agent.id}", params={"draftId": "0" * 24}).json()["data"]
+    assert (live["_configSource"], live["_resolvedConfig"]) == ("active", agent.config)
+
+
+def test_an_unknown_agent_is_a_bad_request_there(client: httpx.Client) -> None:
+    response = client.get(f"agent/{'0' * 24}")
+    assert (response.status_code, response.json()["errors"]) == (400, ["No agent found"])
+
+
+def test_agents_come_in_pages_whose_size_is_the_offset(client: httpx.Client, world: World) -> None:
+    ids = [world.add_agent().id for _ in range(7)]
+    pages = [client.get("agent", params={"page": page, "offset": 3}).json()["data"] for page in (1, 2, 3, 4)]
+    assert [item["_id"] for page in pages for item in page["agents"]] == ids
+    assert [len(page["agents"]) for page in pages] == [3, 3, 1, 0]
+    assert {page["total"] for page in pages} == {7}
+    assert client.get("agent", params={"page": 0}).status_code == 400
+
+
+def test_archived_agents_are_listed_apart(client: httpx.Client, world: World) -> None:
+    active, archived = world.add_agent(), world.add_agent()
+    archived.archived = True
+    assert [item["_id"] for item in client.get("agent").json()["data"]["agents"]] == [active.id]
+    found = client.get("agent", params={"archived": "true"}).json()["data"]["agents"]
+    assert [item["_id"] for item in found] == [archived.id]
+
+
+def test_the_user_is_the_keys(client: httpx.Client, world: World) -> None:
+    data = client.get("user").json()["data"]
+    assert (data["_id"], data["organizationId"]) == (world.user, world.organization)
+
+
+def test_branches_name_their_open_drafts(
+    client: httpx.Client, world: World, agent: Agent, draft: Draft
+) -> None:
+    world.mode = "branches"
+    branches = client.get(f"agent/{agent.id}/branches").json()["data"]["branches"]
+    assert [item["branch"]["openDraftId"] for item in branches] == [None, draft.id]
+    assert [item["branch"]["isDefault"] for item in branches] == [True, False]
+    one = client.get(f"agent/{agent.id}/branches/{draft.branch}").json()["data"]
+    assert one == branches[1]
+    detail = client.get(f"agent/{agent.id}/branches/{draft.branch}/draft").json()["data"]
+    assert detail["latest"]["draftId"] == draft.id
+    assert detail["editHistory"][0]["editorName"] == "Editor 1"
+
+
+def test_a_branchs_discard_takes_whatever_is_open(
+    client: httpx.Client, world: World, draft: Draft, branch_path: str
+) -> None:
+    world.mode = "branches"
+    other = world.replace(draft.id)
+    response = client.delete(branch_path)
+    assert (response.status_code, response.json()) == (200, {"status": True, "data": {"discarded": True}})
+    assert list(world.discarded) == [other.id]
+    assert client.delete(branch_path).status_code == 404
+    assert client.get(branch_path).status_code == 404
+
+
+def test_a_maintenance_window_freezes_writes_to_branches_only(
+    client: httpx.Client, world: World, branch_path: str
+) -> None:
+    world.mode, world.frozen = "branches", True
+    response = client.delete(branch_path)
+    assert (response.status_code, response.json()["error_type"]) == (423, "config_freeze_active")
+    assert client.get(branch_path).status_code == 200
+
+
+def test_a_workspace_that_moves_keeps_its_drafts(
+    client: httpx.Client, world: World, agent: Agent, draft: Draft, path: str, branch_path: str
+) -> None:
+    assert client.delete(branch_path).status_code == 404
+    world.mode = "branches"
+    for response in (client.delete(path), client.get(f"agent/{agent.id}/drafts")):
+        assert response.status_code == 409
+        assert response.json()["error_type"] == "versioning_v2_migration_required"
+        assert response.headers["Deprecation"] == "true"
+    assert client.delete(branch_path).status_code == 200
+    assert world.discarded[draft.id].how == "branches"
+
+
+def test_removed_endpoints_answer_404_in_json(
+    client: httpx.Client, world: World, agent: Agent, path: str
+) -> None:
+    world.mode, world.removed = "branches", True
+    for response in (client.delete(path), client.get(f"agent/{agent.id}/drafts")):
+        assert response.status_code == 404
+        assert response.json()
+    assert client.get(path).status_code == 200
+
+
+def test_headers_of_the_world_go_with_every_answer(client: httpx.Client, world: World) -> None:
+    world.headers = {"Sunset": "Sat, 01 Jan 2028 00:00:00 GMT"}
+    assert client.get("user").headers["Sunset"] == "Sat, 01 Jan 2028 00:00:00 GMT"
+
+
+def test_only_the_creator_or_an_admin_may_discard(client: httpx.Client, world: World, agent: Agent) -> None:
+    world.add_key("sk_other", name="other", admin=False)
+    foreign = world.open_draft(agent.id, created_by=world.keys["sk_other"].user)
+    own = world.open_draft(agent.id)
+    other = {"Authorization": "Bearer sk_other"}
+    assert client.delete(f"agent/{agent.id}/drafts/{own.id}", headers=other).status_code == 403
+    assert client.delete(f"agent/{agent.id}/drafts/{foreign.id}", headers=other).status_code == 200
+    assert client.delete(f"agent/{agent.id}/drafts/{own.id}").status_code == 200
+
+
+def test_a_workflow_agent_answers_403(client: httpx.Client, agent: Agent, path: str) -> None:
+    agent.workflow_graph = True
+    assert client.delete(path).status_code == 403
+
+
+@pytest.mark.parametrize("header", ["Bearer sk_wrong", "Basic sk_simulator", "", "sk_simulator"])
+def test_a_wrong_key_is_refused(client: httpx.Client, draft: Draft, path: str, header: str) -> None:
+    response = client.delete(path, headers={"Authorization": header})
+    assert response.status_code == 401
+    assert response.json() == {"status": False, "errors": ["Invalid or expired API key"]}
+
+
+def test_a_revoked_key_is_refused_at_once_and_echoed_if_asked(client: httpx.Client, world: World) -> None:
+    assert client.get("user").status_code == 200
+    world.revoke_key()
+    world.echo_key = True
+    assert "sk_simulator" in client.get("user").json()["errors"][0]
+
+
+def test_an_unknown_path_is_a_recorded_404(client: httpx.Client, simulator: Simulator, agent: Agent) -> None:
+    assert client.delete(f"agent/{agent.id}/archive").status_code == 404
+    assert client.patch(f"agent/{agent.id}", json={}).status_code == 404
+    assert [request.method for request in simulator.requests("unknown")] == ["DELETE", "PATCH"]
