@@ -1,0 +1,88 @@
+"""The API key: where it comes from, when it is read again, and how it is kept out of everything else."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from cleanup.errors import SettingsError
+
+VARIABLE: Final = "SMALLEST_API_KEY"
+_GOOD: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+
+
+class Key:
+    """The key in use. `number` counts the different keys read so far, so that a reply can say which it used."""
+
+    def __init__(self, file: str | None, value: str | None) -> None:
+        """Take the key from `file`, else `value` (the variable). Raises SettingsError when there is none."""
+        self._file = Path(file) if file else None
+        self._stamp: tuple[int, ...] = ()
+        text = self._read() if self._file else (value or "").strip()
+        self._values = [_check(text, str(self._file or VARIABLE))]
+
+    @property
+    def number(self) -> int:
+        """Which key this is: 0 for the first that was read."""
+        return len(self._values) - 1
+
+    @property
+    def authorization(self) -> str:
+        """The value of the `Authorization` header."""
+        return f"Bearer {self._values[-1]}"
+
+    def refresh(self) -> bool:
+        """Read the file again if it changed; True when it holds another key now. Keeps the old one on trouble."""
+        if self._file is None:
+            return False
+        try:
+            if self._stat() == self._stamp:
+                return False
+            text = _check(self._read(), str(self._file))
+        except SettingsError:
+            return False
+        if text == self._values[-1]:
+            return False
+        self._values.append(text)
+        return True
+
+    def hide(self, text: str) -> str:
+        """The text without any key that was ever read."""
+        for value in self._values:
+            if value in text:
+                text = text.replace(value, "[key]")
+        return text
+
+    def readable_by_others(self) -> bool:
+        """Whether the key's file may be read by everybody on this machine."""
+        try:
+            return self._file is not None and bool(self._file.stat().st_mode & 0o004)
+        except OSError:
+            return False
+
+    def _stat(self) -> tuple[int, ...]:
+        assert self._file is not None
+        try:
+            found = self._file.stat()
+        except OSError as error:
+            raise SettingsError(f"{self._file}: the key file cannot be read: {error.strerror}") from None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _read(self) -> str:
+        assert self._file is not None
+        self._stamp = self._stat()
+        try:
+            with self._file.open("rb") as stream:
+                text = stream.read(1 << 16).decode("utf-8-sig").strip()
+        except OSError as error:
+            raise SettingsError(f"{self._file}: the key file cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"{self._file}: this is no key file: it is not text") from None
+        if not text:
+            raise SettingsError(f"{self._file}: the key file is empty")
+        return text
+
+
+def _check(text: str, origin: str) -> str:
+    if not _GOOD.fullmatch(text):
+        raise SettingsError(f"{origin}: this is no API key: it has blanks, line breaks or characters that are not ASCII")
+    return text

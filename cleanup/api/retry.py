@@ -1,0 +1,117 @@
+"""Which reply deserves another attempt, and when. The only module that imports tenacity."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
+
+from cleanup import verdict
+from cleanup.api.gate import Gate, Subject, Tell, Turn
+from cleanup.api.key import Key
+from cleanup.model import Reply, StopCause
+from cleanup.settings.definitions import Retry
+from cleanup.stop import Stop, Stopped
+
+Attempt = Callable[[Turn], Awaitable[Reply]]
+
+
+@dataclass(eq=False, slots=True)
+class History:
+    """What came of an operation so far. `reply` is the last answer, None when nothing was ever sent."""
+
+    attempts: int = 0
+    counted: int = 0
+    reply: Reply | None = None
+
+
+class Caller:
+    """Runs operations: attempts at one thing, each in its turn, until an answer stands or patience ends."""
+
+    def __init__(self, settings: Retry, gate: Gate, key: Key, stop: Stop, tell: Tell, patience: float) -> None:
+        """`patience`: the longest wait in seconds that a 503 may ask for before its operation is given up."""
+        self._attempts = settings.attempts
+        self._backoff = wait_random_exponential(multiplier=settings.wait, max=settings.max_wait)
+        self._gate = gate
+        self._key = key
+        self._stop = stop
+        self._tell = tell
+        self._patience = patience
+        self.retries = 0
+
+    async def operate(self, subject: Subject, attempt: Attempt, *, units: int = 1, once: bool = False) -> History:
+        """Attempt until an answer needs no retry. `units`: how many requests an attempt may send.
+
+        `once`: no retries, whatever comes. Never raises but on cancellation: when the run stops, the last
+        answer stands.
+        """
+        history = History()
+
+        async def one_attempt() -> Reply:
+            turn = await self._gate.turn(subject, units)
+            history.attempts += 1
+            self.retries += history.attempts > 1
+            try:
+                reply = await attempt(turn)
+            except asyncio.CancelledError:
+                subject.cut_off = True
+                raise
+            finally:
+                self._gate.release(turn)
+            history.counted += not turn.probe
+            history.reply = reply
+            self._gate.heard(turn, reply, backoff(self._backoff, history.attempts))
+            return reply
+
+        def again(reply: Reply) -> bool:
+            return verdict.deserves_retry(reply) or (reply.status == 401 and self._another_key(reply))
+
+        def give_up(state: RetryCallState) -> bool:
+            reply = state.outcome.result() if state.outcome else None
+            asked = reply.retry_after if reply and reply.status == 503 else None
+            exhausted = history.counted >= self._attempts and reply is not None and reply.status != 401
+            return once or exhausted or bool(self._stop.cause) or (asked or 0.0) > self._patience
+
+        def wait(state: RetryCallState) -> float:
+            reply = state.outcome.result() if state.outcome else None
+            if reply is None or reply.status in (401, 429):
+                return 0.0  # another key, or the pause that everybody keeps
+            return self._backoff(state) if reply.retry_after is None else float(reply.retry_after)
+
+        def retrying(state: RetryCallState) -> None:
+            reply = history.reply
+            wait = state.next_action.sleep if state.next_action else 0.0
+            self._tell("draft.retrying", subject=subject.key, reply=reply, attempts=history.attempts, wait=wait)
+
+        loop = AsyncRetrying(
+            sleep=self._gate.sleep,
+            stop=give_up,
+            wait=wait,
+            retry=retry_if_result(again),
+            before_sleep=retrying,
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        try:
+            await loop(one_attempt)
+        except Stopped:
+            pass
+        if history.reply is not None and history.reply.status == 401 and not self._stop.cause:
+            self._stop.request(StopCause.UNAUTHORIZED, "the API refuses the key (401)")
+        return history
+
+    def _another_key(self, reply: Reply) -> bool:
+        """Whether the key has changed since it was used for this reply, in its file or by now in here."""
+        return reply.key_number < self._key.number or self._key.refresh()
+
+
+def backoff(wait: wait_random_exponential, attempt: int) -> float:
+    """The jittered seconds after attempt n, from 1, outside an operation."""
+    state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
+    state.attempt_number = attempt
+    return wait(state)
+
+
+def jitter(settings: Retry) -> Callable[[int], float]:
+    """Seconds before probe n, from 1: the same jitter as between attempts."""
+    wait = wait_random_exponential(multiplier=settings.wait, max=settings.max_wait)
+    return lambda number: backoff(wait, number)

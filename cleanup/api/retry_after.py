@@ -1,0 +1,40 @@
+"""How long an answer asks to be left alone. Pure; nonsense is None."""
+
+import re
+from email.utils import parsedate_to_datetime
+
+
+def wait_asked_for(status: int, header: str | None, body: object, now: float) -> float | None:
+    """Seconds asked for by a 429 or 503: `Retry-After` (seconds or a date), or the body's `retry_after`.
+
+    `now`: seconds since the epoch, by the server's clock where it tells the time, as ours may be off.
+    """
+    if status not in (429, 503):
+        return None
+    wait = _header_seconds(header, now) if header else None
+    if wait is None and isinstance(body, dict):
+        wait = _seconds(body.get("retry_after"))
+    return wait or None
+
+
+def _header_seconds(header: str, now: float) -> float | None:
+    wait = _seconds(header)
+    if wait is not None:
+        return wait
+    until = timestamp(header)
+    return None if until is None else max(0.0, until - now)
+
+
+def timestamp(text: str) -> float | None:
+    """Seconds since the epoch of an HTTP date, or None."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    text = str(value).strip()
+    return float(text) if re.fullmatch(r"\d{1,15}(\.\d{1,15})?", text, re.ASCII) else None

@@ -1,0 +1,1 @@
+"""The commands: `main` (argv → command), `options` (the command line), `job`, `check`, `report`."""

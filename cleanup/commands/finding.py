@@ -1,0 +1,93 @@
+"""`find`, and what a `sweep` begins with: the workspace looked over through a run's session."""
+
+import argparse
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cleanup.api.session import Session
+from cleanup.branches import Workspace
+from cleanup.errors import JobError, SettingsError
+from cleanup.exit_codes import ExitCode
+from cleanup.find import Finder, Findings, Rule
+from cleanup.lists.pair_list import PairList
+from cleanup.records.files import check_writable, whole_file
+from cleanup.records.journal import Journal
+from cleanup.run import Job, Run
+from cleanup.settings.sources import Loaded
+from cleanup.show.console import say
+
+
+class Incomplete(JobError):
+    """A part of the workspace could not be read."""
+
+    code = ExitCode.TRY_AGAIN
+
+
+async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findings:
+    """Find what the settings mean, and warn of what could not be read. Raises Stopped."""
+    settings = loaded.settings
+    workspace = Workspace(session.atoms, session.caller, settings.api.model, journal.moved)
+    finder = Finder(session.atoms, session.caller, workspace, session.stop, settings.limits.concurrency)
+    findings = await finder.look(Rule(settings.find, datetime.now(UTC)))
+    for sentence in findings.unreadable:
+        journal.warn(sentence)
+    if findings.ageless and settings.find.older_than is not None:
+        journal.warn(f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old")
+    return findings
+
+
+async def sweep_list(journal: Journal, session: Session, loaded: Loaded) -> PairList:
+    """What a sweep is to discard, written down. Raises Incomplete or SettingsError when that looks wrong."""
+    settings = loaded.settings
+    findings = await look_over(journal, session, loaded)
+    if findings.unreadable:
+        raise Incomplete(f"a part of the workspace could not be read, so nothing was discarded: {findings.unreadable[0]}")
+    if settings.output.list is not None:
+        with whole_file(settings.output.list) as stream:
+            stream.write(findings.csv())
+    most = settings.find.max_share
+    if most is not None and len(findings.found) > most * findings.seen:
+        raise SettingsError(
+            f"{len(findings.found)} of {findings.seen} drafts are meant by the rule, "
+            f"more than find.max_share ({most:.0%}), so none was discarded: if that is right, pass --max-share 100%"
+        )
+    return findings.pairs(Path(settings.output.list).name if settings.output.list else "sweep")
+
+
+class FindRun(Run):
+    """`find`: the same run, which ends with a list on standard output instead of discards."""
+
+    shows_summary = False
+
+    def __init__(self, job: Job, options: argparse.Namespace) -> None:
+        super().__init__(job)
+        self.journal.identity.mode = "find"
+        self.journal.identity.list_name = options.output
+        self._file: str | None = options.output
+        self._format: str = options.format or _by_ending(options.output)
+
+    def prepare(self, stack: ExitStack) -> None:
+        """Also the list's own place."""
+        super().prepare(stack)
+        if self._file is not None:
+            check_writable(self._file)
+
+    async def work(self, session: Session) -> None:
+        """Look, and print what was found."""
+        findings = await session.cuttable_work(look_over(self.journal, session, self.job.loaded))
+        text = findings.text(self._format)
+        if self._file is not None:
+            with whole_file(self._file) as stream:
+                stream.write(text)
+        else:
+            say(text.rstrip("\n"))
+        counted = f"{len(findings.found)} of {findings.seen} drafts of {findings.agents} agents"
+        self.journal.tell("run.warning", level="info", message=f"found {counted}")
+        if findings.unreadable:
+            raise Incomplete(f"the list is not complete: {len(findings.unreadable)} parts of the workspace could not be read")
+
+
+def _by_ending(path: str | None) -> str:
+    endings = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+    return endings.get(Path(path).suffix.lower(), "csv") if path else "csv"

@@ -1,0 +1,88 @@
+"""`job.py [PAIRS]`, `find` and `sweep`: settings → a run."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from cleanup.commands.options import parse, program
+from cleanup.errors import JobError, SettingsError, UsageError
+from cleanup.lists.pair_list import PairList
+from cleanup.run import Job, Run
+from cleanup.settings.sources import Loaded, load
+from cleanup.show.console import Screen, make_screen
+
+
+def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> int:
+    """Run the job, `find` or `sweep`. Returns the exit code."""
+    options, flags = parse(command, argv)
+    try:
+        loaded = load(flags, environ, options.config, home)
+        _check_settings(command, loaded)
+    except JobError as error:
+        return refuse_settings(error, flags)
+    if command == "sweep":
+        loaded = _dry_unless_confirmed(loaded)
+    words = shlex.split(program()) + ([command] if command else []) + argv
+
+    def screen(hide: Any, run_id: str) -> Screen:
+        output = loaded.settings.output
+        return make_screen(output.log_format, output.log_level, hide, quiet=output.quiet, run_id=run_id)
+
+    if command == "":
+        name = loaded.file if loaded.inline_pairs else loaded.settings.pairs
+        what = Job(loaded, screen, environ, words, str(name), read=lambda journal: read_pairs(loaded, options.format, journal.bad_row))
+        return Run(what).execute()
+    from cleanup.commands.finding import FindRun, sweep_list
+
+    name = loaded.settings.output.list or "sweep"
+    what = Job(loaded, screen, environ, words, name, find=sweep_list)
+    return FindRun(what, options).execute() if command == "find" else Run(what).execute()
+
+
+def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList:
+    """The list that the settings name. Raises ListMissing, ListMalformed."""
+    from cleanup.lists.reading import read_inline, read_list
+
+    if loaded.inline_pairs is not None:
+        return read_inline(loaded.inline_pairs, loaded.file.name if loaded.file else "settings", report)
+    return read_list(str(loaded.settings.pairs), format_name, report)
+
+
+def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
+    """Say what is wrong with the settings, where there are no settings yet to say how."""
+    style = flags.get("output.log_format", "auto")
+    screen = make_screen(style if style in ("json", "console") else "auto", "info", lambda text: text, quiet=False, run_id="")
+    for problem in error.problems if isinstance(error, SettingsError) else (str(error),):
+        screen.log.error("settings.invalid", message=problem)
+    screen.log.error("run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, next=None)
+    return int(error.code)
+
+
+def _check_settings(command: str, loaded: Loaded) -> None:
+    settings = loaded.settings
+    if command == "" and loaded.inline_pairs is None and settings.pairs is None:
+        raise UsageError("there is no list: name one (python job.py drafts.csv), or set `pairs`")
+    if command == "sweep":
+        missing = [
+            f"a sweep needs {key} ({flag}): {why}"
+            for key, flag, given, why in (
+                ("find.older_than", "--older-than", settings.find.older_than, "a rule without an age would mean every draft"),
+                ("api.organization", "--organization", settings.api.organization, "a rule must not meet somebody else's drafts"),
+            )
+            if given is None
+        ]
+        if missing:
+            raise SettingsError(*missing)
+
+
+def _dry_unless_confirmed(loaded: Loaded) -> Loaded:
+    """A sweep that nobody has confirmed, and nobody can, only reads."""
+    from dataclasses import replace
+
+    run = loaded.settings.run
+    if run.yes or run.dry_run or sys.stderr.isatty():
+        return loaded
+    sys.stderr.flush()
+    run = run.model_copy(update={"dry_run": True})
+    return replace(loaded, settings=loaded.settings.model_copy(update={"run": run}), unconfirmed=True)

@@ -1,0 +1,39 @@
+"""argv → command → exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cleanup.commands.options import command_of
+
+HOME = Path(__file__).parents[2]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command that `argv` names. Returns the exit code; wrong usage ends the process with 2."""
+    command, rest = command_of(argv)
+    match command:
+        case "simulate":
+            return _simulate(rest)
+        case "report":
+            from cleanup.commands.report import report
+
+            return report(rest)
+        case "check":
+            from cleanup.commands.check import check
+
+            return check(rest, dict(os.environ), HOME)
+        case _:
+            from cleanup.commands.job import job
+
+            return job(command, rest, dict(os.environ), HOME)
+
+
+def _simulate(argv: list[str]) -> int:
+    try:
+        from cleanup.simulator.cli import main as simulate
+    except ImportError as error:
+        sys.stderr.write(f"job.py: the simulator needs {error.name}: pip install 'atoms-draft-cleanup[simulator]'\n")
+        return 2
+    return simulate(argv)

@@ -1,0 +1,137 @@
+"""The command line: argparse, with one flag for each setting that has one."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from cleanup import __version__
+from cleanup.exit_codes import ExitCode
+from cleanup.settings.definitions import Setting, all_settings
+
+COMMANDS: Final = {
+    "": "discard every listed draft: the job",
+    "check": "read settings and list, say what a run would do; send nothing",
+    "find": "print stale drafts as a list that the job reads",
+    "sweep": "find and discard by rule in one run: the nightly schedule",
+    "report": "one summary out of one or more ledgers",
+    "simulate": "the Atoms API on loopback, to try the job on",
+}
+_TITLES: Final = {
+    "api": "which API, with whose key",
+    "limits": "how much, how fast, how long",
+    "retry": "what is tried again, and when",
+    "guard": "what is left alone, and what is kept",
+    "find": "what find and sweep look for",
+    "run": "this run",
+    "output": "what is written, and where",
+}
+_NOT_FOR: Final = {
+    "": lambda key: key.startswith("find.") or key == "output.list",
+    "sweep": lambda key: False,
+    "check": lambda key: False,
+    "find": lambda key: key.startswith(("guard.", "run."))
+    or key in ("find.max_share", "limits.max_discards", "limits.per_run", "output.list", "output.ledger", "output.leftover", "output.metrics"),
+}
+_WITH_PAIRS: Final = ("", "check")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(int(ExitCode.USAGE), f"job.py: {message}. See `python job.py {self.command} --help`\n".replace("py  --", "py --"))
+
+    command = ""
+
+
+def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """The options of a command, and the settings given as flags by key. Ends the process (2) on wrong usage."""
+    parser = make_parser(command)
+    options = parser.parse_args(argv)
+    flags = {
+        setting.key: getattr(options, setting.key)
+        for setting in all_settings()
+        if getattr(options, setting.key, None) is not None
+    }
+    for key in flags:
+        if _NOT_FOR[command](key):
+            flag = next(setting.flag.name for setting in all_settings() if setting.key == key)
+            parser.error(f"{flag} means nothing to {'`' + command + '`' if command else 'a run over a list'}")
+    pairs = getattr(options, "pairs", None)
+    if pairs is not None:
+        flags["pairs"] = pairs
+        if command == "" and pairs in COMMANDS:
+            parser.error(f"the command comes first: python job.py {pairs} …")
+    return options, flags
+
+
+def make_parser(command: str) -> argparse.ArgumentParser:
+    """The parser of one command; the job's own also names the others."""
+    parser = _Parser(
+        prog=f"python job.py {command}".rstrip(),
+        usage=f"python job.py {command + ' ' if command else ''}{'[PAIRS] ' if command in _WITH_PAIRS else ''}[flags]",
+        description=_description(command),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.command = command
+    general = parser.add_argument_group("general")
+    if command in _WITH_PAIRS:
+        general.add_argument("pairs", nargs="?", metavar="PAIRS", help="the list: .csv .tsv .yaml .yml .json, or - for standard input")
+        general.add_argument("--format", choices=("csv", "tsv", "yaml", "json"), help="the list's format (guessed without it)")
+    if command == "find":
+        general.add_argument("--format", choices=("csv", "yaml", "json"), default=None, help="of the list that is printed (csv, or by FILE's ending)")
+        general.add_argument("-o", "--output", metavar="FILE", help="write the list there instead of to standard output")
+    general.add_argument("-c", "--config", metavar="FILE", help="settings (else $CLEANUP_CONFIG, else config.yaml beside job.py)")
+    general.add_argument("-h", "--help", action="help", help="this text")
+    general.add_argument("--version", action="version", version=f"atoms-draft-cleanup {__version__}", help="the version")
+    groups = {section: parser.add_argument_group(title) for section, title in _TITLES.items()}
+    for setting in all_settings():
+        if setting.flag.name is not None:
+            _add_flag(groups[setting.section], setting)
+    return parser
+
+
+def _add_flag(group: "argparse._ArgumentGroup", setting: Setting) -> None:
+    text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
+    assert setting.flag.name is not None
+    if setting.is_switch:
+        group.add_argument(setting.flag.name, dest=setting.key, action="store_const", const=True, help=text)
+    elif setting.flag.several:
+        group.add_argument(setting.flag.name, dest=setting.key, action="append", metavar=setting.flag.metavar, help=text)
+    else:
+        group.add_argument(setting.flag.name, dest=setting.key, metavar=setting.flag.metavar, help=text)
+
+
+def _default_text(setting: Setting) -> str:
+    from cleanup.settings.reference import default_text
+
+    text = default_text(setting)
+    return "" if text in ("off", "no", "none") else f": {text}"
+
+
+def _description(command: str) -> str:
+    if command:
+        return COMMANDS[command] + "."
+    lines = ["Discard listed drafts of Atoms agents.", "", "commands:"]
+    for name, text in COMMANDS.items():
+        lines.append(f"  job.py {name or '[PAIRS]':<9} {text}")
+    lines += [
+        "",
+        "Each flag is also a key of the settings file, in brackets below, and a",
+        "variable: limits.rate is CLEANUP_LIMITS__RATE. No flags: the key",
+        "(SMALLEST_API_KEY) and output.heartbeat_url, which are secrets.",
+    ]
+    return "\n".join(lines)
+
+
+def command_of(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """The command and its arguments; without one, the job."""
+    if argv and argv[0] in COMMANDS:
+        return argv[0], list(argv[1:])
+    return "", list(argv)
+
+
+def program() -> str:
+    """How this program was called."""
+    return "python " + (sys.argv[0] or "job.py")

@@ -1,0 +1,192 @@
+"""YAML and JSON as a stream of events with line numbers; the only module that imports yaml.
+
+Everything is text, exactly as written: `012345` is no number and `on` no truth value. Reading events
+instead of objects keeps the line of every value, finds duplicate keys, and never recurses.
+Refused, each with its line: anchors, aliases, tags, a second document, nesting deeper than 20.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import IO, Any, Final, NamedTuple
+
+import yaml
+
+MAX_DEPTH: Final = 20
+_LOADER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+
+class DocumentError(Exception):
+    """The text is no document of its kind; `line` counts from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+        self.reason = reason
+
+
+class Kind(Enum):
+    """What an event begins, ends or is."""
+
+    SCALAR = "a value"
+    LIST = "a list"
+    MAPPING = "a mapping"
+    END = "an end"
+
+
+class Event(NamedTuple):
+    """One step through a document. `text` is None for null; `is_text` tells whether JSON would call it a string."""
+
+    kind: Kind
+    line: int
+    text: str | None = None
+    is_text: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value with its line: text (None for null), a list of nodes, or (key, node) pairs."""
+
+    line: int
+    value: "str | None | list[Node] | dict[str, Node]"
+
+
+def yaml_events(stream: IO[bytes] | bytes) -> Iterator[Event]:
+    """Step through one YAML document. Raises DocumentError."""
+    depth = documents = 0
+    line = 1
+    try:
+        for event in yaml.parse(stream, Loader=_LOADER):
+            line = event.start_mark.line + 1
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                _refuse_extras(event, line)
+                plain = event.style is None or event.style == ""
+                null = plain and event.value in ("", "~", "null", "Null", "NULL")
+                yield Event(Kind.SCALAR, line, None if null else event.value)
+            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                _refuse_extras(event, line)
+                depth += 1
+                if depth > MAX_DEPTH:
+                    raise DocumentError(line, f"nested deeper than {MAX_DEPTH}")
+                yield Event(Kind.MAPPING if kind is yaml.MappingStartEvent else Kind.LIST, line)
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                depth -= 1
+                yield Event(Kind.END, line)
+            elif kind is yaml.AliasEvent:
+                raise DocumentError(line, "an alias (*) is not allowed: write the value out")
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    raise DocumentError(line, "a second document (---) is not allowed")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        reason = error.problem or error.context or "broken"
+        raise DocumentError(mark.line + 1 if mark else line, f"no valid YAML: {reason}") from None
+    except yaml.reader.ReaderError as error:
+        raise DocumentError(line, f"undecodable, or a character that YAML forbids: {error.reason}") from None
+    except (yaml.YAMLError, ValueError, UnicodeError, RecursionError) as error:
+        raise DocumentError(line, f"no valid YAML: {type(error).__name__}") from None
+
+
+def _refuse_extras(event: Any, line: int) -> None:
+    if event.anchor is not None:
+        raise DocumentError(line, "an anchor (&) is not allowed: write the value out")
+    if event.tag is not None:
+        raise DocumentError(line, "a tag (!) is not allowed: values are text as written")
+
+
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^\s,:\[\]{}"]+|\n')
+
+
+def json_events(text: str) -> Iterator[Event]:
+    """Step through one JSON document. Raises DocumentError."""
+    try:
+        # Checked by the standard library, so that the tokens below are known to be in order.
+        json.loads(text, object_pairs_hook=lambda _: None, parse_int=str, parse_float=str, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise DocumentError(error.lineno, f"no valid JSON: {error.msg}") from None
+    except RecursionError:
+        raise DocumentError(1, f"nested deeper than {MAX_DEPTH}") from None
+    except ValueError as error:
+        raise DocumentError(1, f"no valid JSON: {error}") from None
+    line, depth = 1, 0
+    for match in _JSON_TOKEN.finditer(text):
+        token = match[0]
+        if token == "\n":
+            line += 1
+        elif token in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise DocumentError(line, f"nested deeper than {MAX_DEPTH}")
+            yield Event(Kind.LIST if token == "[" else Kind.MAPPING, line)
+        elif token in "]}":
+            depth -= 1
+            yield Event(Kind.END, line)
+        elif token[0] == '"':
+            yield Event(Kind.SCALAR, line, json.loads(token))
+        else:
+            yield Event(Kind.SCALAR, line, None if token == "null" else token, is_text=False)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no value")
+
+
+def tree(events: Iterable[Event]) -> Node | None:
+    """The whole document as nodes, None if there is none. Raises DocumentError, also on duplicate keys."""
+    steps = iter(events)
+    first = next(steps, None)
+    return None if first is None else _node(first, steps)
+
+
+def _node(event: Event, steps: Iterator[Event]) -> Node:
+    if event.kind is Kind.SCALAR:
+        return Node(event.line, event.text)
+    if event.kind is Kind.LIST:
+        return Node(event.line, [_node(item, steps) for item in _until_end(steps)])
+    entries: dict[str, Node] = {}
+    for key in _until_end(steps):
+        name = key_text(key)
+        if name in entries:
+            raise DocumentError(key.line, f"the key {name!r} stands there twice")
+        entries[name] = _node(next(steps), steps)
+    return Node(event.line, entries)
+
+
+def _until_end(steps: Iterator[Event]) -> Iterator[Event]:
+    for event in steps:
+        if event.kind is Kind.END:
+            return
+        yield event
+
+
+def key_text(event: Event) -> str:
+    """The text of a mapping's key. Raises DocumentError when it is none."""
+    if event.kind is not Kind.SCALAR or event.text is None:
+        raise DocumentError(event.line, "a key must be text")
+    return event.text
+
+
+def node_events(node: Node) -> Iterator[Event]:
+    """Step through a tree again."""
+    if isinstance(node.value, list):
+        yield Event(Kind.LIST, node.line)
+        for item in node.value:
+            yield from node_events(item)
+        yield Event(Kind.END, node.line)
+    elif isinstance(node.value, dict):
+        yield Event(Kind.MAPPING, node.line)
+        for key, item in node.value.items():
+            yield Event(Kind.SCALAR, node.line, key)
+            yield from node_events(item)
+        yield Event(Kind.END, node.line)
+    else:
+        yield Event(Kind.SCALAR, node.line, node.value)
+
+
+def yaml_text(value: object) -> str:
+    """Write a value as YAML, in the order given."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1000)

@@ -1,0 +1,60 @@
+"""The errors that end a run: each is a sentence for the user and an exit code.
+
+    JobError
+    ├── SettingsError      78  a setting is unknown, missing or out of range
+    ├── ListMissing        66  the list cannot be opened
+    ├── ListMalformed      65  the list can be opened, but not trusted
+    ├── OutputError        74  something could not be written
+    ├── LedgerLocked       75  another run holds the ledger
+    └── UsageError          2  the command line makes no sense, or a person said no
+
+What happens to one pair is never an exception, it is an `Ending`.
+"""
+
+from cleanup.exit_codes import ExitCode
+
+
+class JobError(Exception):
+    """An error that the user can understand and end; `str(error)` is the sentence."""
+
+    code = ExitCode.BUG
+
+
+class SettingsError(JobError):
+    """Settings that cannot be used; `problems` holds one sentence for each."""
+
+    code = ExitCode.SETTINGS
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class ListMissing(JobError):
+    """The list is not there, or cannot be opened."""
+
+    code = ExitCode.LIST_MISSING
+
+
+class ListMalformed(JobError):
+    """The list is there and refused as a whole; each bad row was named before."""
+
+    code = ExitCode.LIST_MALFORMED
+
+
+class OutputError(JobError):
+    """A file, or the log, could not be written: going on would be going on unrecorded."""
+
+    code = ExitCode.OUTPUT
+
+
+class LedgerLocked(JobError):
+    """Another run uses the same ledger now."""
+
+    code = ExitCode.TRY_AGAIN
+
+
+class UsageError(JobError):
+    """The command line cannot be understood, or the question was answered with no."""
+
+    code = ExitCode.USAGE

@@ -1,0 +1,164 @@
+"""How a run ends: every file is written, even if another could not be, and the last line says what came of it."""
+
+import json
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cleanup.errors import OutputError
+from cleanup.exit_codes import ExitCode
+from cleanup.model import Ending
+from cleanup.records.account import fold
+from cleanup.records.files import whole_file
+from cleanup.records.heartbeat import Heartbeat
+from cleanup.records.journal import Journal
+from cleanup.records.leftover import write_leftover
+from cleanup.records.summary import exit_code, summarize, utc
+from cleanup.settings.definitions import Settings
+from cleanup.show.console import Screen
+
+_NEVER_LOOKED_FOR = frozenset({Ending.DUPLICATE, Ending.PROTECTED, Ending.SETTLED, Ending.LEFT_LIMIT})
+
+
+@dataclass(slots=True)
+class Measured:
+    """What only the part that talked to the API knows. `sending_seconds`: None when nothing was to be sent."""
+
+    retries: int = 0
+    rate_limit: float | None = None
+    sending_seconds: float | None = None
+
+
+@dataclass(slots=True)
+class LastWords:
+    """Everything that is written at the end of a run."""
+
+    journal: Journal
+    settings: Settings
+    screen: Screen
+    command: list[str]
+    measured: Measured
+    heartbeat: Heartbeat | None = None
+
+    def speak(self, *, files: bool, show: bool = True) -> int:
+        """Write the files (unless another run holds the ledger), show the summary, log the last line.
+
+        `show`: on standard output. Returns the exit code.
+        """
+        self._close_account()
+        settings = self.settings
+        dry_run = settings.run.dry_run
+        if files:
+            if not dry_run:
+                self._write(self._leftover)
+            self._write(self._end_of_ledger)
+            self._write(self._summary_file)
+            if not dry_run:
+                self._write(self._metrics)
+            if self.heartbeat is not None:
+                self.heartbeat.end(int(self._code()))
+        if self._code() is not ExitCode.OK:
+            self._write(self.screen.output.show)
+        if show and not (settings.output.quiet and self._code() is ExitCode.OK):
+            self._write(lambda: self.screen.print_summary(self.summary()))
+        self._write(self._finish)
+        code = self._code()
+        if code is not ExitCode.OK and settings.output.quiet:
+            self._write(self.screen.output.show)
+        return int(code)
+
+    def summary(self) -> dict[str, Any]:
+        """The summary as things stand now."""
+        journal, measured = self.journal, self.measured
+        achieved = journal.traffic.total / measured.sending_seconds if measured.sending_seconds else 0.0
+        traffic = {
+            "requests": journal.traffic.account(measured.retries),
+            "rate": {"achieved": round(achieved, 2), "limit": measured.rate_limit},
+            "seconds_per_request": journal.traffic.percentiles(),
+        }
+        failures = journal.account.failures if journal.account is not None else []
+        return summarize(
+            journal.identity, journal.facts, datetime.now(UTC), failures, traffic, journal.warnings, self._next(self._code())
+        )
+
+    def _code(self) -> ExitCode:
+        return exit_code(self.journal.facts)
+
+    def _close_account(self) -> None:
+        facts, account = self.journal.facts, self.journal.account
+        if account is None:
+            return
+        cause = facts.stopped_by
+        account.close(Ending.LEFT_STOPPED if cause is None else cause.leaves)
+        facts.endings = account.endings()
+        looked_for = {ending for ending, count in facts.endings.items() if count} - _NEVER_LOOKED_FOR
+        if looked_for == {Ending.NOT_FOUND}:
+            self.journal.warn("none of the listed drafts was found: is this an old list?")
+
+    def _write(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OutputError as error:
+            self.journal.unwritten(str(error))
+            self.journal.tell("run.warning", level="error", message=str(error))
+
+    def _leftover(self) -> None:
+        if self.settings.output.leftover is not None and self.journal.account is not None:
+            write_leftover(self.settings.output.leftover, self.journal.account)
+
+    def _end_of_ledger(self) -> None:
+        ledger, journal = self.journal.ledger, self.journal
+        if ledger is None:
+            return
+        try:
+            if self.measured.sending_seconds is not None:
+                ledger.write(
+                    {
+                        "type": "end",
+                        "run_id": journal.identity.run_id,
+                        "time": utc(datetime.now(UTC)),
+                        "exit_code": int(self._code()),
+                        "counts": fold(journal.facts.endings, dry_run=False)["counts"],
+                    }
+                )
+        finally:
+            ledger.close()
+
+    def _summary_file(self) -> None:
+        if self.settings.output.summary is not None:
+            with whole_file(self.settings.output.summary) as stream:
+                json.dump(self.summary(), stream, ensure_ascii=False, indent=1)
+                stream.write("\n")
+
+    def _metrics(self) -> None:
+        if self.settings.output.metrics is not None:
+            from cleanup.records.metrics import write_metrics
+
+            write_metrics(self.settings.output.metrics, self.summary(), time.time())
+
+    def _finish(self) -> None:
+        summary = self.summary()
+        self.journal.tell(
+            "run.finished",
+            level="info" if summary["exit_code"] == 0 else "error",
+            **{key: summary[key] for key in ("exit_code", "meaning", "counts", "stopped_by", "next")},
+        )
+
+    def _next(self, code: ExitCode) -> str | None:
+        """One sentence with what to do or the command to run, if there is one."""
+        facts, settings = self.journal.facts, self.settings
+        if facts.refusal is not None and not code.retry:
+            return str(facts.refusal)[:600]
+        if code in (ExitCode.KEY, ExitCode.SETTINGS):
+            stop = self.journal.stop
+            return None if stop is None or stop.sentence is None else stop.sentence[:600]
+        if code in (ExitCode.OK, ExitCode.USAGE) or settings.run.dry_run:
+            return None
+        resume = ["--resume"] if settings.output.ledger is not None and not settings.run.resume else []
+        command = shlex.join(self.command + resume)
+        if len(command) > 600:
+            return "run the same command again" + (" with --resume" if resume else "")
+        return f"for what is left, run: {command}"

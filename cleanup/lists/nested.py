@@ -1,0 +1,138 @@
+"""YAML and JSON → rows, out of the three shapes: records, [agent, draft], and agent → drafts."""
+
+from collections.abc import Iterator
+
+from cleanup.documents import DocumentError, Event, Kind, key_text
+from cleanup.lists.rows import AGENT_NAMES, DRAFT_NAMES, BadRow, Columns, Row, checked, plain_name
+
+_WRAPPERS = ("pairs", "drafts")
+_SHAPES = "a list of {agent: …, draft: …} or [agent, draft], or a mapping of agents to lists of drafts"
+
+
+def read_rows(events: Iterator[Event], columns: Columns) -> Iterator[Row | BadRow]:
+    """Read a document's rows. An event stream that ends early ends the list with a BadRow."""
+    reader = _Reader(events, columns)
+    try:
+        first = next(events, None)
+        if first is None:
+            yield BadRow(1, "there is nothing in this list; an empty one is written []")
+        else:
+            yield from reader.top(first, wrapped=False)
+        # What follows the list is read too: it may not be valid.
+        for _ in events:
+            pass
+    except DocumentError as error:
+        yield BadRow(error.line, error.reason)
+
+
+class _Reader:
+    def __init__(self, events: Iterator[Event], columns: Columns) -> None:
+        self._events = events
+        self._columns = columns
+
+    def top(self, first: Event, *, wrapped: bool) -> Iterator[Row | BadRow]:
+        if first.kind is Kind.LIST:
+            for item in self._until_end():
+                yield self._item(item)
+        elif first.kind is Kind.MAPPING:
+            yield from self._mapping(wrapped=wrapped)
+        else:
+            yield BadRow(first.line, f"this is no list: write {_SHAPES}")
+
+    def _mapping(self, *, wrapped: bool) -> Iterator[Row | BadRow]:
+        seen: set[str] = set()
+        for key in self._until_end():
+            agent = key_text(key)
+            if agent in seen:
+                yield BadRow(key.line, f"the key {agent!r} stands there twice")
+            seen.add(agent)
+            value = next(self._events)
+            if not wrapped and agent in _WRAPPERS:
+                yield from self.top(value, wrapped=True)
+                if len(seen) > 1:
+                    yield BadRow(key.line, f"{agent!r} must stand alone at the top of a list")
+            elif not wrapped and seen & set(_WRAPPERS):
+                self._skip(value)
+                yield BadRow(key.line, f"{agent!r} stands beside the list: only the list may stand here")
+            elif value.kind is Kind.LIST:
+                for item in self._until_end():
+                    yield self._draft_of(agent, item)
+            else:
+                self._skip(value)
+                yield BadRow(value.line, f"a list of drafts must follow {agent!r}: write {_SHAPES}")
+
+    def _draft_of(self, agent: str, item: Event) -> Row | BadRow:
+        if item.kind is not Kind.SCALAR:
+            self._skip(item)
+            return BadRow(item.line, f"{item.kind.value} where a draft's id is expected")
+        return self._row(item.line, agent, item)
+
+    def _item(self, item: Event) -> Row | BadRow:
+        if item.kind is Kind.LIST:
+            return self._couple(item)
+        if item.kind is Kind.MAPPING:
+            return self._record(item)
+        return BadRow(item.line, f"{_shown(item)} is no pair: write {{agent: …, draft: …}} or [agent, draft]")
+
+    def _couple(self, start: Event) -> Row | BadRow:
+        items = []
+        nested = False
+        for item in self._until_end():
+            nested = nested or item.kind is not Kind.SCALAR
+            self._skip(item)
+            items.append(item)
+        if nested or len(items) != 2:
+            return BadRow(start.line, "a pair is written [agent, draft]")
+        if not items[0].is_text:
+            return BadRow(start.line, f"agent {items[0].text} is no string: ids stand in quotes in JSON")
+        return self._row(start.line, items[0].text or "", items[1])
+
+    def _record(self, start: Event) -> Row | BadRow:
+        ids: dict[str, Event] = {}
+        others: dict[int, str] = {}
+        seen: set[str] = set()
+        problem: str | None = None
+        for key in self._until_end():
+            name = key_text(key)
+            value = next(self._events)
+            self._skip(value)
+            plain = plain_name(name)
+            plain = "agent" if plain in AGENT_NAMES else "draft" if plain in DRAFT_NAMES else plain
+            if plain in seen:
+                problem = problem or f"the key {name!r} stands there twice"
+            seen.add(plain)
+            if value.kind is not Kind.SCALAR:
+                problem = problem or f"{name!r} is {value.kind.value}, not a value"
+            elif plain in ("agent", "draft"):
+                ids[plain] = value
+            else:
+                others[self._columns.add(name)] = value.text or ""
+        missing = next((what for what in ("agent", "draft") if what not in ids), None)
+        if problem or missing:
+            return BadRow(start.line, problem or f"the {missing} is missing")
+        if not ids["agent"].is_text:
+            return BadRow(start.line, f"agent {_shown(ids['agent'])} is no string: ids stand in quotes in JSON")
+        cells = tuple(others.get(place, "") for place in range(len(self._columns.names))) if others else ()
+        return self._row(start.line, ids["agent"].text or "", ids["draft"], cells)
+
+    def _row(self, line: int, agent: str, draft: Event, others: tuple[str, ...] = ()) -> Row | BadRow:
+        if not draft.is_text:
+            return BadRow(line, f"draft {_shown(draft)} is no string: ids stand in quotes in JSON")
+        return checked(Row(line, agent, draft.text or "", others), self._columns)
+
+    def _until_end(self) -> Iterator[Event]:
+        for event in self._events:
+            if event.kind is Kind.END:
+                return
+            yield event
+
+    def _skip(self, event: Event) -> None:
+        """Step over the rest of a value that begins with `event`."""
+        depth = 0 if event.kind is Kind.SCALAR else 1
+        while depth:
+            kind = next(self._events).kind
+            depth += {Kind.END: -1, Kind.SCALAR: 0}.get(kind, 1)
+
+
+def _shown(event: Event) -> str:
+    return "nothing" if event.text is None else repr(event.text[:60])

@@ -1,0 +1,169 @@
+"""The values that flow through a run: pairs, replies, endings, results. No behaviour beyond themselves."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One listed draft; `index` is its place among the listed pairs, `source` its file and line."""
+
+    index: int
+    agent: str
+    draft: str
+    source: str
+    updated_at: datetime | None = None
+
+
+class Trouble(StrEnum):
+    """Why an attempt brought no answer."""
+
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    TLS = "tls"
+
+
+class NotJson:
+    """The type of `NOT_JSON`."""
+
+    def __repr__(self) -> str:
+        return "NOT_JSON"
+
+
+NOT_JSON: Final = NotJson()
+"""The body of a reply that is there but is no JSON (HTML, say). An empty body is None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one attempt brought: an HTTP answer, or the trouble that came instead.
+
+    `sent` is False only when it is certain that no byte of the request left the machine. `retry_after` is
+    in seconds, None when absent or nonsense. `key_number` tells which of the keys read so far was used.
+    """
+
+    status: int | None
+    body: object = None
+    trouble: Trouble | None = None
+    sent: bool = True
+    retry_after: float | None = None
+    request_id: str | None = None
+    seconds: float = 0.0
+    message: str | None = None
+    notices: tuple[tuple[str, str], ...] = field(default=())
+    key_number: int = 0
+
+    @property
+    def down(self) -> bool:
+        """Whether this speaks for an API that is down: no answer, or a 5xx."""
+        return self.status is None or 500 <= self.status < 600
+
+    @property
+    def lost(self) -> bool:
+        """Whether the request may have been carried out although no answer says so."""
+        return self.down and self.sent
+
+    @property
+    def data(self) -> object:
+        """The `data` of an answer with `"status": true`, else None."""
+        if self.status == 200 and isinstance(self.body, dict) and self.body.get("status") is True:
+            return self.body.get("data")
+        return None
+
+
+class Outcome(StrEnum):
+    """The four columns of the account, and the one that stands for the first in a dry run."""
+
+    DISCARDED = "discarded"
+    WOULD_DISCARD = "would_discard"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    NOT_ATTEMPTED = "not_attempted"
+
+
+class Ending(Enum):
+    """Every way in which a listed pair can end: outcome, reason, and whether another run may help."""
+
+    DISCARDED = (Outcome.DISCARDED, None)
+    WOULD_DISCARD = (Outcome.WOULD_DISCARD, None)
+
+    NOT_FOUND = (Outcome.SKIPPED, "not_found")
+    FORBIDDEN = (Outcome.SKIPPED, "forbidden")
+    GONE_AFTER_RETRY = (Outcome.SKIPPED, "gone_after_retry")
+    CHANGED = (Outcome.SKIPPED, "changed")
+    RECENTLY_EDITED = (Outcome.SKIPPED, "recently_edited")
+    PROTECTED = (Outcome.SKIPPED, "protected")
+    DUPLICATE = (Outcome.SKIPPED, "duplicate")
+    SETTLED = (Outcome.SKIPPED, "settled")
+
+    SERVER_ERROR = (Outcome.FAILED, "server_error", True)
+    RATE_LIMITED = (Outcome.FAILED, "rate_limited", True)
+    TIMEOUT = (Outcome.FAILED, "timeout", True)
+    CONNECTION = (Outcome.FAILED, "connection", True)
+    FROZEN = (Outcome.FAILED, "frozen", True)
+    INTERRUPTED = (Outcome.FAILED, "interrupted", True)
+
+    BAD_REQUEST = (Outcome.FAILED, "bad_request")
+    CONFLICT = (Outcome.FAILED, "conflict")
+    MIGRATION_REQUIRED = (Outcome.FAILED, "migration_required")
+    BACKUP_FAILED = (Outcome.FAILED, "backup_failed")
+    UNEXPECTED_RESPONSE = (Outcome.FAILED, "unexpected_response")
+    UNAUTHORIZED = (Outcome.FAILED, "unauthorized")
+
+    LEFT_STOPPED = (Outcome.NOT_ATTEMPTED, "stopped")
+    LEFT_DEADLINE = (Outcome.NOT_ATTEMPTED, "deadline")
+    LEFT_INTERRUPTED = (Outcome.NOT_ATTEMPTED, "interrupted")
+    LEFT_LIMIT = (Outcome.NOT_ATTEMPTED, "limit")
+
+    outcome: Outcome
+    reason: str | None
+    passing: bool
+
+    def __init__(self, outcome: Outcome, reason: str | None, passing: bool = False) -> None:  # noqa: FBT001, FBT002 - enum syntax
+        self.outcome = outcome
+        self.reason = reason
+        self.passing = passing
+
+
+SETTLING: Final = frozenset({"discarded", "not_found", "gone_after_retry"})
+"""What a ledger must say of a pair (its reason, or else its outcome) for `--resume` to leave it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one pair ended, with what an auditor asks: by which answer, after how many attempts, how long."""
+
+    pair: Pair
+    ending: Ending
+    status: int | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    request_id: str | None = None
+    message: str | None = None
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class StopCause(StrEnum):
+    """Why a run stops before the end of its list."""
+
+    SIGNAL = "signal"
+    DEADLINE = "deadline"
+    OUTAGE = "outage"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    MIGRATION_REQUIRED = "migration_required"
+    OUTPUT = "output"
+    TLS = "tls"
+
+    @property
+    def leaves(self) -> Ending:
+        """How the pairs end that are never sent because of this."""
+        match self:
+            case StopCause.SIGNAL:
+                return Ending.LEFT_INTERRUPTED
+            case StopCause.DEADLINE:
+                return Ending.LEFT_DEADLINE
+            case _:
+                return Ending.LEFT_STOPPED

@@ -1,0 +1,142 @@
+"""What will be sent. Pure: the list, what protects a pair, what is settled, this run's share and limit."""
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import blake2b
+
+from cleanup.lists.pair_list import PairList, pack
+from cleanup.model import Ending
+from cleanup.settings.values import ShardOf
+
+_MAX_SPARES = 64
+
+
+class Fate(IntEnum):
+    """What a plan says of a listed pair."""
+
+    SEND = 0
+    ELSEWHERE = 1
+    DUPLICATE = 2
+    PROTECTED = 3
+    SETTLED = 4
+    LIMIT = 5
+
+
+ENDINGS = {
+    Fate.DUPLICATE: Ending.DUPLICATE,
+    Fate.PROTECTED: Ending.PROTECTED,
+    Fate.SETTLED: Ending.SETTLED,
+    Fate.LIMIT: Ending.LEFT_LIMIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The fate of each pair of a list, by index. `found` counts what would be sent without the limit."""
+
+    pairs: PairList
+    fates: bytearray
+
+    def count(self, fate: Fate) -> int:
+        """How many pairs have this fate."""
+        return self.fates.count(fate)
+
+    @property
+    def to_send(self) -> int:
+        """How many pairs will be sent."""
+        return self.count(Fate.SEND)
+
+    @property
+    def listed(self) -> int:
+        """How many pairs this run answers for: all but those of other shares."""
+        return len(self.fates) - self.count(Fate.ELSEWHERE)
+
+    def indexes(self, fate: Fate) -> Iterator[int]:
+        """The pairs with this fate, in the list's order."""
+        return (index for index, found in enumerate(self.fates) if found == fate)
+
+    def agents(self) -> int:
+        """How many agents the pairs to send belong to."""
+        keys = self.pairs.keys
+        return len({keys[index][:12] for index in self.indexes(Fate.SEND)})
+
+
+def make_plan(
+    pairs: PairList,
+    *,
+    protect: Collection[str] = (),
+    settled: Collection[bytes] = (),
+    shard: ShardOf | None = None,
+    limit: int | None = None,
+) -> Plan:
+    """Decide the fate of every pair: other shard, duplicate, protected, settled, beyond the limit, or sent."""
+    protected = {pack(agent, "") for agent in protect}
+    seen: set[bytes] = set()
+    fates = bytearray(len(pairs))
+    left = len(pairs) if limit is None else limit
+    for index, key in enumerate(pairs.keys):
+        if shard is not None and shard_of(key, shard.of) != shard.number:
+            fates[index] = Fate.ELSEWHERE
+        elif key in seen:
+            fates[index] = Fate.DUPLICATE
+        else:
+            seen.add(key)
+            if protected and key[:12] in protected:
+                fates[index] = Fate.PROTECTED
+            elif key in settled:
+                fates[index] = Fate.SETTLED
+            elif left <= 0:
+                fates[index] = Fate.LIMIT
+            else:
+                left -= 1
+    return Plan(pairs, fates)
+
+
+def shard_of(key: bytes, shards: int) -> int:
+    """The share that a pair belongs to; the same for every list, machine and version."""
+    return int.from_bytes(blake2b(key, digest_size=8).digest(), "big") % shards
+
+
+class Order:
+    """The order in which pairs are sent: the list's, but for a few spares kept back from all over it.
+
+    A spare is what an outage is probed with: a block of pairs that always fail, wherever it stands in the
+    list, cannot pass for an outage while a pair from elsewhere still works. At most one pair in eight, and 64.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        count = plan.to_send
+        spares = min(_MAX_SPARES, count // 8 + (count > 3))
+        step = count // spares if spares else 0
+        spread: list[int] = []
+        self._fates = bytearray(plan.fates)
+        for place, index in enumerate(plan.indexes(Fate.SEND)):
+            if spares and place % step == step // 2 and len(spread) < spares:
+                spread.append(index)
+                self._fates[index] = Fate.ELSEWHERE
+        # Steps of the golden ratio: however few are taken, they come from all over the list.
+        by_step = sorted(range(len(spread)), key=lambda place: place * 0.6180339887 % 1)
+        self._spares = deque(spread[place] for place in by_step)
+        self._front = 0
+        self._back = len(self._fates)
+
+    def next(self) -> int | None:
+        """The next pair in order; the spares come last."""
+        place = self._fates.find(Fate.SEND, self._front, self._back)
+        if place < 0:
+            self._front = self._back
+            return self._spares.popleft() if self._spares else None
+        self._front = place + 1
+        return place
+
+    def spare(self) -> int | None:
+        """A pair to probe with: a spare, else the last pair that is not sent yet."""
+        if self._spares:
+            return self._spares.popleft()
+        place = self._fates.rfind(Fate.SEND, self._front, self._back)
+        if place < 0:
+            return None
+        self._back = place
+        return place

@@ -1,0 +1,72 @@
+"""How each listed pair ended: one entry for each, and every count is a fold over them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+from cleanup.model import Ending, Outcome, Result
+from cleanup.plan import ENDINGS, Fate, Plan
+
+MOST_FAILURES: Final = 100
+_ALL: Final = list(Ending)
+_CODE: Final = {ending: code for code, ending in enumerate(_ALL, 1)}
+_OPEN: Final = 0
+
+
+class Account:
+    """The ending of every pair of a plan, by index; a byte each."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._codes = bytearray(len(plan.fates))
+        self.failures: list[Result] = []
+        for fate, ending in ENDINGS.items():
+            for index in plan.indexes(fate):
+                self._codes[index] = _CODE[ending]
+
+    def settle(self, result: Result) -> None:
+        """Enter how a pair ended. A pair ends once."""
+        index = result.pair.index
+        assert self._codes[index] == _OPEN, "a pair ends once"
+        self._codes[index] = _CODE[result.ending]
+        if result.ending.outcome is Outcome.FAILED and len(self.failures) < MOST_FAILURES:
+            self.failures.append(result)
+
+    def close(self, left: Ending) -> None:
+        """Enter `left` for every pair that was to be sent and has no ending."""
+        for index in self.plan.indexes(Fate.SEND):
+            if self._codes[index] == _OPEN:
+                self._codes[index] = _CODE[left]
+
+    def ending(self, index: int) -> Ending | None:
+        """How a pair ended; None while it is open, or another share's."""
+        code = self._codes[index]
+        return None if code == _OPEN else _ALL[code - 1]
+
+    def endings(self) -> dict[Ending, int]:
+        """How many pairs ended in each way."""
+        return {_ALL[code - 1]: count for code, count in sorted(Counter(self._codes).items()) if code != _OPEN}
+
+    def still_standing(self) -> Iterator[tuple[int, Ending]]:
+        """The pairs that failed or were not attempted, in the list's order."""
+        for index, code in enumerate(self._codes):
+            if code != _OPEN and _ALL[code - 1].outcome in (Outcome.FAILED, Outcome.NOT_ATTEMPTED):
+                yield index, _ALL[code - 1]
+
+
+def fold(endings: dict[Ending, int], *, dry_run: bool) -> dict[str, Any]:
+    """The `counts` of a summary and its tables of reasons, out of the number of pairs in each ending."""
+    by_outcome: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+    reasons: dict[Outcome, dict[str, int]] = {outcome: {} for outcome in Outcome}
+    for ending, count in endings.items():
+        by_outcome[ending.outcome] += count
+        if ending.reason:
+            reasons[ending.outcome][ending.reason] = count
+    first = Outcome.WOULD_DISCARD if dry_run else Outcome.DISCARDED
+    columns = (first, Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_ATTEMPTED)
+    return {
+        "counts": {"listed": sum(endings.values())} | {str(column): by_outcome[column] for column in columns},
+        "skipped": reasons[Outcome.SKIPPED],
+        "failed": reasons[Outcome.FAILED],
+        "not_attempted": reasons[Outcome.NOT_ATTEMPTED],
+    }

@@ -1,0 +1,197 @@
+"""The ledger: JSON Lines, one writer at a time, appended, mended and read back.
+
+A line has left the process before its pair counts, and is on disk within a second and at the end.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Self
+
+from cleanup.errors import LedgerLocked, OutputError, SettingsError
+from cleanup.lists.ids import is_agent, is_draft
+from cleanup.lists.pair_list import pack
+from cleanup.model import SETTLING
+
+SYNC_SECONDS: Final = 0.5
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
+
+
+class Ledger:
+    """An open, locked ledger. Use as a context manager."""
+
+    def __init__(self, path: str) -> None:
+        """Open, lock and mend. Raises LedgerLocked, OutputError, SettingsError (this is no ledger)."""
+        self.path = path
+        self._dirty = threading.Event()
+        self._closing = threading.Event()
+        self._trouble: OSError | None = None
+        existed = Path(path).exists()
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        except OSError as error:
+            raise OutputError(f"{path}: the ledger could not be opened: {error.strerror}") from None
+        try:
+            self._lock()
+            self._mend()
+            if not existed:
+                _sync_parent(path)
+        except BaseException:
+            os.close(self._file)
+            raise
+        self._syncer = threading.Thread(target=self._sync_now_and_then, name="ledger-sync", daemon=True)
+        self._syncer.start()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise LedgerLocked(f"{self.path}: another run holds this ledger: let it finish") from None
+            raise OutputError(f"{self.path}: the ledger could not be locked: {error.strerror}") from None
+
+    def _mend(self) -> None:
+        """Cut off a last line that was torn; end it if only its line break is missing."""
+        try:
+            size = os.fstat(self._file).st_size
+            if not size:
+                return
+            start = size
+            tail = b""
+            while start and b"\n" not in tail:
+                step = min(start, 1 << 16)
+                start -= step
+                tail = os.pread(self._file, step, start) + tail
+            kept = tail.rfind(b"\n") + 1
+            last = tail[kept:]
+            if last and _parse(last) is not None:
+                os.write(self._file, b"\n")
+            elif last:
+                if kept + start == 0 and not b'{"type": "run"'.startswith(last[:14]):
+                    raise SettingsError(f"{self.path}: this is no ledger: its first line is none of ours (output.ledger)")
+                os.ftruncate(self._file, start + kept)
+        except OSError as error:
+            raise OutputError(f"{self.path}: the ledger could not be mended: {error.strerror}") from None
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Append a line; it has left the process when this returns. Raises OutputError."""
+        if self._trouble is not None:
+            raise OutputError(f"{self.path}: the ledger could not be written: {self._trouble.strerror}")
+        data = (_encode(line) + "\n").encode("utf-8", "backslashreplace")
+        start = -1
+        try:
+            written = os.write(self._file, data)
+            while written < len(data):
+                start = os.fstat(self._file).st_size - written
+                written += os.write(self._file, data[written:])
+        except OSError as error:
+            self._trouble = error
+            if start >= 0:
+                with suppress(OSError):
+                    os.ftruncate(self._file, start)
+            raise OutputError(f"{self.path}: the ledger could not be written: {error.strerror}") from None
+        self._dirty.set()
+
+    def _sync_now_and_then(self) -> None:
+        """In a thread: what was written is on disk within a second, and the event loop never waits for it."""
+        while not self._closing.wait(SYNC_SECONDS):
+            if self._dirty.is_set():
+                self._dirty.clear()
+                try:
+                    os.fsync(self._file)
+                except OSError as error:
+                    self._trouble = error
+
+    def close(self) -> None:
+        """Bring everything to disk and let go of the lock. Raises OutputError."""
+        self._closing.set()
+        self._syncer.join()
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # no regular file
+                self._trouble = error
+        os.close(self._file)
+        if self._trouble is not None:
+            raise OutputError(f"{self.path}: the ledger could not be written: {self._trouble.strerror}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._closing.is_set():
+            with suppress(OutputError):
+                self.close()
+
+
+def read(path: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """The lines of a ledger with their numbers; None for one that cannot be read. Raises SettingsError.
+
+    A file whose first line is none of ours is refused: it is some other file.
+    """
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123
+            for number, line in enumerate(stream, 1):
+                entry = _parse(line)
+                if entry is None and number == 1 and line.endswith(b"\n"):
+                    raise SettingsError(f"{path}: this is no ledger: its first line is none of ours")
+                yield number, entry
+    except OSError as error:
+        raise SettingsError(f"{path}: the ledger cannot be read: {error.strerror}") from None
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or entry.get("type") not in ("run", "pair", "end"):
+        return None
+    if entry["type"] == "pair" and not (is_agent(str(entry.get("agent"))) and is_draft(str(entry.get("draft")))):
+        return None
+    return entry
+
+
+class Past:
+    """What a ledger says of earlier runs: against what, and which of the listed pairs are settled."""
+
+    def __init__(self, path: str, listed: Collection[bytes]) -> None:
+        """Read the ledger; only pairs in `listed` are kept. Raises SettingsError."""
+        self.base_urls: set[str] = set()
+        self.organizations: set[str] = set()
+        self.settled: set[bytes] = set()
+        self.unreadable: list[int] = []
+        if not Path(path).exists():
+            return
+        discarded: set[bytes] = set()
+        for number, entry in read(path):
+            if entry is None:
+                self.unreadable.append(number)
+            elif entry["type"] == "run":
+                self.base_urls.add(str(entry.get("base_url")))
+                if entry.get("organization"):
+                    self.organizations.add(str(entry["organization"]))
+            elif entry["type"] == "pair":
+                key = pack(entry["agent"], entry["draft"])
+                if key not in listed:
+                    continue
+                if entry.get("outcome") == "discarded":
+                    discarded.add(key)
+                if (entry.get("reason") or entry.get("outcome")) in SETTLING:
+                    self.settled.add(key)
+                elif key not in discarded:
+                    self.settled.discard(key)
+
+
+def _sync_parent(path: str) -> None:
+    with suppress(OSError):
+        descriptor = os.open(Path(path).parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,142 @@
+"""The summary and the exit code: a pure fold over how the pairs ended and why the run stopped."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from cleanup import __version__
+from cleanup.errors import JobError, OutputError
+from cleanup.exit_codes import ExitCode
+from cleanup.model import Ending, Outcome, Result, StopCause
+from cleanup.records.account import fold
+
+Mode = Literal["discard", "dry-run", "sweep", "find"]
+
+
+def utc(time: datetime) -> str:
+    """A time as it is written everywhere: ISO 8601, UTC, milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the end of a run is judged by."""
+
+    endings: dict[Ending, int] = field(default_factory=dict)
+    causes: list[StopCause] = field(default_factory=list)
+    signal: int | None = None
+    refusal: JobError | None = None
+    unwritten: list[str] = field(default_factory=list)
+    bug: bool = False
+    sent: bool = False
+    answered: bool = False
+
+    @property
+    def stopped_by(self) -> StopCause | None:
+        """What ended the run early, if that is more than a refusal."""
+        if self.causes:
+            return self.causes[0]
+        if self.signal is not None:
+            return StopCause.SIGNAL
+        if isinstance(self.refusal, OutputError) or self.unwritten:
+            return StopCause.OUTPUT
+        return None
+
+    @property
+    def status(self) -> str:
+        """complete, stopped, or refused (nothing was sent)."""
+        ended_early = self.refusal is not None or bool(self.causes) or self.signal is not None or self.bug
+        if not ended_early:
+            return "complete"
+        return "stopped" if self.sent else "refused"
+
+
+def exit_code(facts: Facts) -> ExitCode:
+    """The first code that applies, in the order in which they are documented."""
+    refusal = facts.refusal.code if facts.refusal is not None else None
+    causes = set(facts.causes)
+    failed = [ending for ending, count in facts.endings.items() if count and ending.outcome is Outcome.FAILED]
+    unauthorized = StopCause.UNAUTHORIZED in causes
+    rules = (
+        (ExitCode.OUTPUT, bool(facts.unwritten) or StopCause.OUTPUT in causes),
+        (ExitCode.SIGINT, facts.signal == 2),
+        (ExitCode.SIGTERM, facts.signal is not None),
+        (ExitCode.KEY, (unauthorized and not facts.answered) or StopCause.FORBIDDEN in causes),
+        (ExitCode.SETTINGS, bool(causes & {StopCause.MIGRATION_REQUIRED, StopCause.TLS})),
+        (ExitCode.LIST_MISSING, False),
+        (ExitCode.LIST_MALFORMED, False),
+        (ExitCode.DEADLINE, StopCause.DEADLINE in causes),
+        (ExitCode.TRY_AGAIN, unauthorized or StopCause.OUTAGE in causes or any(ending.passing for ending in failed)),
+        (ExitCode.FAILED, bool(failed)),
+        (ExitCode.USAGE, False),
+        (ExitCode.BUG, facts.bug),
+    )
+    return next((code for code, applies in rules if applies or refusal is code), ExitCode.OK)
+
+
+@dataclass(slots=True)
+class Identity:
+    """What run this is."""
+
+    run_id: str
+    mode: Mode
+    dry_run: bool
+    started_at: datetime
+    base_url: str
+    model: str
+    list_name: str | None
+    shard: str | None
+    organization: str | None = None
+    user: str | None = None
+    list_sha256: str | None = None
+
+
+def failure_entry(result: Result) -> dict[str, Any]:
+    """A failed pair as the summary shows it."""
+    return {
+        "agent": result.pair.agent,
+        "draft": result.pair.draft,
+        "reason": result.ending.reason,
+        "status": result.status,
+        "attempts": result.attempts,
+        "request_id": result.request_id,
+        "message": result.message,
+        "source": result.pair.source,
+    }
+
+
+def summarize(
+    identity: Identity,
+    facts: Facts,
+    finished_at: datetime,
+    failures: list[Result],
+    traffic: dict[str, Any],
+    warnings: list[str],
+    next_step: str | None,
+) -> dict[str, Any]:
+    """The summary as it is written."""
+    code = exit_code(facts)
+    stopped_by = facts.stopped_by
+    return {
+        "run_id": identity.run_id,
+        "version": __version__,
+        "mode": identity.mode,
+        "status": facts.status,
+        "stopped_by": None if stopped_by is None else str(stopped_by),
+        "exit_code": int(code),
+        "meaning": code.meaning,
+        "next": next_step,
+        "started_at": utc(identity.started_at),
+        "finished_at": utc(finished_at),
+        "seconds": round((finished_at - identity.started_at).total_seconds(), 3),
+        "base_url": identity.base_url,
+        "organization": identity.organization,
+        "list": identity.list_name,
+        "list_sha256": identity.list_sha256,
+        "shard": identity.shard,
+        "model": identity.model,
+        **fold(facts.endings, dry_run=identity.dry_run),
+        **traffic,
+        "failures": [failure_entry(result) for result in failures],
+        "warnings": warnings,
+    }

@@ -1,0 +1,65 @@
+"""What is written from the definitions: the JSON Schema, `config.example.yaml`, the README's table."""
+
+import json
+from typing import Any
+
+from cleanup.settings.definitions import Setting, Settings, all_settings
+from cleanup.settings.values import duration_text
+
+_DURATIONS = {"api.timeout", "limits.max_outage", "retry.wait", "retry.max_wait"}
+
+
+def default_text(setting: Setting) -> str:
+    """A default as a person writes it in the settings file."""
+    value: Any = setting.default
+    if value is None:
+        return "off"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value == ():
+        return "none"
+    if setting.key in _DURATIONS:
+        return duration_text(value)
+    if setting.key == "find.max_share":
+        return f"{value:.0%}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def schema() -> str:
+    """The JSON Schema of the settings file."""
+    document = Settings.model_json_schema()
+    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    document["title"] = "Settings of the draft cleanup job"
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def example() -> str:
+    """`config.example.yaml`: every key with its default and a line of why."""
+    lines = [
+        "# yaml-language-server: $schema=config.schema.json",
+        "#",
+        "# Every setting with its default. Copy to config.yaml and keep what you change.",
+        "# Durations: 500ms, 10s, 5m, 2h, 7d, or seconds. `off` switches off.",
+        "# Paths are relative to this file. Written by `make settings`; do not edit.",
+        "",
+        "# The list: a path (.csv .tsv .yaml .yml .json), or the list itself.",
+        "# pairs: drafts.csv",
+    ]
+    section = ""
+    for setting in all_settings():
+        if setting.section != section:
+            section = setting.section
+            lines += ["", f"{section}:"]
+        value = default_text(setting)
+        lines.append(f"  # {setting.help}.")
+        lines.append(f"  {setting.name}: {'[]' if value == 'none' else value}")
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table() -> str:
+    """The README's table of settings."""
+    rows = ["| key | flag | default | meaning |", "|---|---|---|---|", "| `pairs` | `PAIRS` | none | The list: a path, or the list itself |"]
+    for setting in all_settings():
+        flag = f"`{setting.flag.name}`" if setting.flag.name else "(none: it is a secret)"
+        rows.append(f"| `{setting.key}` | {flag} | `{default_text(setting)}` | {setting.help} |")
+    return "\n".join(rows) + "\n"

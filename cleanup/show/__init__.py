@@ -1,0 +1,1 @@
+"""What a person or a log collector sees: `log`, `progress`, `table`, `ask`."""

@@ -1,0 +1,67 @@
+"""Where a run shows itself: its log, its progress and its last words; held back when it should be quiet."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Literal, TextIO, cast
+
+from cleanup.errors import OutputError
+from cleanup.show.log import Log, Output, make_log, make_stderr_lossless, wants_colours
+
+
+@dataclass(slots=True)
+class Screen:
+    """Standard output and standard error of one run."""
+
+    output: Output
+    log: Log
+    style: Literal["json", "console"]
+    person: bool
+    colours: bool
+
+    def print_summary(self, summary: dict[str, Any]) -> None:
+        """The summary on standard output: a table, or one line of JSON. Raises OutputError."""
+        if self.style == "json":
+            import json
+
+            say(json.dumps(summary, ensure_ascii=False))
+            return
+        from cleanup.show.table import print_summary
+
+        with _standard_output() as stream:
+            print_summary(summary, stream, colours=wants_colours(sys.stdout, dict(os.environ)))
+
+
+def make_screen(
+    log_format: str, log_level: str, hide: Callable[[str], str], *, quiet: bool, run_id: str
+) -> Screen:
+    """The screen that the settings ask for."""
+    make_stderr_lossless()
+    person = sys.stderr.isatty()
+    style: Literal["json", "console"] = (
+        cast("Literal['json', 'console']", log_format) if log_format != "auto" else "console" if person else "json"
+    )
+    colours = style == "console" and wants_colours(sys.stderr, dict(os.environ))
+    output = Output(sys.stderr, quiet=quiet)
+    log = make_log(output, style, log_level, hide, colours=colours)
+    return Screen(output, log.bind(run_id=run_id) if style == "json" else log, style, person, colours)
+
+
+def say(text: str) -> None:
+    """One line on standard output. Raises OutputError."""
+    with _standard_output() as stream:
+        stream.write(text + "\n")
+
+
+@contextmanager
+def _standard_output() -> Iterator[TextIO]:
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still buffered would be tried again, and reported, when the process ends.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(f"standard output could not be written: {error.strerror}") from None

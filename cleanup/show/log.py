@@ -1,0 +1,98 @@
+"""The log: structlog to standard error, JSON or for people. The only module that imports structlog."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final, Literal, Protocol, TextIO
+
+import structlog
+
+from cleanup.errors import OutputError
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class Log(Protocol):
+    """A bound structlog logger, as far as it is used here."""
+
+    def debug(self, event: str, **fields: Any) -> Any: ...  # noqa: D102
+    def info(self, event: str, **fields: Any) -> Any: ...  # noqa: D102
+    def warning(self, event: str, **fields: Any) -> Any: ...  # noqa: D102
+    def error(self, event: str, **fields: Any) -> Any: ...  # noqa: D102
+    def bind(self, **fields: Any) -> "Log": ...  # noqa: D102
+
+
+class Output:
+    """Where the log goes. With `quiet` it is held back, and shown only if the run does not end well."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
+        self.stream = stream
+        self._held: list[str] | None = [] if quiet else None
+        self.trouble: OSError | None = None
+
+    def msg(self, message: str) -> None:
+        """Write one line. Raises OutputError, once; from then on the log is given up."""
+        if self._held is not None:
+            self._held.append(message)
+        else:
+            self._write(message + "\n")
+
+    log = debug = info = warning = warn = error = critical = exception = failure = fatal = msg
+
+    def show(self) -> None:
+        """Write what was held back, and hold nothing back from now on."""
+        held, self._held = self._held, None
+        if held:
+            self._write("\n".join(held) + "\n")
+
+    def _write(self, text: str) -> None:
+        if self.trouble is not None:
+            return
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (OSError, ValueError) as error:
+            self.trouble = error if isinstance(error, OSError) else OSError(0, str(error))
+            raise OutputError(f"the log could not be written to standard error: {self.trouble.strerror}") from None
+
+
+def make_log(
+    output: Output, style: Literal["json", "console"], level: str, hide: Callable[[str], str], *, colours: bool
+) -> Log:
+    """A logger that writes to `output`; `hide` takes secrets out of every text."""
+
+    def redact(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        return {key: hide(value) if isinstance(value, str) else value for key, value in event.items()}
+
+    processors: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        redact,
+    ]
+    if style == "json":
+        processors.append(structlog.processors.JSONRenderer(default=str))
+    else:
+        processors[1] = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+        processors.append(
+            structlog.dev.ConsoleRenderer(
+                colors=colours, pad_event_to=18, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+            )
+        )
+    logger: Log = structlog.wrap_logger(
+        output,
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        cache_logger_on_first_use=True,
+    )
+    return logger
+
+
+def wants_colours(stream: TextIO, environ: dict[str, str]) -> bool:
+    """Colours only on a terminal, and never with NO_COLOR."""
+    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def make_stderr_lossless() -> None:
+    """A lone surrogate in a message must not end a run."""
+    for stream in (sys.stderr, sys.stdout):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,40 @@
+"""Whether the run goes on. Anything may ask it to stop; the first cause is the one that is told."""
+
+import asyncio
+from collections.abc import Callable
+
+from cleanup.model import StopCause
+
+
+class Stopped(Exception):
+    """No request may begin any more."""
+
+
+class Stop:
+    """Set once, by the first cause; later causes are kept, because an exit code may depend on them."""
+
+    def __init__(self) -> None:
+        self.causes: list[StopCause] = []
+        self.sentence: str | None = None
+        self.signal: int | None = None
+        self.event = asyncio.Event()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def cause(self) -> StopCause | None:
+        """The first cause, None while the run goes on."""
+        return self.causes[0] if self.causes else None
+
+    def request(self, cause: StopCause, sentence: str) -> None:
+        """Ask the run to stop: nothing new is sent from now on."""
+        self.causes.append(cause)
+        if len(self.causes) > 1:
+            return
+        self.sentence = sentence
+        self.event.set()
+        for listener in self._listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call this once when the run is to stop."""
+        self._listeners.append(listener)
