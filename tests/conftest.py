@@ -1,0 +1,169 @@
+"""The front door: `job.py` as a process, in a clean environment, against the simulator on loopback."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import DEMO_KEY, Simulator, World
+
+ROOT = Path(__file__).parent.parent
+JOB = ROOT / "job.py"
+
+
+@dataclass
+class Ended:
+    """A run that has ended, with all that it left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+    folder: Path
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The JSON log."""
+        return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        """The log's entries of one kind."""
+        return [entry for entry in self.events if entry["event"] == event]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The summary file."""
+        found: dict[str, Any] = json.loads((self.folder / "summary.json").read_text())
+        return found
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The summary's counts."""
+        counts: dict[str, int] = self.summary["counts"]
+        return counts
+
+    def ledger(self, name: str = "ledger.jsonl") -> list[dict[str, Any]]:
+        """A ledger's lines."""
+        return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
+
+
+@dataclass
+class Runner:
+    """Starts `job.py` in a folder of its own; flags that make tests fast and quiet come first."""
+
+    folder: Path
+    environ: dict[str, str]
+    defaults: list[str] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    started: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    def start(self, *args: str, env: dict[str, str] | None = None, **popen: Any) -> "subprocess.Popen[str]":
+        """Start a run and return its process. Arguments come after the default flags, so they win."""
+        command = [sys.executable, str(JOB)]
+        words = [str(arg) for arg in args]
+        if words and words[0] in ("check", "find", "sweep", "report", "simulate"):
+            command.append(words.pop(0))
+        if "report" not in command and "simulate" not in command:
+            command += self.defaults
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(
+            [*command, *words], cwd=self.folder, env=self.environ | (env or {}), text=True, **(options | popen)
+        )
+        self.started.append(process)
+        return process
+
+    def wait(self, process: "subprocess.Popen[str]", timeout: float = 60, input: str | None = None) -> Ended:
+        """Wait for a started run to end."""
+        stdout, stderr = process.communicate(input=input, timeout=timeout)
+        ended = Ended(process.returncode, stdout or "", stderr or "", self.folder)
+        self.ended.append(ended)
+        return ended
+
+    def __call__(self, *args: str, env: dict[str, str] | None = None, timeout: float = 60, input: str | None = None) -> Ended:
+        """Run to the end."""
+        popen: dict[str, Any] = {} if input is None else {"stdin": subprocess.PIPE}
+        return self.wait(self.start(*args, env=env, **popen), timeout, input)
+
+    def write(self, name: str, content: str | bytes) -> str:
+        """Put a file into the run's folder."""
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return name
+
+    def list_of(self, pairs: Any, name: str = "drafts.csv") -> str:
+        """Write a list of drafts (or of (agent, draft) pairs) as CSV."""
+        rows = [(pair.agent, pair.id) if hasattr(pair, "id") else pair for pair in pairs]
+        return self.write(name, "agent,draft\n" + "".join(f"{agent},{draft}\n" for agent, draft in rows))
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """An environment without anything of the machine's own settings, proxies or keys."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME", "COVERAGE_PROCESS_START") if name in os.environ}
+    return kept | {"PYTHONWARNINGS": "error", "TERM": "dumb"} | more
+
+
+@pytest.fixture
+def sim(world: World) -> Iterator[Simulator]:
+    """A simulator of `world`; a test that needs another one starts it itself."""
+    with Simulator(world) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def world() -> World:
+    """An empty workspace; the demo key is an admin's."""
+    return World(seed=1)
+
+
+@pytest.fixture
+def runner(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """Runs `job.py` with no simulator; `job` is the one that has one."""
+    made = Runner(tmp_path, clean_environment(SMALLEST_API_KEY=DEMO_KEY), ["--summary", "summary.json"])
+    request.node.stash[_RUNNER] = made
+    yield made
+    for process in made.started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def job(runner: Runner, sim: Simulator, request: pytest.FixtureRequest) -> Runner:
+    """Runs `job.py` against `sim`: no rate limit of its own, tiny waits."""
+    request.node.stash[_SIMULATOR] = sim
+    runner.defaults += ["--base-url", sim.url, "--rate", "off", "--retry-wait", "1ms", "--retry-max-wait", "10ms"]
+    return runner
+
+
+@pytest.fixture
+def drafts(world: World) -> Callable[..., list[Any]]:
+    """Opens drafts: `drafts(20, agents=4)`."""
+
+    def make(count: int, agents: int = 3, **more: Any) -> list[Any]:
+        homes = [world.add_agent() for _ in range(agents)]
+        return [world.open_draft(homes[number % agents].id, **more) for number in range(count)]
+
+    return make
+
+
+_RUNNER = pytest.StashKey[Runner]()
+_SIMULATOR = pytest.StashKey[Simulator]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """When a front-door test fails, show what the job said and what the simulator saw."""
+    report = yield
+    if report.failed:
+        runner, simulator = item.stash.get(_RUNNER, None), item.stash.get(_SIMULATOR, None)
+        for number, ended in enumerate(runner.ended if runner else [], 1):
+            report.sections.append((f"run {number}: exit {ended.code}", (ended.stdout + ended.stderr)[-6000:]))
+        if simulator is not None:
+            seen = [f"{r.method} {r.path} → {r.status or r.fault}" for r in simulator.requests()][-60:]
+            report.sections.append(("the simulator's view", "\n".join([*seen, f"left: {len(simulator.left())}"])))
+    return report
