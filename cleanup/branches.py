@@ -50,7 +50,13 @@ class Shared:
 class Workspace:
     """Which model the workspace is on, noticed by what it answers."""
 
-    def __init__(self, atoms: Atoms, caller: Caller, model: Literal["auto", "drafts", "branches"], moved: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        atoms: Atoms,
+        caller: Caller,
+        model: Literal["auto", "drafts", "branches"],
+        moved: Callable[[str], None],
+    ) -> None:
         """`moved` is told, once, why the workspace is taken to be on the branch model now."""
         self._atoms = atoms
         self._caller = caller
@@ -98,7 +104,9 @@ class Workspace:
             self.move("the API says that the workspace has moved to branches")
         elif old.reply.status == 404 or self._lists(old.reply, agent, draft):
             reply = await self.branches.of(subject, agent)
-            if reply is not None and self._knows_branches(reply, agent, draft, listed=old.reply.status == 200):
+            if reply is not None and self._knows_branches(
+                reply, agent, draft, listed=old.reply.status == 200
+            ):
                 self.move("the endpoint for discarding a draft by its id is gone, and the agent has branches")
 
     @staticmethod

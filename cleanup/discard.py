@@ -66,7 +66,9 @@ class Case:
         self.seconds += reply.seconds
         return reply
 
-    def result(self, ending: Ending, message: str | None = None, details: dict[str, str] | None = None) -> Result:
+    def result(
+        self, ending: Ending, message: str | None = None, details: dict[str, str] | None = None
+    ) -> Result:
         """The pair's end, with the last answer as its reason."""
         reply = self.reply or Reply(None)
         return Result(
@@ -84,7 +86,15 @@ class Case:
 class Discarder:
     """Discards one pair after another, many at a time."""
 
-    def __init__(self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, guards: Guards, backup: Backup | None) -> None:
+    def __init__(
+        self,
+        atoms: Atoms,
+        caller: Caller,
+        workspace: Workspace,
+        stop: Stop,
+        guards: Guards,
+        backup: Backup | None,
+    ) -> None:
         self._atoms = atoms
         self._caller = caller
         self._workspace = workspace
@@ -118,11 +128,17 @@ class Discarder:
         if verdict.asks_for_migration(reply) and self._workspace.auto:
             self._workspace.move("the API says that the workspace has moved to branches")
             return None
-        if reply.status == 404 and reply.body is not NOT_JSON and await self._workspace.endpoint_is_gone(case.subject, pair.agent, pair.draft):
+        if (
+            reply.status == 404
+            and reply.body is not NOT_JSON
+            and await self._workspace.endpoint_is_gone(case.subject, pair.agent, pair.draft)
+        ):
             return None
         result = self._judge(case, reply)
         if result.ending is Ending.MIGRATION_REQUIRED:
-            self._stop.request(StopCause.MIGRATION_REQUIRED, "the workspace has moved to branches, and api.model is drafts")
+            self._stop.request(
+                StopCause.MIGRATION_REQUIRED, "the workspace has moved to branches, and api.model is drafts"
+            )
         return result
 
     async def _by_branch(self, case: Case) -> Result | None:
@@ -142,7 +158,12 @@ class Discarder:
         )
         return None if history.reply is None else self._judge(case, history.reply)
 
-    async def _attempts(self, case: Case, look: Callable[[], "asyncio.Future[Reply] | object"] | None, deed: Callable[[], "asyncio.Future[Reply] | object"]) -> History:
+    async def _attempts(
+        self,
+        case: Case,
+        look: Callable[[], "asyncio.Future[Reply] | object"] | None,
+        deed: Callable[[], "asyncio.Future[Reply] | object"],
+    ) -> History:
         """Attempt the deed, each time after a look of its own if there is one."""
 
         async def attempt(turn: Turn) -> Reply:
@@ -180,7 +201,9 @@ class Discarder:
     async def _save(self, case: Case, backup: Backup) -> Result | None:
         """Keep a copy. None: it is kept (or the run stopped); a Result: without it, the draft stays."""
         pair = case.pair
-        history = await self._caller.operate(case.subject, lambda _turn: self._atoms.configuration(pair.agent, pair.draft))
+        history = await self._caller.operate(
+            case.subject, lambda _turn: self._atoms.configuration(pair.agent, pair.draft)
+        )
         if history.reply is None:
             return None
         reply = case.heard(history.reply)
@@ -198,7 +221,9 @@ class Discarder:
             return case.result(verdict.of_read(reply))
         if await self._is_gone(case):
             return case.result(Ending.NOT_FOUND)
-        return case.result(Ending.BACKUP_FAILED, reply.message or "the API gave no configuration of this draft")
+        return case.result(
+            Ending.BACKUP_FAILED, reply.message or "the API gave no configuration of this draft"
+        )
 
     async def _is_gone(self, case: Case) -> bool:
         """Whether a draft that could not be copied is not there at all."""
@@ -206,7 +231,9 @@ class Discarder:
         if self._workspace.model == "branches":
             found = await self._workspace.branch_of(case.subject, pair.agent, pair.draft)
             return isinstance(found, Reply) and not_open(found, maybe_done=False) is Ending.NOT_FOUND
-        history = await self._caller.operate(case.subject, lambda _turn: self._atoms.draft(pair.agent, pair.draft))
+        history = await self._caller.operate(
+            case.subject, lambda _turn: self._atoms.draft(pair.agent, pair.draft)
+        )
         return history.reply is not None and verdict.of_read(history.reply) is Ending.NOT_FOUND
 
 

@@ -105,7 +105,13 @@ def json_events(text: str) -> Iterator[Event]:
     """Step through one JSON document. Raises DocumentError."""
     try:
         # Checked by the standard library, so that the tokens below are known to be in order.
-        json.loads(text, object_pairs_hook=lambda _: None, parse_int=str, parse_float=str, parse_constant=_no_constant)
+        json.loads(
+            text,
+            object_pairs_hook=lambda _: None,
+            parse_int=str,
+            parse_float=str,
+            parse_constant=_no_constant,
+        )
     except json.JSONDecodeError as error:
         raise DocumentError(error.lineno, f"no valid JSON: {error.msg}") from None
     except RecursionError:

@@ -24,7 +24,11 @@ class ExitCode(IntEnum):
     DEADLINE = (4, "out of time", False)
     LIST_MALFORMED = (65, "the list is malformed", False)
     LIST_MISSING = (66, "the list is missing", False)
-    OUTPUT = (74, "a ledger, leftover, summary, backup, other output file or the log could not be written", True)
+    OUTPUT = (
+        74,
+        "a ledger, leftover, summary, backup, other output file or the log could not be written",
+        True,
+    )
     TRY_AGAIN = (75, "worth another run", True)
     KEY = (77, "the key was refused, belongs to another organization, or may do nothing here", False)
     SETTINGS = (78, "a setting is wrong", False)

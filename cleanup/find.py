@@ -125,7 +125,9 @@ class Findings:
 class Finder:
     """Looks a workspace over; many agents at a time."""
 
-    def __init__(self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, most_at_once: int) -> None:
+    def __init__(
+        self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, most_at_once: int
+    ) -> None:
         self._atoms = atoms
         self._caller = caller
         self._workspace = workspace
@@ -159,7 +161,9 @@ class Finder:
     async def _agents(self) -> list[str]:
         agents: dict[str, None] = {}
         for page in range(1, _MOST_PAGES):
-            reply = await self._read(Subject(f"page {page}"), lambda page=page: self._atoms.agents(page), "the agents")  # type: ignore[misc]
+            reply = await self._read(
+                Subject(f"page {page}"), lambda page=page: self._atoms.agents(page), "the agents"
+            )  # type: ignore[misc]
             try:
                 found, total = agents_in(reply)
             except BadShape as error:
@@ -187,7 +191,9 @@ class Finder:
     async def _drafts(self, agent: str) -> list[Draft]:
         subject = Subject(agent)
         if self._workspace.model == "drafts":
-            reply = await self._read(subject, lambda: self._atoms.drafts(agent), "its drafts", fine=(404, 409))
+            reply = await self._read(
+                subject, lambda: self._atoms.drafts(agent), "its drafts", fine=(404, 409)
+            )
             if reply.status == 200:
                 return drafts_in(reply, agent)
             if reply.status == 409:
@@ -202,17 +208,28 @@ class Finder:
         self._workspace.move("the endpoint that lists drafts is gone, and the agent has branches")
         drafts = []
         for place in open_drafts_in(reply, agent):
-            opened = await self._read(Subject(place.draft), lambda place=place: self._atoms.open_draft(agent, place.branch), "a draft", fine=(404,))  # type: ignore[misc]
+            opened = await self._read(
+                Subject(place.draft),
+                lambda place=place: self._atoms.open_draft(agent, place.branch),
+                "a draft",
+                fine=(404,),
+            )  # type: ignore[misc]
             if opened.status == 200:
-                drafts.append(replace(latest_in(opened, agent), branch=place.branch, branch_name=place.branch_name))
+                drafts.append(
+                    replace(latest_in(opened, agent), branch=place.branch, branch_name=place.branch_name)
+                )
         return drafts
 
-    async def _read(self, subject: Subject, ask: "asyncio.Future[Reply] | object", what: str, fine: Iterable[int] = ()) -> Reply:
+    async def _read(
+        self, subject: Subject, ask: "asyncio.Future[Reply] | object", what: str, fine: Iterable[int] = ()
+    ) -> Reply:
         """An answer with data, or with a status that is `fine`. Raises Unreadable, Stopped."""
         history = await self._caller.operate(subject, lambda _turn: ask())  # type: ignore[operator]
         reply = history.reply
         if reply is None or (self._stop.cause and reply.data is None):
             raise Stopped
         if reply.data is None and reply.status not in fine:
-            raise Unreadable(f"{what}: {verdict.of_failure(reply).reason} ({reply.status or 'no answer'}) {reply.message or ''}".strip())
+            raise Unreadable(
+                f"{what}: {verdict.of_failure(reply).reason} ({reply.status or 'no answer'}) {reply.message or ''}".strip()
+            )
         return reply

@@ -81,7 +81,13 @@ class LastWords:
         }
         failures = journal.account.failures if journal.account is not None else []
         return summarize(
-            journal.identity, journal.facts, datetime.now(UTC), failures, traffic, journal.warnings, self._next(self._code())
+            journal.identity,
+            journal.facts,
+            datetime.now(UTC),
+            failures,
+            traffic,
+            journal.warnings,
+            self._next(self._code()),
         )
 
     def _code(self) -> ExitCode:

@@ -12,7 +12,9 @@ from cleanup.stop import Stop
 class Previewer:
     """Says of a pair what a run would do with it now, by reads alone."""
 
-    def __init__(self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, guards: Guards) -> None:
+    def __init__(
+        self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, guards: Guards
+    ) -> None:
         self._atoms = atoms
         self._caller = caller
         self._workspace = workspace
@@ -40,11 +42,16 @@ class Previewer:
             self._workspace.move("the API says that the workspace has moved to branches")
             return None
         if reply.data is None:
-            if reply.status == 404 and await self._workspace.endpoint_is_gone(case.subject, pair.agent, pair.draft):
+            if reply.status == 404 and await self._workspace.endpoint_is_gone(
+                case.subject, pair.agent, pair.draft
+            ):
                 return None
             ending = verdict.of_read(reply)
             if ending is Ending.MIGRATION_REQUIRED:
-                self._stop.request(StopCause.MIGRATION_REQUIRED, "the workspace has moved to branches, and api.model is drafts")
+                self._stop.request(
+                    StopCause.MIGRATION_REQUIRED,
+                    "the workspace has moved to branches, and api.model is drafts",
+                )
             return case.result(ending)
         draft = next((found for found in drafts_in(reply, pair.agent) if found.draft == pair.draft), None)
         return case.result(Ending.NOT_FOUND) if draft is None else self._say(case, draft)
@@ -75,5 +82,12 @@ class Previewer:
         objection = self._guards.objection(case.pair, draft)
         if objection is not None:
             return case.result(*objection)
-        details = {"name": draft.name, "branch": draft.branch_name, "editor": draft.editor, "updated_at": draft.updated_at}
-        return case.result(Ending.WOULD_DISCARD, details={key: value for key, value in details.items() if value})
+        details = {
+            "name": draft.name,
+            "branch": draft.branch_name,
+            "editor": draft.editor,
+            "updated_at": draft.updated_at,
+        }
+        return case.result(
+            Ending.WOULD_DISCARD, details={key: value for key, value in details.items() if value}
+        )

@@ -103,14 +103,20 @@ class Run:
             self._last_words.heartbeat = Heartbeat(output.heartbeat_url.get_secret_value(), self.journal.warn)
             self._last_words.heartbeat.begin()
         if self.job.loaded.unconfirmed:
-            self.journal.warn("a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads")
+            self.journal.warn(
+                "a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads"
+            )
         if run.resume and output.ledger is None:
-            raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
+            raise SettingsError(
+                "run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles"
+            )
         key_file, variable = self.settings.api.key_file, self.job.environ.get(VARIABLE)
         if key_file or variable:
             self._key = Key(key_file, variable)
             if self._key.readable_by_others():
-                self.journal.warn(f"the key file {key_file} can be read by everybody on this machine: chmod 600 it")
+                self.journal.warn(
+                    f"the key file {key_file} can be read by everybody on this machine: chmod 600 it"
+                )
         paths = [output.summary] if run.dry_run else [output.summary, output.leftover, output.metrics]
         if self.job.find is not None:
             paths.append(output.list)
@@ -138,7 +144,9 @@ class Run:
         ledger = settings.output.ledger
         others = past.base_urls - {journal.identity.base_url} if past else set()
         if others:
-            raise SettingsError(f"{ledger}: this ledger is of runs against {', '.join(sorted(others))}, not {journal.identity.base_url}")
+            raise SettingsError(
+                f"{ledger}: this ledger is of runs against {', '.join(sorted(others))}, not {journal.identity.base_url}"
+            )
         for line in past.unreadable[:5] if past else ():
             journal.warn(f"{ledger}:{line}: this line cannot be read; its pair is not taken as settled")
         # A sweep is judged by all that it found, a list by what this run would send of it.
@@ -156,9 +164,13 @@ class Run:
         from cleanup.api.session import open_session
 
         if self._key is None:
-            raise SettingsError(f"there is no API key: set {VARIABLE}, or name a file with api.key_file (--key-file)")
+            raise SettingsError(
+                f"there is no API key: set {VARIABLE}, or name a file with api.key_file (--key-file)"
+            )
         journal = self.journal
-        async with open_session(self.settings, self._key, journal.traffic, journal.tell_api, journal.notice) as session:
+        async with open_session(
+            self.settings, self._key, journal.traffic, journal.tell_api, journal.notice
+        ) as session:
             stop = journal.stop = session.stop
             stop.listen(lambda: journal.tell("run.stopping", cause=str(stop.cause), message=stop.sentence))
             try:
@@ -218,7 +230,9 @@ class Run:
             organization=identity.organization,
         )
         if dry_run:
-            journal.warn("a dry run: whether this key may discard these drafts (403) cannot be read", level="info")
+            journal.warn(
+                "a dry run: whether this key may discard these drafts (403) cannot be read", level="info"
+            )
         workspace = Workspace(session.atoms, session.caller, settings.api.model, journal.moved)
         guards = Guards(settings.guard.min_idle)
         process = (
@@ -260,4 +274,6 @@ class Run:
     def _tell_bug(self, bug: Exception) -> None:
         """A bug is told with its traceback, never with the values of its variables."""
         trace = self._hide("".join(traceback.format_exception(bug)))
-        self.journal.tell("run.warning", level="error", message=f"a bug in this program: {bug!r}", traceback=trace)
+        self.journal.tell(
+            "run.warning", level="error", message=f"a bug in this program: {bug!r}", traceback=trace
+        )

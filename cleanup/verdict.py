@@ -13,7 +13,9 @@ def deserves_retry(reply: Reply) -> bool:
 def asks_for_migration(reply: Reply) -> bool:
     """Whether this is the 409 of a workspace that has moved to the branch model."""
     return (
-        reply.status == 409 and isinstance(reply.body, dict) and reply.body.get("error_type") == MIGRATION_ERROR
+        reply.status == 409
+        and isinstance(reply.body, dict)
+        and reply.body.get("error_type") == MIGRATION_ERROR
     )
 
 

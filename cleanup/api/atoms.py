@@ -119,7 +119,9 @@ def latest_in(reply: Reply, agent: str) -> Draft:
     if draft.editor or not isinstance(history, list):
         return draft
     editors = [_text(edit.get("editorName")) for edit in history if isinstance(edit, dict)]
-    return Draft(agent, draft.draft, draft.name, next((name for name in editors if name), ""), draft.updated_at)
+    return Draft(
+        agent, draft.draft, draft.name, next((name for name in editors if name), ""), draft.updated_at
+    )
 
 
 def open_drafts_in(reply: Reply, agent: str) -> Iterator[Draft]:
@@ -156,7 +158,11 @@ def _draft(agent: str, item: object) -> Draft:
     if not is_draft(draft):
         raise BadShape("a draft without an id that can be part of a path")
     return Draft(
-        agent, draft, _text(item.get("draftName")), _text(item.get("lastEditorName")), _text(item.get("updatedAt"))
+        agent,
+        draft,
+        _text(item.get("draftName")),
+        _text(item.get("lastEditorName")),
+        _text(item.get("updatedAt")),
     )
 
 

@@ -131,10 +131,15 @@ class Gate:
 
     def _pause(self, now: float, seconds: float) -> None:
         if self.deadline is not None and now + seconds > self.deadline:
-            self._stop.request(StopCause.DEADLINE, f"the API asks to be left alone for {seconds:.0f} s, past limits.deadline")
+            self._stop.request(
+                StopCause.DEADLINE, f"the API asks to be left alone for {seconds:.0f} s, past limits.deadline"
+            )
             return
         if self._outage.over_patience(now, seconds):
-            self._stop.request(StopCause.OUTAGE, f"the API asks to be left alone for {seconds:.0f} s, longer than limits.max_outage")
+            self._stop.request(
+                StopCause.OUTAGE,
+                f"the API asks to be left alone for {seconds:.0f} s, longer than limits.max_outage",
+            )
             return
         if now + seconds > self._paused_until + 0.05:
             if now >= self._paused_until:

@@ -45,10 +45,16 @@ async def whose_key(session: Session, required: str | None) -> Owner:
         raise Stopped
     organization, user = organization_in(reply)
     if organization is None:
-        why = reply.message or (str(verdict.of_failure(reply).reason) if reply.status != 200 else "the answer does not say")
+        why = reply.message or (
+            str(verdict.of_failure(reply).reason) if reply.status != 200 else "the answer does not say"
+        )
         if required is not None:
-            raise UnknownOrganization(f"whose key it is could not be told ({why}), and api.organization requires it")
+            raise UnknownOrganization(
+                f"whose key it is could not be told ({why}), and api.organization requires it"
+            )
         return Owner(user=user, trouble=f"whose key it is could not be told: {why}")
     if required is not None and organization != required:
-        raise WrongOrganization(f"the key belongs to organization {organization}, not to {required} (api.organization)")
+        raise WrongOrganization(
+            f"the key belongs to organization {organization}, not to {required} (api.organization)"
+        )
     return Owner(organization, user)

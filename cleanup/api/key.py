@@ -84,5 +84,7 @@ class Key:
 
 def _check(text: str, origin: str) -> str:
     if not _GOOD.fullmatch(text):
-        raise SettingsError(f"{origin}: this is no API key: it has blanks, line breaks or characters that are not ASCII")
+        raise SettingsError(
+            f"{origin}: this is no API key: it has blanks, line breaks or characters that are not ASCII"
+        )
     return text

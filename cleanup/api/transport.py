@@ -71,7 +71,15 @@ class Transport:
                     if len(body) > most:
                         raise _TooLarge
                 await response.aclose()
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, _TooLarge, OSError, ValueError) as error:
+        except (
+            TimeoutError,
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            httpx.StreamError,
+            _TooLarge,
+            OSError,
+            ValueError,
+        ) as error:
             trouble = error
             await self._drop(lane)
         else:
@@ -87,10 +95,14 @@ class Transport:
     def _open(self) -> httpx.AsyncHTTPTransport:
         try:
             return httpx.AsyncHTTPTransport(
-                verify=self._ssl, proxy=self._proxy, limits=httpx.Limits(max_connections=1, max_keepalive_connections=1)
+                verify=self._ssl,
+                proxy=self._proxy,
+                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
             )
         except (ImportError, ValueError):
-            raise SettingsError("the proxy in the environment is of a kind that cannot be used: name an http:// or https:// proxy") from None
+            raise SettingsError(
+                "the proxy in the environment is of a kind that cannot be used: name an http:// or https:// proxy"
+            ) from None
 
     @staticmethod
     async def _drop(lane: httpx.AsyncHTTPTransport) -> None:
@@ -101,10 +113,17 @@ class Transport:
             pass  # it is given up either way
 
     def _reply(
-        self, response: httpx.Response | None, body: bytes, trouble: Exception | None, seconds: float, used: int
+        self,
+        response: httpx.Response | None,
+        body: bytes,
+        trouble: Exception | None,
+        seconds: float,
+        used: int,
     ) -> Reply:
         unreadable = isinstance(trouble, (httpx.DecodingError, _TooLarge))
-        if response is None or (trouble is not None and not unreadable and not _status_says_all(response.status_code)):
+        if response is None or (
+            trouble is not None and not unreadable and not _status_says_all(response.status_code)
+        ):
             kind = _kind(trouble)
             return Reply(
                 None,
@@ -125,7 +144,11 @@ class Transport:
             request_id=self.key.hide(request_id)[:200] if request_id else None,
             seconds=seconds,
             message=self._message(response.status_code, parsed, body),
-            notices=tuple((name, self.key.hide(headers[name])[:200]) for name in ("Deprecation", "Sunset") if name in headers),
+            notices=tuple(
+                (name, self.key.hide(headers[name])[:200])
+                for name in ("Deprecation", "Sunset")
+                if name in headers
+            ),
             key_number=used,
         )
 
@@ -134,7 +157,9 @@ class Transport:
             return None
         if isinstance(parsed, dict):
             errors = parsed.get("errors") or parsed.get("error") or parsed.get("message")
-            text = "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
+            text = (
+                "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
+            )
         else:
             text = body[:200].decode("utf-8", "replace") if parsed is NOT_JSON else ""
         text = self.key.hide(" ".join("".join(char if char.isprintable() else " " for char in text).split()))
@@ -194,4 +219,6 @@ def _proxy(base_url: str) -> httpx.Proxy | None:
     try:
         return httpx.Proxy(address if "://" in address else f"http://{address}")
     except (ValueError, httpx.InvalidURL):
-        raise SettingsError(f"{url.scheme.upper()}_PROXY: the proxy's address is no URL that can be used") from None
+        raise SettingsError(
+            f"{url.scheme.upper()}_PROXY: the proxy's address is no URL that can be used"
+        ) from None

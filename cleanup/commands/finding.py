@@ -33,7 +33,9 @@ async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findi
     for sentence in findings.unreadable:
         journal.warn(sentence)
     if findings.ageless and settings.find.older_than is not None:
-        journal.warn(f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old")
+        journal.warn(
+            f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old"
+        )
     return findings
 
 
@@ -42,7 +44,9 @@ async def sweep_list(journal: Journal, session: Session, loaded: Loaded) -> Pair
     settings = loaded.settings
     findings = await look_over(journal, session, loaded)
     if findings.unreadable:
-        raise Incomplete(f"a part of the workspace could not be read, so nothing was discarded: {findings.unreadable[0]}")
+        raise Incomplete(
+            f"a part of the workspace could not be read, so nothing was discarded: {findings.unreadable[0]}"
+        )
     if settings.output.list is not None:
         with whole_file(settings.output.list) as stream:
             stream.write(findings.csv())
@@ -85,7 +89,9 @@ class FindRun(Run):
         counted = f"{len(findings.found)} of {findings.seen} drafts of {findings.agents} agents"
         self.journal.tell("run.warning", level="info", message=f"found {counted}")
         if findings.unreadable:
-            raise Incomplete(f"the list is not complete: {len(findings.unreadable)} parts of the workspace could not be read")
+            raise Incomplete(
+                f"the list is not complete: {len(findings.unreadable)} parts of the workspace could not be read"
+            )
 
 
 def _by_ending(path: str | None) -> str:

@@ -31,7 +31,14 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
 
     if command == "":
         name = loaded.file if loaded.inline_pairs else loaded.settings.pairs
-        what = Job(loaded, screen, environ, words, str(name), read=lambda journal: read_pairs(loaded, options.format, journal.bad_row))
+        what = Job(
+            loaded,
+            screen,
+            environ,
+            words,
+            str(name),
+            read=lambda journal: read_pairs(loaded, options.format, journal.bad_row),
+        )
         return Run(what).execute()
     from cleanup.commands.finding import FindRun, sweep_list
 
@@ -52,10 +59,14 @@ def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList
 def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
     """Say what is wrong with the settings, where there are no settings yet to say how."""
     style = flags.get("output.log_format", "auto")
-    screen = make_screen(style if style in ("json", "console") else "auto", "info", lambda text: text, quiet=False, run_id="")
+    screen = make_screen(
+        style if style in ("json", "console") else "auto", "info", lambda text: text, quiet=False, run_id=""
+    )
     for problem in error.problems if isinstance(error, SettingsError) else (str(error),):
         screen.log.error("settings.invalid", message=problem)
-    screen.log.error("run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, next=None)
+    screen.log.error(
+        "run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, next=None
+    )
     return int(error.code)
 
 
@@ -67,8 +78,18 @@ def _check_settings(command: str, loaded: Loaded) -> None:
         missing = [
             f"a sweep needs {key} ({flag}): {why}"
             for key, flag, given, why in (
-                ("find.older_than", "--older-than", settings.find.older_than, "a rule without an age would mean every draft"),
-                ("api.organization", "--organization", settings.api.organization, "a rule must not meet somebody else's drafts"),
+                (
+                    "find.older_than",
+                    "--older-than",
+                    settings.find.older_than,
+                    "a rule without an age would mean every draft",
+                ),
+                (
+                    "api.organization",
+                    "--organization",
+                    settings.api.organization,
+                    "a rule must not meet somebody else's drafts",
+                ),
             )
             if given is None
         ]

@@ -30,15 +30,29 @@ _NOT_FOR: Final = {
     "": lambda key: key.startswith("find.") or key == "output.list",
     "sweep": lambda key: False,
     "check": lambda key: False,
-    "find": lambda key: key.startswith(("guard.", "run."))
-    or key in ("find.max_share", "limits.max_discards", "limits.per_run", "output.list", "output.ledger", "output.leftover", "output.metrics"),
+    "find": lambda key: (
+        key.startswith(("guard.", "run."))
+        or key
+        in (
+            "find.max_share",
+            "limits.max_discards",
+            "limits.per_run",
+            "output.list",
+            "output.ledger",
+            "output.leftover",
+            "output.metrics",
+        )
+    ),
 }
 _WITH_PAIRS: Final = ("", "check")
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(int(ExitCode.USAGE), f"job.py: {message}. See `python job.py {self.command} --help`\n".replace("py  --", "py --"))
+        self.exit(
+            int(ExitCode.USAGE),
+            f"job.py: {message}. See `python job.py {self.command} --help`\n".replace("py  --", "py --"),
+        )
 
     command = ""
 
@@ -77,14 +91,35 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     parser.command = command
     general = parser.add_argument_group("general")
     if command in _WITH_PAIRS:
-        general.add_argument("pairs", nargs="?", metavar="PAIRS", help="the list: .csv .tsv .yaml .yml .json, or - for standard input")
-        general.add_argument("--format", choices=("csv", "tsv", "yaml", "json"), help="the list's format (guessed without it)")
+        general.add_argument(
+            "pairs",
+            nargs="?",
+            metavar="PAIRS",
+            help="the list: .csv .tsv .yaml .yml .json, or - for standard input",
+        )
+        general.add_argument(
+            "--format", choices=("csv", "tsv", "yaml", "json"), help="the list's format (guessed without it)"
+        )
     if command == "find":
-        general.add_argument("--format", choices=("csv", "yaml", "json"), default=None, help="of the list that is printed (csv, or by FILE's ending)")
-        general.add_argument("-o", "--output", metavar="FILE", help="write the list there instead of to standard output")
-    general.add_argument("-c", "--config", metavar="FILE", help="settings (else $CLEANUP_CONFIG, else config.yaml beside job.py)")
+        general.add_argument(
+            "--format",
+            choices=("csv", "yaml", "json"),
+            default=None,
+            help="of the list that is printed (csv, or by FILE's ending)",
+        )
+        general.add_argument(
+            "-o", "--output", metavar="FILE", help="write the list there instead of to standard output"
+        )
+    general.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help="settings (else $CLEANUP_CONFIG, else config.yaml beside job.py)",
+    )
     general.add_argument("-h", "--help", action="help", help="this text")
-    general.add_argument("--version", action="version", version=f"atoms-draft-cleanup {__version__}", help="the version")
+    general.add_argument(
+        "--version", action="version", version=f"atoms-draft-cleanup {__version__}", help="the version"
+    )
     groups = {section: parser.add_argument_group(title) for section, title in _TITLES.items()}
     for setting in all_settings():
         if setting.flag.name is not None:
@@ -98,7 +133,9 @@ def _add_flag(group: "argparse._ArgumentGroup", setting: Setting) -> None:
     if setting.is_switch:
         group.add_argument(setting.flag.name, dest=setting.key, action="store_const", const=True, help=text)
     elif setting.flag.several:
-        group.add_argument(setting.flag.name, dest=setting.key, action="append", metavar=setting.flag.metavar, help=text)
+        group.add_argument(
+            setting.flag.name, dest=setting.key, action="append", metavar=setting.flag.metavar, help=text
+        )
     else:
         group.add_argument(setting.flag.name, dest=setting.key, metavar=setting.flag.metavar, help=text)
 

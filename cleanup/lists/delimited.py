@@ -57,7 +57,9 @@ class Lines:
             text.detach()
 
 
-def read_rows(stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bool = False) -> Iterator[Row | BadRow]:
+def read_rows(
+    stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bool = False
+) -> Iterator[Row | BadRow]:
     """Read a file's rows; `head` is its beginning, not consumed. Fills in `columns` before the first row."""
     lines = Lines(stream, head)
     try:
@@ -137,7 +139,9 @@ def _is_pair(cells: list[str]) -> bool:
 class _Layout:
     """Which cell of a row is what."""
 
-    def __init__(self, width: int, agent: int, draft: int, *, has_header: bool, problem: str | None = None) -> None:
+    def __init__(
+        self, width: int, agent: int, draft: int, *, has_header: bool, problem: str | None = None
+    ) -> None:
         self.width = width
         self.agent = agent
         self.draft = draft

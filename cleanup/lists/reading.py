@@ -82,12 +82,23 @@ def _fill(pairs: PairList, rows: Iterator[Row | BadRow], report: Report) -> None
             pairs.add(row)  # type: ignore[arg-type]
     if bad:
         rows_are = "row is" if bad == 1 else "rows are"
-        raise ListMalformed(f"{pairs.name}: {bad} {rows_are} wrong, so nothing was sent: correct the list and run again")
+        raise ListMalformed(
+            f"{pairs.name}: {bad} {rows_are} wrong, so nothing was sent: correct the list and run again"
+        )
 
 
-def _rows(stream: io.BufferedReader, head: bytes, columns: Columns, format_name: str | None) -> Iterator[Row | BadRow]:
+def _rows(
+    stream: io.BufferedReader, head: bytes, columns: Columns, format_name: str | None
+) -> Iterator[Row | BadRow]:
     if not head:
-        return iter([BadRow(1, "the list is a file of no bytes: was it written to the end? An empty list has a header, or is []")])
+        return iter(
+            [
+                BadRow(
+                    1,
+                    "the list is a file of no bytes: was it written to the end? An empty list has a header, or is []",
+                )
+            ]
+        )
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return iter([BadRow(1, "this is a spreadsheet: save it as CSV (ids as text)")])
     match format_name or _guess(head):
@@ -127,7 +138,11 @@ def _guess(head: bytes) -> str:
         if line.startswith(("{", "[")):
             return "json" if text.lstrip()[:1] in "{[" and not _unquoted(line) else "yaml"
         bare = line.replace('"', "").replace("'", "")
-        if line.startswith(("- ", "---")) or line == "-" or (":" in bare and "," not in bare.split(":")[0] and ";" not in bare and "\t" not in bare):
+        if (
+            line.startswith(("- ", "---"))
+            or line == "-"
+            or (":" in bare and "," not in bare.split(":")[0] and ";" not in bare and "\t" not in bare)
+        ):
             return "yaml"
         return "csv"
     return "csv"

@@ -96,7 +96,9 @@ class Journal:
         self._tell_result(result)
         self.advance()
         if self._forbidden.add(result):
-            self.stop.request(StopCause.FORBIDDEN, "the first 50 answers were all 403: this key may discard nothing here")
+            self.stop.request(
+                StopCause.FORBIDDEN, "the first 50 answers were all 403: this key may discard nothing here"
+            )
 
     def all_sent(self) -> None:
         """Every pair has ended: look at all of them together."""

@@ -73,7 +73,9 @@ class Ledger:
                 os.write(self._file, b"\n")
             elif last:
                 if kept + start == 0 and not b'{"type": "run"'.startswith(last[:14]):
-                    raise SettingsError(f"{self.path}: this is no ledger: its first line is none of ours (output.ledger)")
+                    raise SettingsError(
+                        f"{self.path}: this is no ledger: its first line is none of ours (output.ledger)"
+                    )
                 os.ftruncate(self._file, start + kept)
         except OSError as error:
             raise OutputError(f"{self.path}: the ledger could not be mended: {error.strerror}") from None
@@ -152,7 +154,9 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(entry, dict) or entry.get("type") not in ("run", "pair", "end"):
         return None
-    if entry["type"] == "pair" and not (is_agent(str(entry.get("agent"))) and is_draft(str(entry.get("draft")))):
+    if entry["type"] == "pair" and not (
+        is_agent(str(entry.get("agent"))) and is_draft(str(entry.get("draft")))
+    ):
         return None
     return entry
 

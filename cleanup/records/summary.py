@@ -66,7 +66,10 @@ def exit_code(facts: Facts) -> ExitCode:
         (ExitCode.LIST_MISSING, False),
         (ExitCode.LIST_MALFORMED, False),
         (ExitCode.DEADLINE, StopCause.DEADLINE in causes),
-        (ExitCode.TRY_AGAIN, unauthorized or StopCause.OUTAGE in causes or any(ending.passing for ending in failed)),
+        (
+            ExitCode.TRY_AGAIN,
+            unauthorized or StopCause.OUTAGE in causes or any(ending.passing for ending in failed),
+        ),
         (ExitCode.FAILED, bool(failed)),
         (ExitCode.USAGE, False),
         (ExitCode.BUG, facts.bug),

@@ -46,79 +46,207 @@ class Section(BaseModel):
 class Api(Section):
     """Which API, with whose key."""
 
-    base_url: Annotated[BaseUrl, Field(description="Where the API is; http only to a loopback address"), Flag("--base-url", "URL")] = "https://api.smallest.ai/atoms/v1"
-    key_file: Annotated[PathOrOff, Field(description="File with the key, read again when it changes; off: the variable SMALLEST_API_KEY"), Flag("--key-file", **FILE)] = None
-    model: Annotated[Literal["auto", "drafts", "branches"], Field(description="How drafts are kept there; auto notices a workspace that has moved to branches"), Flag("--model", "MODEL")] = "auto"
-    organization: Annotated[TextOrOff, Field(description="Refuse to run unless the key belongs to this organization"), Flag("--organization", "ID")] = None
-    timeout: Annotated[Seconds, Field(gt=0, description="One attempt in all, from connecting to the last byte"), Flag("--timeout", "TIME")] = 10.0
+    base_url: Annotated[
+        BaseUrl,
+        Field(description="Where the API is; http only to a loopback address"),
+        Flag("--base-url", "URL"),
+    ] = "https://api.smallest.ai/atoms/v1"
+    key_file: Annotated[
+        PathOrOff,
+        Field(
+            description="File with the key, read again when it changes; off: the variable SMALLEST_API_KEY"
+        ),
+        Flag("--key-file", **FILE),
+    ] = None
+    model: Annotated[
+        Literal["auto", "drafts", "branches"],
+        Field(description="How drafts are kept there; auto notices a workspace that has moved to branches"),
+        Flag("--model", "MODEL"),
+    ] = "auto"
+    organization: Annotated[
+        TextOrOff,
+        Field(description="Refuse to run unless the key belongs to this organization"),
+        Flag("--organization", "ID"),
+    ] = None
+    timeout: Annotated[
+        Seconds,
+        Field(gt=0, description="One attempt in all, from connecting to the last byte"),
+        Flag("--timeout", "TIME"),
+    ] = 10.0
 
 
 class Limits(Section):
     """How much, how fast, how long."""
 
-    concurrency: Annotated[int, Field(ge=1, le=256, description="Requests in flight, 1 to 256"), Flag("--concurrency", "N")] = 8
-    rate: Annotated[Rate, Field(description="Requests a second, all kinds together: a number, off, or auto to find the workspace's limit"), Flag("--rate", "N")] = 5.0
-    max_discards: Annotated[int, Field(ge=0, description="With more pairs than this to send, nothing is sent"), Flag("--max-discards", "N")] = 1000
-    per_run: Annotated[CountOrOff, Field(description="Send at most that many pairs, in the list's order; a later run takes the rest"), Flag("--limit", "N")] = None
-    deadline: Annotated[PositiveSecondsOrOff, Field(description="After this long nothing new is sent, no retry either"), Flag("--deadline", "TIME")] = None
-    max_outage: Annotated[Seconds, Field(ge=0, description="How long to wait for an API that is down, or wants to be left alone"), Flag("--max-outage", "TIME")] = 300.0
+    concurrency: Annotated[
+        int, Field(ge=1, le=256, description="Requests in flight, 1 to 256"), Flag("--concurrency", "N")
+    ] = 8
+    rate: Annotated[
+        Rate,
+        Field(
+            description="Requests a second, all kinds together: a number, off, or auto to find the workspace's limit"
+        ),
+        Flag("--rate", "N"),
+    ] = 5.0
+    max_discards: Annotated[
+        int,
+        Field(ge=0, description="With more pairs than this to send, nothing is sent"),
+        Flag("--max-discards", "N"),
+    ] = 1000
+    per_run: Annotated[
+        CountOrOff,
+        Field(description="Send at most that many pairs, in the list's order; a later run takes the rest"),
+        Flag("--limit", "N"),
+    ] = None
+    deadline: Annotated[
+        PositiveSecondsOrOff,
+        Field(description="After this long nothing new is sent, no retry either"),
+        Flag("--deadline", "TIME"),
+    ] = None
+    max_outage: Annotated[
+        Seconds,
+        Field(ge=0, description="How long to wait for an API that is down, or wants to be left alone"),
+        Flag("--max-outage", "TIME"),
+    ] = 300.0
 
 
 class Retry(Section):
     """What is tried again, and when."""
 
-    attempts: Annotated[int, Field(ge=1, le=100, description="Attempts of one API operation, the first included"), Flag("--attempts", "N")] = 5
-    wait: Annotated[Seconds, Field(ge=0, description="The longest wait before the second attempt; doubles with each, full jitter"), Flag("--retry-wait", "TIME")] = 0.5
-    max_wait: Annotated[Seconds, Field(ge=0, description="The longest wait before any attempt"), Flag("--retry-max-wait", "TIME")] = 30.0
+    attempts: Annotated[
+        int,
+        Field(ge=1, le=100, description="Attempts of one API operation, the first included"),
+        Flag("--attempts", "N"),
+    ] = 5
+    wait: Annotated[
+        Seconds,
+        Field(ge=0, description="The longest wait before the second attempt; doubles with each, full jitter"),
+        Flag("--retry-wait", "TIME"),
+    ] = 0.5
+    max_wait: Annotated[
+        Seconds,
+        Field(ge=0, description="The longest wait before any attempt"),
+        Flag("--retry-max-wait", "TIME"),
+    ] = 30.0
 
 
 class Guard(Section):
     """What is left alone, and what is kept."""
 
-    protect: Annotated[Agents, Field(description="Agents that are never touched; all sources together"), Flag("--protect", "AGENT", several=True)] = ()
-    min_idle: Annotated[SecondsOrOff, Field(description="Leave a draft alone that was edited more recently than this"), Flag("--min-idle", "TIME")] = None
-    backup: Annotated[PathOrOff, Field(description="Folder where each draft's configuration is saved before it is discarded"), Flag("--backup", "FOLDER", is_path=True)] = None
+    protect: Annotated[
+        Agents,
+        Field(description="Agents that are never touched; all sources together"),
+        Flag("--protect", "AGENT", several=True),
+    ] = ()
+    min_idle: Annotated[
+        SecondsOrOff,
+        Field(description="Leave a draft alone that was edited more recently than this"),
+        Flag("--min-idle", "TIME"),
+    ] = None
+    backup: Annotated[
+        PathOrOff,
+        Field(description="Folder where each draft's configuration is saved before it is discarded"),
+        Flag("--backup", "FOLDER", is_path=True),
+    ] = None
 
 
 class Find(Section):
     """What find and sweep look for."""
 
-    older_than: Annotated[SecondsOrOff, Field(description="Drafts whose last edit is older than this"), Flag("--older-than", "TIME")] = None
-    name: Annotated[Globs, Field(description="Drafts whose name matches a glob"), Flag("--name", "GLOB", several=True)] = ()
-    editor: Annotated[Globs, Field(description="Drafts whose last editor's name matches a glob"), Flag("--editor", "GLOB", several=True)] = ()
-    agents: Annotated[Agents, Field(description="Only these agents"), Flag("--agent", "AGENT", several=True)] = ()
-    exclude_agents: Annotated[Agents, Field(description="All agents but these"), Flag("--exclude-agent", "AGENT", several=True)] = ()
-    max_share: Annotated[ShareOrOff, Field(description="A sweep that would discard more than this share of the drafts it saw sends nothing"), Flag("--max-share", "SHARE")] = 0.25
+    older_than: Annotated[
+        SecondsOrOff,
+        Field(description="Drafts whose last edit is older than this"),
+        Flag("--older-than", "TIME"),
+    ] = None
+    name: Annotated[
+        Globs, Field(description="Drafts whose name matches a glob"), Flag("--name", "GLOB", several=True)
+    ] = ()
+    editor: Annotated[
+        Globs,
+        Field(description="Drafts whose last editor's name matches a glob"),
+        Flag("--editor", "GLOB", several=True),
+    ] = ()
+    agents: Annotated[
+        Agents, Field(description="Only these agents"), Flag("--agent", "AGENT", several=True)
+    ] = ()
+    exclude_agents: Annotated[
+        Agents, Field(description="All agents but these"), Flag("--exclude-agent", "AGENT", several=True)
+    ] = ()
+    max_share: Annotated[
+        ShareOrOff,
+        Field(
+            description="A sweep that would discard more than this share of the drafts it saw sends nothing"
+        ),
+        Flag("--max-share", "SHARE"),
+    ] = 0.25
 
 
 class Run(Section):
     """This run."""
 
-    dry_run: Annotated[bool, Field(description="Only read: say of each pair what a run would do"), Flag("--dry-run")] = False
-    resume: Annotated[bool, Field(description="Leave out what the ledger already settles"), Flag("--resume")] = False
-    shard: Annotated[Shard, Field(description="Only the pairs of share K of N, K from 0"), Flag("--shard", "K/N")] = None
+    dry_run: Annotated[
+        bool, Field(description="Only read: say of each pair what a run would do"), Flag("--dry-run")
+    ] = False
+    resume: Annotated[
+        bool, Field(description="Leave out what the ledger already settles"), Flag("--resume")
+    ] = False
+    shard: Annotated[
+        Shard, Field(description="Only the pairs of share K of N, K from 0"), Flag("--shard", "K/N")
+    ] = None
     yes: Annotated[bool, Field(description="Do not ask before discarding"), Flag("--yes")] = False
-    note: Annotated[NoteOrOff, Field(description="A word for the record, a change number say"), Flag("--note", "TEXT")] = None
+    note: Annotated[
+        NoteOrOff, Field(description="A word for the record, a change number say"), Flag("--note", "TEXT")
+    ] = None
 
 
 class Output(Section):
     """What is written, and where."""
 
-    ledger: Annotated[PathOrOff, Field(description="JSON Lines, one for each pair; appended, never overwritten"), Flag("--ledger", **FILE)] = None
-    leftover: Annotated[PathOrOff, Field(description="CSV of what still stands, a list for the next run"), Flag("--leftover", **FILE)] = None
+    ledger: Annotated[
+        PathOrOff,
+        Field(description="JSON Lines, one for each pair; appended, never overwritten"),
+        Flag("--ledger", **FILE),
+    ] = None
+    leftover: Annotated[
+        PathOrOff,
+        Field(description="CSV of what still stands, a list for the next run"),
+        Flag("--leftover", **FILE),
+    ] = None
     summary: Annotated[PathOrOff, Field(description="The summary as JSON"), Flag("--summary", **FILE)] = None
-    list: Annotated[PathOrOff, Field(description="What a sweep found, written before its first discard"), Flag("--list", **FILE)] = None
+    list: Annotated[
+        PathOrOff,
+        Field(description="What a sweep found, written before its first discard"),
+        Flag("--list", **FILE),
+    ] = None
     metrics: Annotated[PathOrOff, Field(description="Prometheus text file"), Flag("--metrics", **FILE)] = None
-    heartbeat_url: Annotated[SecretUrlOrOff, Field(description="Pinged at the start (/start) and at the end (/EXITCODE)"), Flag(None)] = None
-    log_format: Annotated[Literal["auto", "json", "console"], Field(description="auto: console on a terminal, else json"), Flag("--log-format", "FORMAT")] = "auto"
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="The least level that is logged"), Flag("--log-level", "LEVEL")] = "info"
-    quiet: Annotated[bool, Field(description="No output at all when the exit code is 0"), Flag("--quiet")] = False
+    heartbeat_url: Annotated[
+        SecretUrlOrOff,
+        Field(description="Pinged at the start (/start) and at the end (/EXITCODE)"),
+        Flag(None),
+    ] = None
+    log_format: Annotated[
+        Literal["auto", "json", "console"],
+        Field(description="auto: console on a terminal, else json"),
+        Flag("--log-format", "FORMAT"),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Field(description="The least level that is logged"),
+        Flag("--log-level", "LEVEL"),
+    ] = "info"
+    quiet: Annotated[bool, Field(description="No output at all when the exit code is 0"), Flag("--quiet")] = (
+        False
+    )
 
 
 class Settings(Section):
     """Everything that can be set. Each key is `section.name`, except `pairs`."""
 
-    pairs: Annotated[Any, Field(description="The list: a path, or the list itself"), WithJsonSchema({"type": ["string", "array", "object"]})] = None
+    pairs: Annotated[
+        Any,
+        Field(description="The list: a path, or the list itself"),
+        WithJsonSchema({"type": ["string", "array", "object"]}),
+    ] = None
     api: Api = Api()
     limits: Limits = Limits()
     retry: Retry = Retry()
@@ -158,6 +286,9 @@ def all_settings() -> list[Setting]:
         for name, leaf in model.model_fields.items():
             flag = next(m for m in leaf.metadata if isinstance(m, Flag))
             is_switch = leaf.annotation is bool
-            rows.append(Setting(f"{section}.{name}", section, name, flag, leaf.description or "", leaf.default, is_switch))
+            rows.append(
+                Setting(
+                    f"{section}.{name}", section, name, flag, leaf.description or "", leaf.default, is_switch
+                )
+            )
     return rows
-

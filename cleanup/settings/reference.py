@@ -58,7 +58,11 @@ def example() -> str:
 
 def markdown_table() -> str:
     """The README's table of settings."""
-    rows = ["| key | flag | default | meaning |", "|---|---|---|---|", "| `pairs` | `PAIRS` | none | The list: a path, or the list itself |"]
+    rows = [
+        "| key | flag | default | meaning |",
+        "|---|---|---|---|",
+        "| `pairs` | `PAIRS` | none | The list: a path, or the list itself |",
+    ]
     for setting in all_settings():
         flag = f"`{setting.flag.name}`" if setting.flag.name else "(none: it is a secret)"
         rows.append(f"| `{setting.key}` | {flag} | `{default_text(setting)}` | {setting.help} |")

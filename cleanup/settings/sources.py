@@ -95,7 +95,9 @@ def _combine(merged: Mapping[str, Given], layers: list[Layer]) -> dict[str, Any]
     values = {key: given.value for key, given in merged.items()}
     protected = [layer[UNION_KEY].value for layer in layers if UNION_KEY in layer]
     if protected:
-        values[UNION_KEY] = [item for value in protected for item in (value if isinstance(value, list) else [value])]
+        values[UNION_KEY] = [
+            item for value in protected for item in (value if isinstance(value, list) else [value])
+        ]
     dry_runs = [layer[SAFETY_KEY].value for layer in layers if SAFETY_KEY in layer]
     if dry_runs:
         # A value that is neither true nor false is kept, to be refused rather than overruled.
@@ -143,17 +145,23 @@ def _file(path: Path, reference: Mapping[str, Setting], problems: list[str]) -> 
         if name in sections and isinstance(node.value, dict):
             leaves.update({f"{name}.{key}": leaf for key, leaf in node.value.items()})
         elif name in sections and node.value is not None:
-            problems.append(f"{path}:{node.line}: {name} is a group of settings: `{name}:`, then one a line, indented")
+            problems.append(
+                f"{path}:{node.line}: {name} is a group of settings: `{name}:`, then one a line, indented"
+            )
         elif name not in sections:
             leaves[name] = node
     inline = leaves.get("pairs")
     for key, node in leaves.items():
         if key not in reference and key != "pairs":
-            problems.append(f"{path}:{node.line}: {key}: no such setting{_nearest(key, [*reference, 'pairs'])}")
+            problems.append(
+                f"{path}:{node.line}: {key}: no such setting{_nearest(key, [*reference, 'pairs'])}"
+            )
         elif node.value is not None:
             is_path = key == "pairs" or reference[key].flag.is_path
             layer[key] = Given(_plain(node, path.parent if is_path else None), f"{path}:{node.line}")
-    return layer, inline if inline and not isinstance(inline.value, str) and inline.value is not None else None
+    return layer, inline if inline and not isinstance(
+        inline.value, str
+    ) and inline.value is not None else None
 
 
 def _plain(node: Node, folder: Path | None) -> Any:

@@ -41,7 +41,11 @@ def make_screen(
     make_stderr_lossless()
     person = sys.stderr.isatty()
     style: Literal["json", "console"] = (
-        cast("Literal['json', 'console']", log_format) if log_format != "auto" else "console" if person else "json"
+        cast("Literal['json', 'console']", log_format)
+        if log_format != "auto"
+        else "console"
+        if person
+        else "json"
     )
     colours = style == "console" and wants_colours(sys.stderr, dict(os.environ))
     output = Output(sys.stderr, quiet=quiet)

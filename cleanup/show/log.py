@@ -52,11 +52,18 @@ class Output:
             self.stream.flush()
         except (OSError, ValueError) as error:
             self.trouble = error if isinstance(error, OSError) else OSError(0, str(error))
-            raise OutputError(f"the log could not be written to standard error: {self.trouble.strerror}") from None
+            raise OutputError(
+                f"the log could not be written to standard error: {self.trouble.strerror}"
+            ) from None
 
 
 def make_log(
-    output: Output, style: Literal["json", "console"], level: str, hide: Callable[[str], str], *, colours: bool
+    output: Output,
+    style: Literal["json", "console"],
+    level: str,
+    hide: Callable[[str], str],
+    *,
+    colours: bool,
 ) -> Log:
     """A logger that writes to `output`; `hide` takes secrets out of every text."""
 
@@ -74,7 +81,10 @@ def make_log(
         processors[1] = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
         processors.append(
             structlog.dev.ConsoleRenderer(
-                colors=colours, pad_event_to=18, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+                colors=colours,
+                pad_event_to=18,
+                sort_keys=False,
+                exception_formatter=structlog.dev.plain_traceback,
             )
         )
     logger: Log = structlog.wrap_logger(

@@ -9,6 +9,7 @@ from cleanup.show.log import Output
 
 EVERY_SECONDS: Final = 30.0
 
+
 @contextmanager
 def bar(output: Output, total: int, what: str) -> Iterator[Callable[[], None]]:
     """A progress bar where the log goes; what is logged meanwhile stands above it. Yields what to call per pair."""
@@ -19,7 +20,9 @@ def bar(output: Output, total: int, what: str) -> Iterator[Callable[[], None]]:
     below = output.stream
     console = make_console(below, colours=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as progress:
         task = progress.add_task(what, total=total)
         output.stream = cast("TextIO", _AboveBar(console))
         try:

@@ -7,7 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_STYLES = {"discarded": "green", "would_discard": "cyan", "skipped": "yellow", "failed": "red", "not_attempted": "magenta"}
+_STYLES = {
+    "discarded": "green",
+    "would_discard": "cyan",
+    "skipped": "yellow",
+    "failed": "red",
+    "not_attempted": "magenta",
+}
 
 
 def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> None:
@@ -22,21 +28,33 @@ def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> 
             continue
         style = _STYLES[outcome] if count else "dim"
         table.add_row(Text(outcome.replace("_", " "), style), "", Text(str(count), style))
-        for reason, number in summary.get(outcome, {}).items() if isinstance(summary.get(outcome), dict) else ():
+        for reason, number in (
+            summary.get(outcome, {}).items() if isinstance(summary.get(outcome), dict) else ()
+        ):
             table.add_row("", reason.replace("_", " "), str(number))
     table.add_section()
     table.add_row(Text("listed", "bold"), "", Text(str(summary["counts"]["listed"]), "bold"))
     console.print(table)
     for failure in summary["failures"][:10]:
         status = failure["status"] or "no answer"
-        console.print(Text(f"failed  {failure['source']}  {failure['draft']}: {failure['reason']} ({status}) {failure['message'] or ''}", "red"))
+        console.print(
+            Text(
+                f"failed  {failure['source']}  {failure['draft']}: {failure['reason']} ({status}) {failure['message'] or ''}",
+                "red",
+            )
+        )
     if len(summary["failures"]) > 10:
         console.print(Text(f"… and {summary['counts']['failed'] - 10} more failures", "red"))
     for warning in summary["warnings"]:
         console.print(Text(f"warning: {warning}", "yellow"))
     requests = summary.get("requests")
     if requests:
-        console.print(Text(f"{requests['total']} requests ({requests['retries']} retries) in {summary['seconds']:.1f} s", "dim"))
+        console.print(
+            Text(
+                f"{requests['total']} requests ({requests['retries']} retries) in {summary['seconds']:.1f} s",
+                "dim",
+            )
+        )
     console.print(Text(f"exit {summary['exit_code']}: {summary['meaning']}", "bold"))
     if summary.get("next"):
         console.print(Text(summary["next"]))
@@ -45,5 +63,10 @@ def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> 
 def make_console(stream: TextIO, *, colours: bool) -> Console:
     """A console on a stream: 80 columns unless it is a terminal that says otherwise."""
     return Console(
-        file=stream, force_terminal=colours, no_color=not colours, width=None if stream.isatty() else 80, highlight=False, soft_wrap=False
+        file=stream,
+        force_terminal=colours,
+        no_color=not colours,
+        width=None if stream.isatty() else 80,
+        highlight=False,
+        soft_wrap=False,
     )
