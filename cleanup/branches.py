@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
 from cleanup import verdict
@@ -18,7 +18,7 @@ _REMEMBERED: Final = 10_000
 class Shared:
     """Look-ups by agent: one request for all that ask at the same time and later; failures are not kept."""
 
-    def __init__(self, caller: Caller, ask: Callable[[str], "asyncio.Future[Reply] | object"]) -> None:
+    def __init__(self, caller: Caller, ask: Callable[[str], Awaitable[Reply]]) -> None:
         self._caller = caller
         self._ask = ask
         self._replies: OrderedDict[str, Reply] = OrderedDict()
@@ -32,7 +32,7 @@ class Shared:
         async with lock:
             if agent in self._replies:
                 return self._replies[agent]
-            history = await self._caller.operate(subject, lambda _turn: self._ask(agent))  # type: ignore[arg-type, return-value]
+            history = await self._caller.operate(subject, lambda _turn: self._ask(agent))
             reply = history.reply
             if reply is not None and not verdict.deserves_retry(reply):
                 self._replies[agent] = reply
@@ -104,9 +104,7 @@ class Workspace:
             self.move("the API says that the workspace has moved to branches")
         elif old.reply.status == 404 or self._lists(old.reply, agent, draft):
             reply = await self.branches.of(subject, agent)
-            if reply is not None and self._knows_branches(
-                reply, agent, draft, listed=old.reply.status == 200
-            ):
+            if reply is not None and self._knows_branches(reply, agent, draft, listed=old.reply.status == 200):
                 self.move("the endpoint for discarding a draft by its id is gone, and the agent has branches")
 
     @staticmethod

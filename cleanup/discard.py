@@ -5,14 +5,14 @@ of its own right before it, in the same turn. With an age to mind, it is the sam
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cleanup import verdict
 from cleanup.api.atoms import Atoms, BadShape, Draft, draft_configuration_in, latest_in
 from cleanup.api.gate import Subject, Turn
-from cleanup.api.retry import Attempt, Caller, History
+from cleanup.api.retry import Caller, History
 from cleanup.branches import Workspace
 from cleanup.errors import OutputError
 from cleanup.lists.rows import parse_time
@@ -66,9 +66,7 @@ class Case:
         self.seconds += reply.seconds
         return reply
 
-    def result(
-        self, ending: Ending, message: str | None = None, details: dict[str, str] | None = None
-    ) -> Result:
+    def result(self, ending: Ending, message: str | None = None, details: dict[str, str] | None = None) -> Result:
         """The pair's end, with the last answer as its reason."""
         reply = self.reply or Reply(None)
         return Result(
@@ -161,15 +159,15 @@ class Discarder:
     async def _attempts(
         self,
         case: Case,
-        look: Callable[[], "asyncio.Future[Reply] | object"] | None,
-        deed: Callable[[], "asyncio.Future[Reply] | object"],
+        look: Callable[[], Awaitable[Reply]] | None,
+        deed: Callable[[], Awaitable[Reply]],
     ) -> History:
         """Attempt the deed, each time after a look of its own if there is one."""
 
         async def attempt(turn: Turn) -> Reply:
             case.looked = look is not None
             if look is not None:
-                reply: Reply = case.heard(await look())  # type: ignore[misc]
+                reply: Reply = case.heard(await look())
                 if reply.data is None:
                     return reply
                 case.objection = self._object(case, latest_in(reply, case.pair.agent))
@@ -177,7 +175,7 @@ class Discarder:
                     return reply
                 case.looked = False
                 turn.next_leaves()
-            reply = case.heard(await deed())  # type: ignore[misc]
+            reply = case.heard(await deed())
             case.maybe_done = case.maybe_done or reply.lost
             return reply
 
@@ -221,9 +219,7 @@ class Discarder:
             return case.result(verdict.of_read(reply))
         if await self._is_gone(case):
             return case.result(Ending.NOT_FOUND)
-        return case.result(
-            Ending.BACKUP_FAILED, reply.message or "the API gave no configuration of this draft"
-        )
+        return case.result(Ending.BACKUP_FAILED, reply.message or "the API gave no configuration of this draft")
 
     async def _is_gone(self, case: Case) -> bool:
         """Whether a draft that could not be copied is not there at all."""
@@ -231,9 +227,7 @@ class Discarder:
         if self._workspace.model == "branches":
             found = await self._workspace.branch_of(case.subject, pair.agent, pair.draft)
             return isinstance(found, Reply) and not_open(found, maybe_done=False) is Ending.NOT_FOUND
-        history = await self._caller.operate(
-            case.subject, lambda _turn: self._atoms.draft(pair.agent, pair.draft)
-        )
+        history = await self._caller.operate(case.subject, lambda _turn: self._atoms.draft(pair.agent, pair.draft))
         return history.reply is not None and verdict.of_read(history.reply) is Ending.NOT_FOUND
 
 

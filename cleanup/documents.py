@@ -50,45 +50,55 @@ class Node:
     """A value with its line: text (None for null), a list of nodes, or (key, node) pairs."""
 
     line: int
-    value: "str | None | list[Node] | dict[str, Node]"
+    value: "str | list[Node] | dict[str, Node] | None"
 
 
 def yaml_events(stream: IO[bytes] | bytes) -> Iterator[Event]:
     """Step through one YAML document. Raises DocumentError."""
     depth = documents = 0
+    for event in _parsed(stream):
+        line = event.start_mark.line + 1
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            _refuse_extras(event, line)
+            null = event.style in (None, "") and event.value in ("", "~", "null", "Null", "NULL")
+            yield Event(Kind.SCALAR, line, None if null else event.value)
+        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            _refuse_extras(event, line)
+            depth = _deeper(depth, line)
+            yield Event(Kind.MAPPING if kind is yaml.MappingStartEvent else Kind.LIST, line)
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            depth -= 1
+            yield Event(Kind.END, line)
+        elif kind is yaml.AliasEvent:
+            raise DocumentError(line, "an alias (*) is not allowed: write the value out")
+        elif kind is yaml.DocumentStartEvent:
+            documents += 1
+            if documents > 1:
+                raise DocumentError(line, "a second document (---) is not allowed")
+
+
+def _parsed(stream: IO[bytes] | bytes) -> Iterator[Any]:
+    """The parser's own events, with everything that it may raise as a DocumentError."""
     line = 1
     try:
         for event in yaml.parse(stream, Loader=_LOADER):
             line = event.start_mark.line + 1
-            kind = type(event)
-            if kind is yaml.ScalarEvent:
-                _refuse_extras(event, line)
-                plain = event.style is None or event.style == ""
-                null = plain and event.value in ("", "~", "null", "Null", "NULL")
-                yield Event(Kind.SCALAR, line, None if null else event.value)
-            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                _refuse_extras(event, line)
-                depth += 1
-                if depth > MAX_DEPTH:
-                    raise DocumentError(line, f"nested deeper than {MAX_DEPTH}")
-                yield Event(Kind.MAPPING if kind is yaml.MappingStartEvent else Kind.LIST, line)
-            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-                depth -= 1
-                yield Event(Kind.END, line)
-            elif kind is yaml.AliasEvent:
-                raise DocumentError(line, "an alias (*) is not allowed: write the value out")
-            elif kind is yaml.DocumentStartEvent:
-                documents += 1
-                if documents > 1:
-                    raise DocumentError(line, "a second document (---) is not allowed")
+            yield event
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         reason = error.problem or error.context or "broken"
         raise DocumentError(mark.line + 1 if mark else line, f"no valid YAML: {reason}") from None
     except yaml.reader.ReaderError as error:
         raise DocumentError(line, f"undecodable, or a character that YAML forbids: {error.reason}") from None
     except (yaml.YAMLError, ValueError, UnicodeError, RecursionError) as error:
         raise DocumentError(line, f"no valid YAML: {type(error).__name__}") from None
+
+
+def _deeper(depth: int, line: int) -> int:
+    if depth >= MAX_DEPTH:
+        raise DocumentError(line, f"nested deeper than {MAX_DEPTH}")
+    return depth + 1
 
 
 def _refuse_extras(event: Any, line: int) -> None:
@@ -120,21 +130,19 @@ def json_events(text: str) -> Iterator[Event]:
         raise DocumentError(1, f"no valid JSON: {error}") from None
     line, depth = 1, 0
     for match in _JSON_TOKEN.finditer(text):
-        token = match[0]
-        if token == "\n":
+        piece = match[0]
+        if piece == "\n":
             line += 1
-        elif token in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise DocumentError(line, f"nested deeper than {MAX_DEPTH}")
-            yield Event(Kind.LIST if token == "[" else Kind.MAPPING, line)
-        elif token in "]}":
+        elif piece in "[{":
+            depth = _deeper(depth, line)
+            yield Event(Kind.LIST if piece == "[" else Kind.MAPPING, line)
+        elif piece in "]}":
             depth -= 1
             yield Event(Kind.END, line)
-        elif token[0] == '"':
-            yield Event(Kind.SCALAR, line, json.loads(token))
+        elif piece[0] == '"':
+            yield Event(Kind.SCALAR, line, json.loads(piece))
         else:
-            yield Event(Kind.SCALAR, line, None if token == "null" else token, is_text=False)
+            yield Event(Kind.SCALAR, line, None if piece == "null" else piece, is_text=False)
 
 
 def _no_constant(name: str) -> None:

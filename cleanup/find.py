@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Final
 
 from cleanup import verdict
@@ -125,9 +126,7 @@ class Findings:
 class Finder:
     """Looks a workspace over; many agents at a time."""
 
-    def __init__(
-        self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, most_at_once: int
-    ) -> None:
+    def __init__(self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, most_at_once: int) -> None:
         self._atoms = atoms
         self._caller = caller
         self._workspace = workspace
@@ -161,9 +160,7 @@ class Finder:
     async def _agents(self) -> list[str]:
         agents: dict[str, None] = {}
         for page in range(1, _MOST_PAGES):
-            reply = await self._read(
-                Subject(f"page {page}"), lambda page=page: self._atoms.agents(page), "the agents"
-            )  # type: ignore[misc]
+            reply = await self._read(Subject(f"page {page}"), partial(self._atoms.agents, page), "the agents")
             try:
                 found, total = agents_in(reply)
             except BadShape as error:
@@ -191,9 +188,7 @@ class Finder:
     async def _drafts(self, agent: str) -> list[Draft]:
         subject = Subject(agent)
         if self._workspace.model == "drafts":
-            reply = await self._read(
-                subject, lambda: self._atoms.drafts(agent), "its drafts", fine=(404, 409)
-            )
+            reply = await self._read(subject, lambda: self._atoms.drafts(agent), "its drafts", fine=(404, 409))
             if reply.status == 200:
                 return drafts_in(reply, agent)
             if reply.status == 409:
@@ -210,26 +205,23 @@ class Finder:
         for place in open_drafts_in(reply, agent):
             opened = await self._read(
                 Subject(place.draft),
-                lambda place=place: self._atoms.open_draft(agent, place.branch),
+                partial(self._atoms.open_draft, agent, place.branch),
                 "a draft",
                 fine=(404,),
-            )  # type: ignore[misc]
+            )
             if opened.status == 200:
-                drafts.append(
-                    replace(latest_in(opened, agent), branch=place.branch, branch_name=place.branch_name)
-                )
+                drafts.append(replace(latest_in(opened, agent), branch=place.branch, branch_name=place.branch_name))
         return drafts
 
     async def _read(
-        self, subject: Subject, ask: "asyncio.Future[Reply] | object", what: str, fine: Iterable[int] = ()
+        self, subject: Subject, ask: Callable[[], Awaitable[Reply]], what: str, fine: Collection[int | None] = ()
     ) -> Reply:
         """An answer with data, or with a status that is `fine`. Raises Unreadable, Stopped."""
-        history = await self._caller.operate(subject, lambda _turn: ask())  # type: ignore[operator]
+        history = await self._caller.operate(subject, lambda _turn: ask())
         reply = history.reply
         if reply is None or (self._stop.cause and reply.data is None):
             raise Stopped
         if reply.data is None and reply.status not in fine:
-            raise Unreadable(
-                f"{what}: {verdict.of_failure(reply).reason} ({reply.status or 'no answer'}) {reply.message or ''}".strip()
-            )
+            reason = verdict.of_failure(reply).reason
+            raise Unreadable(f"{what}: {reason} ({reply.status or 'no answer'}) {reply.message or ''}".strip())
         return reply

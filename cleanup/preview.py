@@ -12,9 +12,7 @@ from cleanup.stop import Stop
 class Previewer:
     """Says of a pair what a run would do with it now, by reads alone."""
 
-    def __init__(
-        self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, guards: Guards
-    ) -> None:
+    def __init__(self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, guards: Guards) -> None:
         self._atoms = atoms
         self._caller = caller
         self._workspace = workspace
@@ -42,9 +40,7 @@ class Previewer:
             self._workspace.move("the API says that the workspace has moved to branches")
             return None
         if reply.data is None:
-            if reply.status == 404 and await self._workspace.endpoint_is_gone(
-                case.subject, pair.agent, pair.draft
-            ):
+            if reply.status == 404 and await self._workspace.endpoint_is_gone(case.subject, pair.agent, pair.draft):
                 return None
             ending = verdict.of_read(reply)
             if ending is Ending.MIGRATION_REQUIRED:
@@ -66,8 +62,8 @@ class Previewer:
             return case.result(not_open(found, maybe_done=False))
         if not self._guards.need_age(pair):
             return self._say(case, found)
-        attempt: Attempt = lambda _turn: self._atoms.open_draft(pair.agent, found.branch)  # noqa: E731 - typed
-        history = await self._caller.operate(case.subject, attempt)
+        branch = found.branch
+        history = await self._caller.operate(case.subject, lambda _turn: self._atoms.open_draft(pair.agent, branch))
         if history.reply is None:
             return None
         case.heard(history.reply)
@@ -88,6 +84,4 @@ class Previewer:
             "editor": draft.editor,
             "updated_at": draft.updated_at,
         }
-        return case.result(
-            Ending.WOULD_DISCARD, details={key: value for key, value in details.items() if value}
-        )
+        return case.result(Ending.WOULD_DISCARD, details={key: value for key, value in details.items() if value})

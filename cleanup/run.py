@@ -103,20 +103,14 @@ class Run:
             self._last_words.heartbeat = Heartbeat(output.heartbeat_url.get_secret_value(), self.journal.warn)
             self._last_words.heartbeat.begin()
         if self.job.loaded.unconfirmed:
-            self.journal.warn(
-                "a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads"
-            )
+            self.journal.warn("a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads")
         if run.resume and output.ledger is None:
-            raise SettingsError(
-                "run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles"
-            )
+            raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
         key_file, variable = self.settings.api.key_file, self.job.environ.get(VARIABLE)
         if key_file or variable:
             self._key = Key(key_file, variable)
             if self._key.readable_by_others():
-                self.journal.warn(
-                    f"the key file {key_file} can be read by everybody on this machine: chmod 600 it"
-                )
+                self.journal.warn(f"the key file {key_file} can be read by everybody on this machine: chmod 600 it")
         paths = [output.summary] if run.dry_run else [output.summary, output.leftover, output.metrics]
         if self.job.find is not None:
             paths.append(output.list)
@@ -152,8 +146,9 @@ class Run:
         # A sweep is judged by all that it found, a list by what this run would send of it.
         count = plan.to_send + (plan.count(Fate.LIMIT) if self.job.find is not None else 0)
         if count > settings.limits.max_discards:
+            most = f"limits.max_discards ({settings.limits.max_discards})"
             raise SettingsError(
-                f"{count} drafts would be sent, more than limits.max_discards ({settings.limits.max_discards}), so none was: "
+                f"{count} drafts would be sent, more than {most}, so none was: "
                 f"if that many are meant, pass --max-discards {count}"
             )
         journal.tell_planned()
@@ -164,13 +159,9 @@ class Run:
         from cleanup.api.session import open_session
 
         if self._key is None:
-            raise SettingsError(
-                f"there is no API key: set {VARIABLE}, or name a file with api.key_file (--key-file)"
-            )
+            raise SettingsError(f"there is no API key: set {VARIABLE}, or name a file with api.key_file (--key-file)")
         journal = self.journal
-        async with open_session(
-            self.settings, self._key, journal.traffic, journal.tell_api, journal.notice
-        ) as session:
+        async with open_session(self.settings, self._key, journal.traffic, journal.tell_api, journal.notice) as session:
             stop = journal.stop = session.stop
             stop.listen(lambda: journal.tell("run.stopping", cause=str(stop.cause), message=stop.sentence))
             try:
@@ -184,7 +175,7 @@ class Run:
                 journal.facts.causes = list(stop.causes)
                 journal.facts.signal = stop.signal
                 self.measured.retries = session.caller.retries
-                self.measured.rate_limit = session.pace.rate
+                self.measured.rate_limit = session.pace.limit
 
     async def work(self, session: "Session") -> None:
         """What the run is for, once it is known whose key it is."""
@@ -194,8 +185,9 @@ class Run:
         organization = journal.identity.organization
         others = self._past.organizations - {organization} if self._past and organization else set()
         if others:
+            whose = ", ".join(sorted(others))
             raise SettingsError(
-                f"{self.settings.output.ledger}: this ledger is of organization {', '.join(sorted(others))}, the key is of {organization}"
+                f"{self.settings.output.ledger}: this ledger is of organization {whose}, the key is of {organization}"
             )
         assert journal.account is not None
         if journal.account.plan.to_send:
@@ -230,9 +222,7 @@ class Run:
             organization=identity.organization,
         )
         if dry_run:
-            journal.warn(
-                "a dry run: whether this key may discard these drafts (403) cannot be read", level="info"
-            )
+            journal.warn("a dry run: whether this key may discard these drafts (403) cannot be read", level="info")
         workspace = Workspace(session.atoms, session.caller, settings.api.model, journal.moved)
         guards = Guards(settings.guard.min_idle)
         process = (
@@ -274,6 +264,4 @@ class Run:
     def _tell_bug(self, bug: Exception) -> None:
         """A bug is told with its traceback, never with the values of its variables."""
         trace = self._hide("".join(traceback.format_exception(bug)))
-        self.journal.tell(
-            "run.warning", level="error", message=f"a bug in this program: {bug!r}", traceback=trace
-        )
+        self.journal.tell("run.warning", level="error", message=f"a bug in this program: {bug!r}", traceback=trace)

@@ -12,11 +12,7 @@ def deserves_retry(reply: Reply) -> bool:
 
 def asks_for_migration(reply: Reply) -> bool:
     """Whether this is the 409 of a workspace that has moved to the branch model."""
-    return (
-        reply.status == 409
-        and isinstance(reply.body, dict)
-        and reply.body.get("error_type") == MIGRATION_ERROR
-    )
+    return reply.status == 409 and isinstance(reply.body, dict) and reply.body.get("error_type") == MIGRATION_ERROR
 
 
 def of_failure(reply: Reply) -> Ending:

@@ -119,9 +119,7 @@ def latest_in(reply: Reply, agent: str) -> Draft:
     if draft.editor or not isinstance(history, list):
         return draft
     editors = [_text(edit.get("editorName")) for edit in history if isinstance(edit, dict)]
-    return Draft(
-        agent, draft.draft, draft.name, next((name for name in editors if name), ""), draft.updated_at
-    )
+    return Draft(agent, draft.draft, draft.name, next((name for name in editors if name), ""), draft.updated_at)
 
 
 def open_drafts_in(reply: Reply, agent: str) -> Iterator[Draft]:

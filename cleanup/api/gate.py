@@ -20,7 +20,9 @@ Tell = Callable[..., None]
 
 @dataclass(eq=False, slots=True)
 class Subject:
-    """What a request is about, a pair mostly; None for what says nothing about pairs. `fresh` until its first turn; a `spare` is there to probe with.
+    """What a request is about, a pair mostly; a key of None is for what says nothing about pairs.
+
+    `fresh` until its first turn; a `spare` is there to probe with.
 
     `cut_off`: a request was in flight when the run was cut short.
     """

@@ -37,9 +37,7 @@ async def whose_key(session: Session, required: str | None) -> Owner:
 
     Raises Stopped (401, TLS, a signal), WrongOrganization, UnknownOrganization.
     """
-    history = await session.caller.operate(
-        Subject(None), lambda _turn: session.atoms.user(), once=required is None
-    )
+    history = await session.caller.operate(Subject(None), lambda _turn: session.atoms.user(), once=required is None)
     reply = history.reply
     if session.stop.cause or reply is None:
         raise Stopped
@@ -49,12 +47,8 @@ async def whose_key(session: Session, required: str | None) -> Owner:
             str(verdict.of_failure(reply).reason) if reply.status != 200 else "the answer does not say"
         )
         if required is not None:
-            raise UnknownOrganization(
-                f"whose key it is could not be told ({why}), and api.organization requires it"
-            )
+            raise UnknownOrganization(f"whose key it is could not be told ({why}), and api.organization requires it")
         return Owner(user=user, trouble=f"whose key it is could not be told: {why}")
     if required is not None and organization != required:
-        raise WrongOrganization(
-            f"the key belongs to organization {organization}, not to {required} (api.organization)"
-        )
+        raise WrongOrganization(f"the key belongs to organization {organization}, not to {required} (api.organization)")
     return Owner(organization, user)

@@ -14,8 +14,8 @@ class Pace(Protocol):
     """When the next requests may leave. Times are seconds of one monotonic clock."""
 
     @property
-    def rate(self) -> float | None:
-        """Requests a second at present; None when they are not limited."""
+    def limit(self) -> float | None:
+        """Requests a second, as set or as found; None when there is no limit, or none was found."""
 
     def ready_at(self, now: float, units: int) -> float:
         """The earliest time at which `units` requests may leave one right after the other."""
@@ -36,7 +36,7 @@ class Pace(Protocol):
 class NoPace:
     """Requests leave as they come."""
 
-    rate: float | None = None
+    limit: float | None = None
 
     def ready_at(self, now: float, units: int) -> float:  # noqa: ARG002
         """Always now."""
@@ -63,20 +63,13 @@ class SteadyPace:
         self._reserved = 0
         self._due = 0.0
         self._rate = rate
-        self._interval = 1.0
-        self._most = 1
-        self.set_rate(rate)
-
-    @property
-    def rate(self) -> float:
-        """Requests a second."""
-        return self._rate
-
-    def set_rate(self, rate: float) -> None:
-        """Change the rate from now on."""
-        self._rate = rate
         self._most = max(1, math.floor(rate))
         self._interval = 1.0 / (self._most if rate >= 1 else rate)
+
+    @property
+    def limit(self) -> float | None:
+        """Requests a second."""
+        return self._rate
 
     def ready_at(self, now: float, units: int) -> float:
         """See Pace."""
@@ -105,3 +98,6 @@ class SteadyPace:
     def give_back(self) -> None:
         """See Pace."""
         self._reserved -= 1
+
+    def answered(self, now: float, *, refused: bool) -> None:
+        """See Pace: a fixed rate does not learn."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
@@ -28,9 +29,7 @@ class History:
 class Caller:
     """Runs operations: attempts at one thing, each in its turn, until an answer stands or patience ends."""
 
-    def __init__(
-        self, settings: Retry, gate: Gate, key: Key, stop: Stop, tell: Tell, patience: float
-    ) -> None:
+    def __init__(self, settings: Retry, gate: Gate, key: Key, stop: Stop, tell: Tell, patience: float) -> None:
         """`patience`: the longest wait in seconds that a 503 may ask for before its operation is given up."""
         self._attempts = settings.attempts
         self._backoff = wait_random_exponential(multiplier=settings.wait, max=settings.max_wait)
@@ -41,9 +40,7 @@ class Caller:
         self._patience = patience
         self.retries = 0
 
-    async def operate(
-        self, subject: Subject, attempt: Attempt, *, units: int = 1, once: bool = False
-    ) -> History:
+    async def operate(self, subject: Subject, attempt: Attempt, *, units: int = 1, once: bool = False) -> History:
         """Attempt until an answer needs no retry. `units`: how many requests an attempt may send.
 
         `once`: no retries, whatever comes. Never raises but on cancellation: when the run stops, the last
@@ -85,9 +82,7 @@ class Caller:
         def retrying(state: RetryCallState) -> None:
             reply = history.reply
             wait = state.next_action.sleep if state.next_action else 0.0
-            self._tell(
-                "draft.retrying", subject=subject.key, reply=reply, attempts=history.attempts, wait=wait
-            )
+            self._tell("draft.retrying", subject=subject.key, reply=reply, attempts=history.attempts, wait=wait)
 
         loop = AsyncRetrying(
             sleep=self._gate.sleep,
@@ -97,10 +92,8 @@ class Caller:
             before_sleep=retrying,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        try:
+        with suppress(Stopped):
             await loop(one_attempt)
-        except Stopped:
-            pass
         if history.reply is not None and history.reply.status == 401 and not self._stop.cause:
             self._stop.request(StopCause.UNAUTHORIZED, "the API refuses the key (401)")
         return history

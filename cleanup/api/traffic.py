@@ -35,8 +35,7 @@ class Traffic:
         ordered = sorted(self._seconds)
         last = len(ordered) - 1
         return {
-            name: round(ordered[round(last * share)], 4)
-            for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1))
+            name: round(ordered[round(last * share)], 4) for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1))
         }
 
     def account(self, retries: int) -> dict[str, Any]:

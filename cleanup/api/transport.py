@@ -121,9 +121,7 @@ class Transport:
         used: int,
     ) -> Reply:
         unreadable = isinstance(trouble, (httpx.DecodingError, _TooLarge))
-        if response is None or (
-            trouble is not None and not unreadable and not _status_says_all(response.status_code)
-        ):
+        if response is None or (trouble is not None and not unreadable and not _status_says_all(response.status_code)):
             kind = _kind(trouble)
             return Reply(
                 None,
@@ -145,9 +143,7 @@ class Transport:
             seconds=seconds,
             message=self._message(response.status_code, parsed, body),
             notices=tuple(
-                (name, self.key.hide(headers[name])[:200])
-                for name in ("Deprecation", "Sunset")
-                if name in headers
+                (name, self.key.hide(headers[name])[:200]) for name in ("Deprecation", "Sunset") if name in headers
             ),
             key_number=used,
         )
@@ -157,9 +153,7 @@ class Transport:
             return None
         if isinstance(parsed, dict):
             errors = parsed.get("errors") or parsed.get("error") or parsed.get("message")
-            text = (
-                "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
-            )
+            text = "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
         else:
             text = body[:200].decode("utf-8", "replace") if parsed is NOT_JSON else ""
         text = self.key.hide(" ".join("".join(char if char.isprintable() else " " for char in text).split()))
@@ -219,6 +213,4 @@ def _proxy(base_url: str) -> httpx.Proxy | None:
     try:
         return httpx.Proxy(address if "://" in address else f"http://{address}")
     except (ValueError, httpx.InvalidURL):
-        raise SettingsError(
-            f"{url.scheme.upper()}_PROXY: the proxy's address is no URL that can be used"
-        ) from None
+        raise SettingsError(f"{url.scheme.upper()}_PROXY: the proxy's address is no URL that can be used") from None

@@ -33,9 +33,7 @@ async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findi
     for sentence in findings.unreadable:
         journal.warn(sentence)
     if findings.ageless and settings.find.older_than is not None:
-        journal.warn(
-            f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old"
-        )
+        journal.warn(f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old")
     return findings
 
 

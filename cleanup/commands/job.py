@@ -18,7 +18,7 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
     options, flags = parse(command, argv)
     try:
         loaded = load(flags, environ, options.config, home)
-        _check_settings(command, loaded)
+        check_settings(command, loaded)
     except JobError as error:
         return refuse_settings(error, flags)
     if command == "sweep":
@@ -64,13 +64,12 @@ def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
     )
     for problem in error.problems if isinstance(error, SettingsError) else (str(error),):
         screen.log.error("settings.invalid", message=problem)
-    screen.log.error(
-        "run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, next=None
-    )
+    screen.log.error("run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, next=None)
     return int(error.code)
 
 
-def _check_settings(command: str, loaded: Loaded) -> None:
+def check_settings(command: str, loaded: Loaded) -> None:
+    """Refuse settings that a command cannot run with. Raises UsageError, SettingsError."""
     settings = loaded.settings
     if command == "" and loaded.inline_pairs is None and settings.pairs is None:
         raise UsageError("there is no list: name one (python job.py drafts.csv), or set `pairs`")

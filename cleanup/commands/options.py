@@ -28,8 +28,8 @@ _TITLES: Final = {
 }
 _NOT_FOR: Final = {
     "": lambda key: key.startswith("find.") or key == "output.list",
-    "sweep": lambda key: False,
-    "check": lambda key: False,
+    "sweep": lambda _key: False,
+    "check": lambda _key: False,
     "find": lambda key: (
         key.startswith(("guard.", "run."))
         or key
@@ -127,7 +127,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_flag(group: "argparse._ArgumentGroup", setting: Setting) -> None:
+def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:
     text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
     assert setting.flag.name is not None
     if setting.is_switch:

@@ -22,7 +22,10 @@ class Undecodable(Exception):
 
 
 class Lines:
-    """The lines of a file, decoded one by one so that an error has its line; skips comments between records."""
+    """The lines of a file, decoded one by one so that an error has its line.
+
+    Skips comments, but only where a record begins: `at_record` is for the reader to set.
+    """
 
     def __init__(self, stream: IO[bytes], head: bytes) -> None:
         self.number = 0
@@ -57,9 +60,7 @@ class Lines:
             text.detach()
 
 
-def read_rows(
-    stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bool = False
-) -> Iterator[Row | BadRow]:
+def read_rows(stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bool = False) -> Iterator[Row | BadRow]:
     """Read a file's rows; `head` is its beginning, not consumed. Fills in `columns` before the first row."""
     lines = Lines(stream, head)
     try:
@@ -70,34 +71,45 @@ def read_rows(
 
 def _rows(lines: Lines, columns: Columns, delimiter: str | None) -> Iterator[Row | BadRow]:
     source = iter(lines)
-    first = next((line for line in source if line.strip(_BLANK + "\r\n,;")), None)
+    first = _first_line(lines, source)
     if first is None:
         yield BadRow(max(lines.number, 1), "there is neither a header nor a pair in this list")
         return
-    delimiter = delimiter or _delimiter(first)
-    reader = csv.reader(_chain(first, source), delimiter=delimiter, strict=True)
-    cells: list[str] | None = None
+    reader = csv.reader(_chain(first, source), delimiter=delimiter or _delimiter(first), strict=True)
     layout: _Layout | None = None
+    for cells in _records(reader, lines):
+        if isinstance(cells, BadRow):
+            yield cells
+            if layout is None:
+                return
+        elif layout is None:
+            layout = _Layout.of(cells, columns)
+            if layout.problem:
+                yield BadRow(lines.record, layout.problem)
+                return
+            if not layout.has_header:
+                yield layout.row(cells, lines.record, columns)
+        elif any(cells):
+            yield layout.row(cells, lines.record, columns)
+
+
+def _first_line(lines: Lines, source: Iterator[str]) -> str | None:
+    for line in source:
+        if line.strip(_BLANK + "\r\n,;"):
+            return line
+        lines.at_record = True
+    return None
+
+
+def _records(reader: Iterator[list[str]], lines: Lines) -> Iterator[list[str] | BadRow]:
+    """The cells of each record; a BadRow for one that is no CSV, after which the next line begins anew."""
     while True:
         try:
-            cells = next(reader)
+            yield [cell.strip(_BLANK) for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:
             yield BadRow(lines.record, _csv_reason(error))
-            if layout is None:
-                return
-        else:
-            cells = [cell.strip(_BLANK) for cell in cells]
-            if layout is None:
-                layout = _Layout.of(cells, columns)
-                if layout.problem:
-                    yield BadRow(lines.record, layout.problem)
-                    return
-                if not layout.has_header:
-                    yield layout.row(cells, lines.record, columns)
-            elif any(cells):
-                yield layout.row(cells, lines.record, columns)
         lines.at_record = True
 
 
@@ -139,9 +151,7 @@ def _is_pair(cells: list[str]) -> bool:
 class _Layout:
     """Which cell of a row is what."""
 
-    def __init__(
-        self, width: int, agent: int, draft: int, *, has_header: bool, problem: str | None = None
-    ) -> None:
+    def __init__(self, width: int, agent: int, draft: int, *, has_header: bool, problem: str | None = None) -> None:
         self.width = width
         self.agent = agent
         self.draft = draft

@@ -111,9 +111,7 @@ class _Reader:
         if problem or missing:
             return BadRow(start.line, problem or f"the {missing} is missing")
         if not ids["agent"].is_text:
-            return BadRow(
-                start.line, f"agent {_shown(ids['agent'])} is no string: ids stand in quotes in JSON"
-            )
+            return BadRow(start.line, f"agent {_shown(ids['agent'])} is no string: ids stand in quotes in JSON")
         cells = tuple(others.get(place, "") for place in range(len(self._columns.names))) if others else ()
         return self._row(start.line, ids["agent"].text or "", ids["draft"], cells)
 

@@ -87,9 +87,7 @@ def _fill(pairs: PairList, rows: Iterator[Row | BadRow], report: Report) -> None
         )
 
 
-def _rows(
-    stream: io.BufferedReader, head: bytes, columns: Columns, format_name: str | None
-) -> Iterator[Row | BadRow]:
+def _rows(stream: IO[bytes], head: bytes, columns: Columns, format_name: str | None) -> Iterator[Row | BadRow]:
     if not head:
         return iter(
             [
@@ -110,7 +108,7 @@ def _rows(
             return delimited.read_rows(stream, head, columns, tabs_only=chosen == "tsv")
 
 
-def _json_rows(stream: io.BufferedReader, columns: Columns) -> Iterator[Row | BadRow]:
+def _json_rows(stream: IO[bytes], columns: Columns) -> Iterator[Row | BadRow]:
     data = stream.read()
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
@@ -131,8 +129,7 @@ def _guess(head: bytes) -> str:
     """The format by its first character that is neither blank nor part of a comment."""
     encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     text = head.decode(encoding, "ignore")
-    for line in text.splitlines():
-        line = line.strip()
+    for line in map(str.strip, text.splitlines()):
         if not line or line.startswith("#"):
             continue
         if line.startswith(("{", "[")):

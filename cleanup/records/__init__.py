@@ -1,1 +1,4 @@
-"""What is written: `ledger` as it happens, `account` and `summary` over it, `leftover`, `backup`, `metrics`, `heartbeat`."""
+"""What is written: `journal` leads to `ledger`, `account` and log; then `summary`, `leftover`, `metrics`.
+
+`backup` keeps copies, `heartbeat` tells a monitor, `files` writes whole or not at all.
+"""

@@ -45,9 +45,7 @@ class Account:
 
     def endings(self) -> dict[Ending, int]:
         """How many pairs ended in each way."""
-        return {
-            _ALL[code - 1]: count for code, count in sorted(Counter(self._codes).items()) if code != _OPEN
-        }
+        return {_ALL[code - 1]: count for code, count in sorted(Counter(self._codes).items()) if code != _OPEN}
 
     def still_standing(self) -> Iterator[tuple[int, Ending]]:
         """The pairs that failed or were not attempted, in the list's order."""

@@ -30,6 +30,4 @@ class Backup:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 sync_folder(folder.parent)
         except OSError as error:
-            raise OutputError(
-                f"{folder}: the folder for backups could not be made: {error.strerror}"
-            ) from None
+            raise OutputError(f"{folder}: the folder for backups could not be made: {error.strerror}") from None

@@ -154,9 +154,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(entry, dict) or entry.get("type") not in ("run", "pair", "end"):
         return None
-    if entry["type"] == "pair" and not (
-        is_agent(str(entry.get("agent"))) and is_draft(str(entry.get("draft")))
-    ):
+    if entry["type"] == "pair" and not (is_agent(str(entry.get("agent"))) and is_draft(str(entry.get("draft")))):
         return None
     return entry
 
@@ -170,26 +168,31 @@ class Past:
         self.organizations: set[str] = set()
         self.settled: set[bytes] = set()
         self.unreadable: list[int] = []
-        if not Path(path).exists():
-            return
-        discarded: set[bytes] = set()
-        for number, entry in read(path):
-            if entry is None:
-                self.unreadable.append(number)
-            elif entry["type"] == "run":
-                self.base_urls.add(str(entry.get("base_url")))
-                if entry.get("organization"):
-                    self.organizations.add(str(entry["organization"]))
-            elif entry["type"] == "pair":
-                key = pack(entry["agent"], entry["draft"])
-                if key not in listed:
-                    continue
-                if entry.get("outcome") == "discarded":
-                    discarded.add(key)
-                if (entry.get("reason") or entry.get("outcome")) in SETTLING:
-                    self.settled.add(key)
-                elif key not in discarded:
-                    self.settled.discard(key)
+        self._discarded: set[bytes] = set()
+        if Path(path).exists():
+            for number, entry in read(path):
+                self._add(number, entry, listed)
+
+    def _add(self, number: int, entry: dict[str, Any] | None, listed: Collection[bytes]) -> None:
+        if entry is None:
+            self.unreadable.append(number)
+        elif entry["type"] == "run":
+            self.base_urls.add(str(entry.get("base_url")))
+            if entry.get("organization"):
+                self.organizations.add(str(entry["organization"]))
+        elif entry["type"] == "pair":
+            key = pack(entry["agent"], entry["draft"])
+            if key in listed:
+                self._settle(key, entry.get("outcome"), entry.get("reason"))
+
+    def _settle(self, key: bytes, outcome: object, reason: object) -> None:
+        """The latest line counts, but what was discarded once stays so."""
+        if outcome == "discarded":
+            self._discarded.add(key)
+        if (reason or outcome) in SETTLING:
+            self.settled.add(key)
+        elif key not in self._discarded:
+            self.settled.discard(key)
 
 
 def _sync_parent(path: str) -> None:

@@ -18,6 +18,4 @@ def write_leftover(path: str, account: Account) -> None:
         for index, ending in account.still_standing():
             pair = pairs[index]
             others = pairs.others(index) if kept else []
-            writer.writerow(
-                [pair.agent, pair.draft, *(others[place] for place in kept), ending.outcome, ending.reason]
-            )
+            writer.writerow([pair.agent, pair.draft, *(others[place] for place in kept), ending.outcome, ending.reason])

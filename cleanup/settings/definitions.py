@@ -1,7 +1,6 @@
 """Every setting, once: key, type, default, flag and help text. File, variables, flags and schema follow."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -53,9 +52,7 @@ class Api(Section):
     ] = "https://api.smallest.ai/atoms/v1"
     key_file: Annotated[
         PathOrOff,
-        Field(
-            description="File with the key, read again when it changes; off: the variable SMALLEST_API_KEY"
-        ),
+        Field(description="File with the key, read again when it changes; off: the variable SMALLEST_API_KEY"),
         Flag("--key-file", **FILE),
     ] = None
     model: Annotated[
@@ -166,33 +163,27 @@ class Find(Section):
         Field(description="Drafts whose last editor's name matches a glob"),
         Flag("--editor", "GLOB", several=True),
     ] = ()
-    agents: Annotated[
-        Agents, Field(description="Only these agents"), Flag("--agent", "AGENT", several=True)
-    ] = ()
+    agents: Annotated[Agents, Field(description="Only these agents"), Flag("--agent", "AGENT", several=True)] = ()
     exclude_agents: Annotated[
         Agents, Field(description="All agents but these"), Flag("--exclude-agent", "AGENT", several=True)
     ] = ()
     max_share: Annotated[
         ShareOrOff,
-        Field(
-            description="A sweep that would discard more than this share of the drafts it saw sends nothing"
-        ),
+        Field(description="A sweep that would discard more than this share of the drafts it saw sends nothing"),
         Flag("--max-share", "SHARE"),
     ] = 0.25
 
 
 class Run(Section):
-    """This run."""
+    """How this one run goes."""
 
     dry_run: Annotated[
         bool, Field(description="Only read: say of each pair what a run would do"), Flag("--dry-run")
     ] = False
-    resume: Annotated[
-        bool, Field(description="Leave out what the ledger already settles"), Flag("--resume")
-    ] = False
-    shard: Annotated[
-        Shard, Field(description="Only the pairs of share K of N, K from 0"), Flag("--shard", "K/N")
-    ] = None
+    resume: Annotated[bool, Field(description="Leave out what the ledger already settles"), Flag("--resume")] = False
+    shard: Annotated[Shard, Field(description="Only the pairs of share K of N, K from 0"), Flag("--shard", "K/N")] = (
+        None
+    )
     yes: Annotated[bool, Field(description="Do not ask before discarding"), Flag("--yes")] = False
     note: Annotated[
         NoteOrOff, Field(description="A word for the record, a change number say"), Flag("--note", "TEXT")
@@ -234,9 +225,7 @@ class Output(Section):
         Field(description="The least level that is logged"),
         Flag("--log-level", "LEVEL"),
     ] = "info"
-    quiet: Annotated[bool, Field(description="No output at all when the exit code is 0"), Flag("--quiet")] = (
-        False
-    )
+    quiet: Annotated[bool, Field(description="No output at all when the exit code is 0"), Flag("--quiet")] = False
 
 
 class Settings(Section):
@@ -287,8 +276,6 @@ def all_settings() -> list[Setting]:
             flag = next(m for m in leaf.metadata if isinstance(m, Flag))
             is_switch = leaf.annotation is bool
             rows.append(
-                Setting(
-                    f"{section}.{name}", section, name, flag, leaf.description or "", leaf.default, is_switch
-                )
+                Setting(f"{section}.{name}", section, name, flag, leaf.description or "", leaf.default, is_switch)
             )
     return rows

@@ -1,40 +1,29 @@
 """Where settings come from: flags over variables over the file over defaults, each value with its origin."""
 
-import difflib
-import hashlib
-import json
-import os
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from cleanup.documents import DocumentError, Node, tree, yaml_events
+from cleanup.documents import Node
 from cleanup.errors import SettingsError
 from cleanup.settings.definitions import Setting, Settings, all_settings
+from cleanup.settings.file import Given, Layer, nearest, read_file
 
 PREFIX = "CLEANUP_"
 UNION_KEY = "guard.protect"
 SAFETY_KEY = "run.dry_run"
 
 
-class Given(NamedTuple):
-    """A value as somebody gave it, and where: `--rate`, `CLEANUP_LIMITS__RATE`, `config.yaml:12`."""
-
-    value: Any
-    origin: str
-
-
-Layer = dict[str, Given]
-
-
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings of a run. `inline_pairs` is the list itself when it stands in the settings file.
+    """The settings of a run.
+
+    `inline_pairs` is the list itself when it stands in the settings file.
     `unconfirmed`: the run is dry only because nobody said yes to it.
     """
 
@@ -63,7 +52,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | Non
         if value is not None
     }
     from_environment = _environment(environ, reference, problems)
-    from_file, inline = _file(file, reference, problems) if file else ({}, None)
+    from_file, inline = read_file(file, reference, problems) if file else ({}, None)
     layers = [from_flags, from_environment, from_file]
     merged: Mapping[str, Given] = ChainMap(*layers)
     values = _combine(merged, layers)
@@ -95,9 +84,7 @@ def _combine(merged: Mapping[str, Given], layers: list[Layer]) -> dict[str, Any]
     values = {key: given.value for key, given in merged.items()}
     protected = [layer[UNION_KEY].value for layer in layers if UNION_KEY in layer]
     if protected:
-        values[UNION_KEY] = [
-            item for value in protected for item in (value if isinstance(value, list) else [value])
-        ]
+        values[UNION_KEY] = [item for value in protected for item in (value if isinstance(value, list) else [value])]
     dry_runs = [layer[SAFETY_KEY].value for layer in layers if SAFETY_KEY in layer]
     if dry_runs:
         # A value that is neither true nor false is kept, to be refused rather than overruled.
@@ -122,66 +109,8 @@ def _environment(environ: Mapping[str, str], reference: Mapping[str, Setting], p
         elif name == PREFIX + "PAIRS":
             layer["pairs"] = Given(value, name)
         elif name.startswith(PREFIX) and "__" in name:
-            problems.append(f"{name}: no such setting{_nearest(name, variables)}")
+            problems.append(f"{name}: no such setting{nearest(name, variables)}")
     return layer
-
-
-def _file(path: Path, reference: Mapping[str, Setting], problems: list[str]) -> tuple[Layer, Node | None]:
-    try:
-        with path.open("rb") as stream:
-            top = tree(yaml_events(stream))
-    except DocumentError as error:
-        raise SettingsError(f"{path}:{error.line}: {error.reason}") from None
-    except OSError as error:
-        raise SettingsError(f"{path}: the settings file cannot be read: {error.strerror}") from None
-    layer: Layer = {}
-    if top is None or top.value is None:
-        return layer, None
-    if not isinstance(top.value, dict):
-        raise SettingsError(f"{path}:{top.line}: settings are a mapping: `limits:`, then `  rate: 5`")
-    leaves: dict[str, Node] = {}
-    sections = {setting.section for setting in reference.values()}
-    for name, node in top.value.items():
-        if name in sections and isinstance(node.value, dict):
-            leaves.update({f"{name}.{key}": leaf for key, leaf in node.value.items()})
-        elif name in sections and node.value is not None:
-            problems.append(
-                f"{path}:{node.line}: {name} is a group of settings: `{name}:`, then one a line, indented"
-            )
-        elif name not in sections:
-            leaves[name] = node
-    inline = leaves.get("pairs")
-    for key, node in leaves.items():
-        if key not in reference and key != "pairs":
-            problems.append(
-                f"{path}:{node.line}: {key}: no such setting{_nearest(key, [*reference, 'pairs'])}"
-            )
-        elif node.value is not None:
-            is_path = key == "pairs" or reference[key].flag.is_path
-            layer[key] = Given(_plain(node, path.parent if is_path else None), f"{path}:{node.line}")
-    return layer, inline if inline and not isinstance(
-        inline.value, str
-    ) and inline.value is not None else None
-
-
-def _plain(node: Node, folder: Path | None) -> Any:
-    """A node as plain values; a text that is a path is taken from `folder`."""
-    if isinstance(node.value, dict):
-        return {key: _plain(item, None) for key, item in node.value.items()}
-    if isinstance(node.value, list):
-        return [_plain(item, None) for item in node.value]
-    if folder is not None and node.value not in (None, "-") and str(node.value).lower() != "off":
-        return str(folder / Path(str(node.value)))
-    return node.value
-
-
-def _nearest(name: str, names: Any) -> str:
-    known = list(names)
-    tails = {key.rpartition(".")[2]: key for key in known}
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or [
-        tails[tail] for tail in difflib.get_close_matches(name.rpartition(".")[2], tails, n=1, cutoff=0.6)
-    ]
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 _RANGES = {
@@ -218,13 +147,3 @@ def _sentence(detail: ErrorDetails, layers: list[Layer]) -> str:
 def _shorten(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 80 else text[:80] + "…"
-
-
-def digest(value: Any) -> str:
-    """The SHA-256 of a value that is no file."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def environment() -> dict[str, str]:
-    """The process's environment."""
-    return dict(os.environ)

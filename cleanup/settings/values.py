@@ -97,14 +97,12 @@ def _check_base_url(value: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]+", value) or not host or url.scheme not in ("http", "https"):
         raise ValueError("must be a URL beginning with https://")
     if url.scheme == "http" and not is_loopback(host):
-        raise ValueError(
-            "must be https: http would show the key to the network (allowed to a loopback address)"
-        )
+        raise ValueError("must be https: http would show the key to the network (allowed to a loopback address)")
     return value.rstrip("/")
 
 
-def _check_web_url(value: Any) -> str:
-    value = str(value)
+def _check_web_url(given: Any) -> str:
+    value = str(given)
     try:
         url = urlsplit(value)
         good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
@@ -163,9 +161,7 @@ Rate = Annotated[
 ShareOrOff = Annotated[
     float | None,
     BeforeValidator(lambda value: None if _off_is_none(value) is None else _parse_share(value)),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?%$"}, {"type": "number"}, _OFF_SCHEMA]}
-    ),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?%$"}, {"type": "number"}, _OFF_SCHEMA]}),
 ]
 Shard = Annotated[
     ShardOf | None,
@@ -189,9 +185,7 @@ SecretUrlOrOff = Annotated[
     BeforeValidator(lambda value: None if _off_is_none(value) is None else _check_web_url(value)),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "uri"}, _OFF_SCHEMA]}),
 ]
-Agent = Annotated[
-    str, AfterValidator(_check_agent), WithJsonSchema({"type": "string", "pattern": AGENT_PATTERN})
-]
+Agent = Annotated[str, AfterValidator(_check_agent), WithJsonSchema({"type": "string", "pattern": AGENT_PATTERN})]
 Agents = Annotated[
     tuple[Agent, ...],
     BeforeValidator(_split),

@@ -38,9 +38,7 @@ class _Identity(Protocol):
 async def confirm(drafts: int, agents: int, identity: _Identity, stop: Stop) -> None:
     """Ask once. Raises UsageError when the answer is no, Stopped on a signal."""
     owner = (
-        f"organization {identity.organization}"
-        if identity.organization
-        else "an organization that could not be told"
+        f"organization {identity.organization}" if identity.organization else "an organization that could not be told"
     )
     what = f"{drafts} draft{'s' if drafts != 1 else ''} of {agents} agent{'s' if agents != 1 else ''}"
     if not await ask(f"Discard {what} in {owner} at {identity.base_url}? [y/N] ", stop):

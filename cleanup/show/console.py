@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal, TextIO, cast
 
 from cleanup.errors import OutputError
@@ -28,24 +29,15 @@ class Screen:
 
             say(json.dumps(summary, ensure_ascii=False))
             return
-        from cleanup.show.table import print_summary
-
-        with _standard_output() as stream:
-            print_summary(summary, stream, colours=wants_colours(sys.stdout, dict(os.environ)))
+        print_table(lambda table, stream, colours: table.print_summary(summary, stream, colours=colours))
 
 
-def make_screen(
-    log_format: str, log_level: str, hide: Callable[[str], str], *, quiet: bool, run_id: str
-) -> Screen:
+def make_screen(log_format: str, log_level: str, hide: Callable[[str], str], *, quiet: bool, run_id: str) -> Screen:
     """The screen that the settings ask for."""
     make_stderr_lossless()
     person = sys.stderr.isatty()
     style: Literal["json", "console"] = (
-        cast("Literal['json', 'console']", log_format)
-        if log_format != "auto"
-        else "console"
-        if person
-        else "json"
+        cast("Literal['json', 'console']", log_format) if log_format != "auto" else "console" if person else "json"
     )
     colours = style == "console" and wants_colours(sys.stderr, dict(os.environ))
     output = Output(sys.stderr, quiet=quiet)
@@ -57,6 +49,14 @@ def say(text: str) -> None:
     """One line on standard output. Raises OutputError."""
     with _standard_output() as stream:
         stream.write(text + "\n")
+
+
+def print_table(show: Callable[[ModuleType, TextIO, bool], None]) -> None:
+    """Let `show` print with the module of tables, which is loaded only now. Raises OutputError."""
+    from cleanup.show import table
+
+    with _standard_output() as stream:
+        show(table, stream, wants_colours(sys.stdout, dict(os.environ)))
 
 
 @contextmanager

@@ -52,9 +52,7 @@ class Output:
             self.stream.flush()
         except (OSError, ValueError) as error:
             self.trouble = error if isinstance(error, OSError) else OSError(0, str(error))
-            raise OutputError(
-                f"the log could not be written to standard error: {self.trouble.strerror}"
-            ) from None
+            raise OutputError(f"the log could not be written to standard error: {self.trouble.strerror}") from None
 
 
 def make_log(

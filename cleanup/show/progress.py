@@ -20,9 +20,7 @@ def bar(output: Output, total: int, what: str) -> Iterator[Callable[[], None]]:
     below = output.stream
     console = make_console(below, colours=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as progress:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
         task = progress.add_task(what, total=total)
         output.stream = cast("TextIO", _AboveBar(console))
         try:

@@ -28,21 +28,15 @@ def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> 
             continue
         style = _STYLES[outcome] if count else "dim"
         table.add_row(Text(outcome.replace("_", " "), style), "", Text(str(count), style))
-        for reason, number in (
-            summary.get(outcome, {}).items() if isinstance(summary.get(outcome), dict) else ()
-        ):
+        for reason, number in summary.get(outcome, {}).items() if isinstance(summary.get(outcome), dict) else ():
             table.add_row("", reason.replace("_", " "), str(number))
     table.add_section()
     table.add_row(Text("listed", "bold"), "", Text(str(summary["counts"]["listed"]), "bold"))
     console.print(table)
     for failure in summary["failures"][:10]:
-        status = failure["status"] or "no answer"
-        console.print(
-            Text(
-                f"failed  {failure['source']}  {failure['draft']}: {failure['reason']} ({status}) {failure['message'] or ''}",
-                "red",
-            )
-        )
+        status, message = failure["status"] or "no answer", failure["message"] or ""
+        line = f"failed  {failure['source']}  {failure['draft']}: {failure['reason']} ({status}) {message}"
+        console.print(Text(line.rstrip(), "red"))
     if len(summary["failures"]) > 10:
         console.print(Text(f"… and {summary['counts']['failed'] - 10} more failures", "red"))
     for warning in summary["warnings"]:
@@ -58,6 +52,16 @@ def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> 
     console.print(Text(f"exit {summary['exit_code']}: {summary['meaning']}", "bold"))
     if summary.get("next"):
         console.print(Text(summary["next"]))
+
+
+def print_rows(header: list[str], rows: list[list[str]], stream: TextIO, *, colours: bool) -> None:
+    """Print rows whose first cell is a name and whose others are numbers."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for place, name in enumerate(header):
+        table.add_column(name.replace("_", " "), justify="right" if place else "left")
+    for row in rows:
+        table.add_row(*row)
+    make_console(stream, colours=colours).print(table)
 
 
 def make_console(stream: TextIO, *, colours: bool) -> Console:

@@ -61,9 +61,7 @@ def frozen() -> Answer:
 
 def route_gone(path: str = "") -> Answer:
     """Make the 404 for a path that is not, or no longer, an endpoint."""
-    return Answer(
-        404, as_json({"message": f"Cannot find {path}".strip(), "error": "Not Found", "statusCode": 404})
-    )
+    return Answer(404, as_json({"message": f"Cannot find {path}".strip(), "error": "Not Found", "statusCode": 404}))
 
 
 def _first_model(world: World) -> Answer | None:
@@ -115,9 +113,7 @@ def list_branches(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     agent = world.agents.get(call.agent)
     if agent is None:
         return error(404, "Agent not found")
-    return success(
-        {"branches": [documents.branch_summary(branch) for branch in list(agent.branches.values())]}
-    )
+    return success({"branches": [documents.branch_summary(branch) for branch in list(agent.branches.values())]})
 
 
 def get_branch(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
@@ -170,9 +166,7 @@ def list_agents(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
         return error(400, "page and offset must be positive integers")
     archived, search = call.query.get("archived") == "true", call.query.get("search", "").lower()
     found = [
-        agent
-        for agent in list(world.agents.values())
-        if agent.archived == archived and search in agent.name.lower()
+        agent for agent in list(world.agents.values()) if agent.archived == archived and search in agent.name.lower()
     ]
     start = (int(page) - 1) * int(size)
     shown = [documents.agent_document(agent, world) for agent in found[start : start + int(size)]]

@@ -68,9 +68,7 @@ class Workspace:
     def log_line(self, request: Request) -> None:
         """Print a line about the request, if asked to."""
         if self.log:
-            outcome = (
-                request.status if request.fault is None else f"{request.status or '-'} ({request.fault})"
-            )
+            outcome = request.status if request.fault is None else f"{request.status or '-'} ({request.fault})"
             seconds = (request.answered or request.arrived) - request.arrived
             print(f"{request.method} {request.path} {outcome} {seconds * 1000:.0f} ms", file=sys.stderr)
 
@@ -112,9 +110,7 @@ class Endpoint:
         self._name_draft(request)
         return Call(agent, draft, branch, query), request
 
-    async def _respond(
-        self, call: Call, request: Request, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _respond(self, call: Call, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         workspace, connection = self.workspace, scope["state"]["connection"]
         fault = workspace.faults.general()
         key_text = _bearer(scope)
@@ -168,9 +164,7 @@ class Endpoint:
             if fault.kind == "slow":
                 await asyncio.sleep(fault.seconds or 1.0)
             elif substitute is None:
-                await misbehave(
-                    fault, self._stamp(answer or api.success(None), request), connection, receive, send
-                )
+                await misbehave(fault, self._stamp(answer or api.success(None), request), connection, receive, send)
                 return
             elif answer is None or fault.kind != "204" or answer.status == 200:
                 answer = substitute

@@ -63,9 +63,7 @@ def _prepare(options: argparse.Namespace) -> Simulator:
     faults = _faults(options, scenery)
     if options.write_list is not None:
         write_list(options.write_list, scenery.listed, updated_at=options.updated_at)
-    return Simulator(
-        world, port=options.port, limit=limit, latency=options.latency, faults=faults, log=options.log
-    )
+    return Simulator(world, port=options.port, limit=limit, latency=options.latency, faults=faults, log=options.log)
 
 
 def _faults(options: argparse.Namespace, scenery: Scenery) -> Faults:
@@ -146,29 +144,18 @@ def _build_parser() -> argparse.ArgumentParser:
     manner("--sunset", metavar="DATE", help="Deprecation and Sunset headers")
     manner("--echo-key", action="store_true", help="a 401 repeats the key, to look for leaks")
 
-    wrong = parser.add_argument_group(
-        "what goes wrong", "See the top of faults.py for the kinds."
-    ).add_argument
+    wrong = parser.add_argument_group("what goes wrong", "See the top of faults.py for the kinds.").add_argument
     wrong("--faults", type=_share, default=0.0, metavar="0.05", help="share of discards that go wrong")
     wrong("--fault-kinds", type=_kinds, default=["500"], metavar="500,503,lost")
     wrong("--fault-attempts", choices=("first", "every"), default="first", help="which attempts at a draft")
-    wrong(
-        "--script", type=Path, metavar="FILE", help='JSON: {"DRAFT": ["500", "ok"], "look:DRAFT": ["hang"]}'
-    )
+    wrong("--script", type=Path, metavar="FILE", help='JSON: {"DRAFT": ["500", "ok"], "look:DRAFT": ["hang"]}')
     return parser
 
 
 def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if (
-            not text.isascii()
-            or not text.isdecimal()
-            or int(text) < low
-            or (high is not None and int(text) > high)
-        ):
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is no whole number from {low}{f' to {high}' if high else ''}"
-            )
+        if not text.isascii() or not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low}{f' to {high}' if high else ''}")
         return int(text)
 
     return read

@@ -51,9 +51,7 @@ class _Actions:
         self.world = world
         self.switches = switches
 
-    def mode(
-        self, mode: Mode | None = None, *, removed: bool | None = None, frozen: bool | None = None
-    ) -> None:
+    def mode(self, mode: Mode | None = None, *, removed: bool | None = None, frozen: bool | None = None) -> None:
         world = self.world
         if mode not in (None, "drafts", "branches"):
             raise ValueError("mode is drafts or branches")

@@ -26,9 +26,7 @@ PROPER = ("ok", "slow", "drip", "drip_body", "truncated", "huge", "204")
 IMPROPER = ("migration", "status_false", "empty200", "html", "redirect", "lost", "reset", "hang", "garbage")
 RETRY_AFTER_OPTIONS = ("retry_after", "date", "body")
 
-_TEXT = re.compile(
-    r"(?P<kind>[a-z]+(?:_body|_false)?\d*|\d{3})(?P<when>_before|_after)?(?::(?P<option>.+?))?"
-)
+_TEXT = re.compile(r"(?P<kind>[a-z]+(?:_body|_false)?\d*|\d{3})(?P<when>_before|_after)?(?::(?P<option>.+?))?")
 _REPEAT = re.compile(r"(?P<text>.+?)(?:(?P<forever>\*)|x(?P<times>\d+))?")
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -67,16 +67,12 @@ class Journal:
         self.max_in_flight = 0
         self._hooks: list[_Hook] = []
 
-    def begin(
-        self, method: str, path: str, endpoint: str, agent: str, branch: str, draft: str | None
-    ) -> Request:
+    def begin(self, method: str, path: str, endpoint: str, agent: str, branch: str, draft: str | None) -> Request:
         """Record the arrival of a request."""
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         number = len(self.requests) + 1
-        request = Request(
-            number, time.monotonic(), method, path, endpoint, agent, branch, draft, self.in_flight
-        )
+        request = Request(number, time.monotonic(), method, path, endpoint, agent, branch, draft, self.in_flight)
         self.requests.append(request)
         return request
 

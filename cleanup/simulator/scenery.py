@@ -44,9 +44,7 @@ def populate(
     if drafts and not agents:
         raise ValueError("drafts need agents")
     if foreign + gone + failing > drafts:
-        raise ValueError(
-            f"{drafts} drafts cannot hold {foreign} foreign, {gone} gone and {failing} failing ones"
-        )
+        raise ValueError(f"{drafts} drafts cannot hold {foreign} foreign, {gone} gone and {failing} failing ones")
     world = World(seed=seed, mode=mode, key=key, admin=not foreign)
     chance = random.Random(f"scenery {seed}")
     special = chance.sample(range(drafts), foreign + gone + failing)
@@ -79,9 +77,7 @@ def write_list(path: Path, drafts: Sequence[Draft], *, updated_at: bool = False)
     if path.suffix == ".json":
         path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     elif path.suffix in (".yaml", ".yml"):
-        lines = [
-            "- {" + ", ".join(f'{name}: "{value}"' for name, value in row.items()) + "}\n" for row in rows
-        ]
+        lines = ["- {" + ", ".join(f'{name}: "{value}"' for name, value in row.items()) + "}\n" for row in rows]
         path.write_text("".join(lines) or "[]\n", encoding="utf-8")
     elif path.suffix in (".csv", ".tsv"):
         with path.open("w", encoding="utf-8", newline="") as file:

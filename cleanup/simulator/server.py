@@ -136,9 +136,7 @@ class Simulator:
     def start(self) -> None:
         """Start in a thread, and return once it listens."""
         ready: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(ready)), name="simulator", daemon=True
-        )
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="simulator", daemon=True)
         self._thread.start()
         try:
             ready.result()

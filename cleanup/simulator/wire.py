@@ -82,9 +82,7 @@ def _status_answer(status: int, retry_after: tuple[str, str] | None) -> Answer:
     return Answer(status, plain.body, retry_after_header(value, form))
 
 
-async def misbehave(
-    fault: Fault, answer: Answer, connection: Connection, receive: Receive, send: Send
-) -> None:
+async def misbehave(fault: Fault, answer: Answer, connection: Connection, receive: Receive, send: Send) -> None:
     """Do what the fault says, for those that are no answer, and return when the connection is gone."""
     if fault.kind == "huge":
         await _huge(answer, send)

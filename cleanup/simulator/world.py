@@ -88,9 +88,7 @@ class World:
     (`Deprecation`, `Sunset`); `echo_key` puts the refused key into the text of the 401.
     """
 
-    def __init__(
-        self, *, seed: int = 0, mode: Mode = "drafts", key: str = DEMO_KEY, admin: bool = True
-    ) -> None:
+    def __init__(self, *, seed: int = 0, mode: Mode = "drafts", key: str = DEMO_KEY, admin: bool = True) -> None:
         self.seed = seed
         self.mode: Mode = mode
         self.removed = False

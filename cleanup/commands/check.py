@@ -1,0 +1,162 @@
+"""`job.py check`: what a run would do and how long it would take, without a single request."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from cleanup.api.key import VARIABLE, Key
+from cleanup.commands.job import check_settings, read_pairs, refuse_settings
+from cleanup.commands.options import parse
+from cleanup.errors import JobError, SettingsError
+from cleanup.exit_codes import ExitCode
+from cleanup.plan import Fate, make_plan
+from cleanup.records.ledger import Past
+from cleanup.settings.sources import Loaded, load
+from cleanup.show.console import Screen, make_screen, say
+
+RATES: Final = (5, 10, 100)
+
+
+def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
+    """Read settings and list, say what a run would do. Returns the exit code that refuses it, or 0."""
+    options, flags = parse("check", argv)
+    try:
+        loaded = load(flags, environ, options.config, home)
+    except JobError as error:
+        return refuse_settings(error, flags)
+    output = loaded.settings.output
+    screen = make_screen(output.log_format, output.log_level, lambda text: text, quiet=False, run_id="check")
+    try:
+        if (
+            loaded.inline_pairs is None
+            and loaded.settings.pairs is None
+            and loaded.settings.find.older_than is not None
+        ):
+            check_settings("sweep", loaded)
+            found = _sweep_in_words(loaded)
+        else:
+            check_settings("", loaded)
+            found = _list_in_numbers(loaded, options.format, screen)
+        if screen.style == "json":
+            say(json.dumps({"mode": "check", **found}, ensure_ascii=False))
+        else:
+            say("\n".join(_sentences(found)))
+        _check_key(loaded, environ, screen)
+        _check_cap(loaded, found)
+    except JobError as error:
+        screen.log.error("check.refused", message=str(error), exit_code=int(error.code), meaning=error.code.meaning)
+        return int(error.code)
+    return int(ExitCode.OK)
+
+
+def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) -> dict[str, Any]:
+    settings = loaded.settings
+
+    def bad_row(source: str, reason: str) -> None:
+        screen.log.error("list.invalid", source=source, reason=reason)
+
+    pairs = read_pairs(loaded, format_name, bad_row)
+    past = None
+    if settings.run.resume:
+        if settings.output.ledger is None:
+            raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
+        past = Past(settings.output.ledger, set(pairs.keys))
+    plan = make_plan(
+        pairs,
+        protect=settings.guard.protect,
+        settled=past.settled if past else (),
+        shard=settings.run.shard,
+        limit=settings.limits.per_run,
+    )
+    # A look goes with each deed on the branch model or where an age matters; a backup is one more.
+    needs_age = pairs.columns.updated_at is not None or settings.guard.min_idle is not None
+    each = 1 + (needs_age or settings.api.model == "branches") + (settings.guard.backup is not None)
+    requests = plan.to_send * each
+    return {
+        "list": pairs.name,
+        "list_sha256": pairs.sha256,
+        "base_url": settings.api.base_url,
+        "dry_run": settings.run.dry_run,
+        "listed": plan.listed,
+        "to_send": plan.to_send,
+        "agents": plan.agents(),
+        "skipped": {
+            fate.name.lower(): plan.count(fate)
+            for fate in (Fate.DUPLICATE, Fate.PROTECTED, Fate.SETTLED)
+            if plan.count(fate)
+        },
+        "left_for_limit": plan.count(Fate.LIMIT),
+        "requests": requests,
+        "seconds_at": {str(rate): round(requests / rate, 1) for rate in RATES},
+    }
+
+
+def _sweep_in_words(loaded: Loaded) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
+    from cleanup.find import Rule
+
+    settings = loaded.settings
+    share = settings.find.max_share
+    return {
+        "sweep": Rule(settings.find, datetime.now(UTC)).in_words(),
+        "base_url": settings.api.base_url,
+        "organization": settings.api.organization,
+        "dry_run": settings.run.dry_run or not settings.run.yes,
+        "most": settings.limits.max_discards,
+        "most_share": None if share is None else f"{share:.0%}",
+        "per_run": settings.limits.per_run,
+    }
+
+
+def _sentences(found: dict[str, Any]) -> list[str]:
+    if "sweep" in found:
+        lines = [
+            f"A sweep discards {found['sweep']},",
+            f"in organization {found['organization']} at {found['base_url']}.",
+        ]
+        share = "" if found["most_share"] is None else f", or more than {found['most_share']} of the drafts it sees"
+        lines.append(f"It discards nothing if that is more than {found['most']} drafts{share}.")
+        if found["per_run"] is not None:
+            lines.append(f"A run takes the {found['per_run']} oldest.")
+        if found["dry_run"]:
+            lines.append("As it stands it would only read: run.yes (--yes) makes it discard.")
+        return lines
+    verb = "look at" if found["dry_run"] else "discard"
+    lines = [
+        f"A run would {verb} {found['to_send']} drafts of {found['agents']} agents at {found['base_url']}.",
+        f"Listed: {found['listed']} in {found['list']}.",
+    ]
+    lines += [f"Skipped: {count} {reason}." for reason, count in found["skipped"].items()]
+    if found["left_for_limit"]:
+        lines.append(f"Left for a later run: {found['left_for_limit']}.")
+    times = ", ".join(f"{_clock(seconds)} at {rate}" for rate, seconds in found["seconds_at"].items())
+    lines.append(f"Time, at so many requests a second: {times}.")
+    return lines
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{seconds:g} s"
+
+
+def _check_key(loaded: Loaded, environ: dict[str, str], screen: Screen) -> None:
+    file, variable = loaded.settings.api.key_file, environ.get(VARIABLE)
+    if not file and not variable:
+        screen.log.warning(
+            "run.warning", message=f"there is no API key yet: set {VARIABLE}, or name a file with api.key_file"
+        )
+        return
+    Key(file, variable)
+
+
+def _check_cap(loaded: Loaded, found: dict[str, Any]) -> None:
+    most = loaded.settings.limits.max_discards
+    if found.get("to_send", 0) > most:
+        raise SettingsError(
+            f"a run would be refused: {found['to_send']} drafts are more than limits.max_discards ({most}); "
+            f"if that many are meant, pass --max-discards {found['to_send']}"
+        )

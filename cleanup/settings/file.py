@@ -1,0 +1,86 @@
+"""The settings file → values by key, each with its line."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cleanup.documents import DocumentError, Node, tree, yaml_events
+from cleanup.errors import SettingsError
+from cleanup.settings.definitions import Setting
+
+
+class Given(NamedTuple):
+    """A value as somebody gave it, and where: `--rate`, `CLEANUP_LIMITS__RATE`, `config.yaml:12`."""
+
+    value: Any
+    origin: str
+
+
+Layer = dict[str, Given]
+
+
+def read_file(path: Path, reference: Mapping[str, Setting], problems: list[str]) -> tuple[Layer, Node | None]:
+    """Read a settings file: its values, and the list if it stands in there itself.
+
+    Adds a sentence to `problems` for each unknown key. Raises SettingsError for a file that is no settings file.
+    """
+    layer: Layer = {}
+    leaves = _leaves(path, _top(path), {setting.section for setting in reference.values()}, problems)
+    for key, node in leaves.items():
+        if key not in reference and key != "pairs":
+            known = nearest(key, [*reference, "pairs"])
+            problems.append(f"{path}:{node.line}: {key}: no such setting{known}")
+        elif node.value is not None:
+            is_path = key == "pairs" or reference[key].flag.is_path
+            layer[key] = Given(_plain(node, path.parent if is_path else None), f"{path}:{node.line}")
+    pairs = leaves.get("pairs")
+    return layer, pairs if pairs is not None and isinstance(pairs.value, (list, dict)) else None
+
+
+def _top(path: Path) -> Node | None:
+    try:
+        with path.open("rb") as stream:
+            return tree(yaml_events(stream))
+    except DocumentError as error:
+        raise SettingsError(f"{path}:{error.line}: {error.reason}") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: the settings file cannot be read: {error.strerror}") from None
+
+
+def _leaves(path: Path, top: Node | None, sections: set[str], problems: list[str]) -> dict[str, Node]:
+    """The values by dotted key."""
+    if top is None or top.value is None:
+        return {}
+    if not isinstance(top.value, dict):
+        raise SettingsError(f"{path}:{top.line}: settings are a mapping: `limits:`, then `  rate: 5`")
+    leaves: dict[str, Node] = {}
+    for name, node in top.value.items():
+        if name not in sections:
+            leaves[name] = node
+        elif isinstance(node.value, dict):
+            leaves.update({f"{name}.{key}": leaf for key, leaf in node.value.items()})
+        elif node.value is not None:
+            problems.append(f"{path}:{node.line}: {name} is a group of settings: `{name}:`, then one a line, indented")
+    return leaves
+
+
+def _plain(node: Node, folder: Path | None) -> Any:
+    """A node as plain values; a text that is a path is taken from `folder`."""
+    if isinstance(node.value, dict):
+        return {key: _plain(item, None) for key, item in node.value.items()}
+    if isinstance(node.value, list):
+        return [_plain(item, None) for item in node.value]
+    if folder is not None and node.value not in (None, "-") and str(node.value).lower() != "off":
+        return str(folder / Path(str(node.value)))
+    return node.value
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The known name that was probably meant, as the end of a sentence, or nothing."""
+    known = list(names)
+    tails = {key.rpartition(".")[2]: key for key in known}
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or [
+        tails[tail] for tail in difflib.get_close_matches(name.rpartition(".")[2], tails, n=1, cutoff=0.6)
+    ]
+    return f"; did you mean {close[0]}?" if close else ""
