@@ -1,6 +1,7 @@
 """One run from top to bottom: key, files, list, plan, whose key, question, discards, last words."""
 
 import asyncio
+import signal
 import time
 import traceback
 import uuid
@@ -90,6 +91,8 @@ class Run:
             except Exception as bug:  # noqa: BLE001 - told as a bug, and everything is written
                 facts.bug = True
                 self._tell_bug(bug)
+            for number in (signal.SIGTERM, signal.SIGINT):  # what is left takes seconds, and is what matters most
+                signal.signal(number, signal.SIG_IGN)
             return self._last_words.speak(files=not locked, show=self.shows_summary)
 
     shows_summary = True

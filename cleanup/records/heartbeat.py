@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import Final
+from urllib.parse import urlsplit
 
 PATIENCE_SECONDS: Final = 3.0
 """How long the end of a run waits for its ping, and how long each ping may take."""
@@ -15,7 +16,7 @@ class Heartbeat:
     """Pings in threads of their own, one after the other. Trouble is told, never raised."""
 
     def __init__(self, url: str, trouble: Callable[[str], None]) -> None:
-        self._url = url
+        self._url = urlsplit(url)
         self._trouble = trouble
         self._last: threading.Thread | None = None
         self._failed: str | None = None
@@ -37,12 +38,14 @@ class Heartbeat:
 
     def _ping(self, path: str) -> None:
         before = self._last
+        # Before the query, if there is one: https://hc-ping.com/KEY/nightly?create=1
+        address = self._url._replace(path=self._url.path.rstrip("/") + path).geturl()
 
         def send() -> None:
             if before is not None:
                 before.join(PATIENCE_SECONDS / 2)
             try:
-                with urllib.request.urlopen(self._url + path, timeout=PATIENCE_SECONDS / 2) as answer:  # noqa: S310 - checked: http(s)
+                with urllib.request.urlopen(address, timeout=PATIENCE_SECONDS / 2) as answer:  # noqa: S310 - checked: http(s)
                     answer.read(1024)
                 self._failed = None
             except urllib.error.HTTPError as error:

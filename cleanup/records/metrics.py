@@ -1,7 +1,8 @@
 """The Prometheus text file, for node_exporter's textfile collector. The only module that imports prometheus_client."""
 
-import json
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +18,40 @@ _PREFIX = "draft_cleanup_"
 def write_metrics(path: str, summary: dict[str, Any], finished: float) -> None:
     """Write a run's figures. The last success of an earlier file survives a failed run. Raises OutputError.
 
-    `finished`: seconds since the epoch.
+    Each has the label `task`, the file's name without its ending: node_exporter refuses a folder in which two files
+    have the same series. `finished`: seconds since the epoch.
     """
     registry = CollectorRegistry()
+    task = Path(path).stem.encode(errors="replace").decode()
 
-    def gauge(name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(_PREFIX + name, text, labels, registry=registry)
+    def gauge(name: str, text: str, *labels: str) -> Callable[..., Gauge]:
+        return partial(Gauge(_PREFIX + name, text, ["task", *labels], registry=registry).labels, task)
 
     pairs = gauge("pairs", "Pairs of the last run, by outcome and reason.", "outcome", "reason")
     for outcome, count in summary["counts"].items():
         reasons = summary.get(outcome)
         if isinstance(reasons, dict) and reasons:
             for reason, number in reasons.items():
-                pairs.labels(outcome, reason).set(number)
+                pairs(outcome, reason).set(number)
         elif outcome != "listed":
-            pairs.labels(outcome, "").set(count)
-    gauge("listed", "Pairs listed in the last run.").set(summary["counts"]["listed"])
+            pairs(outcome, "").set(count)
+    gauge("listed", "Pairs listed in the last run.")().set(summary["counts"]["listed"])
     requests = gauge("requests", "Requests of the last run, by status.", "status")
     for status, number in summary["requests"]["by_status"].items():
-        requests.labels(status).set(number)
-    gauge("retries", "Retried attempts of the last run.").set(summary["requests"]["retries"])
-    gauge("duration_seconds", "Seconds that the last run took.").set(summary["seconds"])
-    gauge("exit_code", "Exit code of the last run.").set(summary["exit_code"])
-    gauge("last_run_timestamp_seconds", "When the last run ended.").set(finished)
+        requests(status).set(number)
+    gauge("retries", "Retried attempts of the last run.")().set(summary["requests"]["retries"])
+    gauge("duration_seconds", "Seconds that the last run took.")().set(summary["seconds"])
+    gauge("exit_code", "Exit code of the last run.")().set(summary["exit_code"])
+    gauge("last_run_timestamp_seconds", "When the last run ended.")().set(finished)
     success = finished if summary["exit_code"] == 0 else _last_success(path)
     if success is not None:
-        gauge("last_success_timestamp_seconds", "When a run last ended with exit code 0.").set(success)
+        gauge("last_success_timestamp_seconds", "When a run last ended with exit code 0.")().set(success)
     with whole_file(path, mode=0o644) as stream:
         stream.write(generate_latest(registry).decode())
 
 
 def _last_success(path: str) -> float | None:
-    with suppress(OSError, ValueError, KeyError, json.JSONDecodeError):
+    with suppress(OSError, ValueError, LookupError):
         for family in text_string_to_metric_families(Path(path).read_text(encoding="utf-8")):
             if family.name == _PREFIX + "last_success_timestamp_seconds":
                 return float(family.samples[0].value)

@@ -1,0 +1,164 @@
+"""The heartbeat: what a monitor hears of a run, and that the run never depends on the monitor."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator
+from tests.conftest import Ended, Runner
+
+SECRET = "5ecret-5lug"
+
+
+class Monitor(ThreadingHTTPServer):
+    """Writes down who called; answers as `manner` says."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.manner = "ok"
+        self.heard: list[str] = []
+        self.over = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """The address to ping, with the secret in it."""
+        return f"http://127.0.0.1:{self.server_port}/{SECRET}"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Monitor
+
+    def do_GET(self) -> None:
+        self.server.heard.append(self.path.removeprefix(f"/{SECRET}"))
+        if self.server.manner == "hang":
+            self.server.over.wait()
+        elif self.server.manner == "drip":
+            while not self.server.over.wait(0.1):
+                self.wfile.write(b"H")
+        elif self.server.manner == "nonsense":
+            self.wfile.write(b"\x00\x01\r\n\r\n")
+        else:
+            self.send_response(200 if self.server.manner == "ok" else int(self.server.manner))
+            self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """Nothing on the test's output."""
+
+
+@pytest.fixture
+def monitor() -> Iterator[Monitor]:
+    """A stand-in for healthchecks.io on loopback."""
+    server = Monitor()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server
+    server.over.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def beat(job: Runner, monitor: Monitor) -> Runner:
+    """The job with a heartbeat, and with every file that it can write."""
+    job.environ["CLEANUP_OUTPUT__HEARTBEAT_URL"] = monitor.url
+    job.defaults += ["--ledger", "ledger.jsonl", "--leftover", "left.csv", "--metrics", "job.prom"]
+    return job
+
+
+def tells_no_secret(ended: Ended) -> None:
+    """The address is in no output and no file."""
+    written = "".join(path.read_text() for path in ended.folder.rglob("*") if path.is_file())
+    assert SECRET not in ended.stdout + ended.stderr + written
+
+
+@pytest.mark.parametrize(
+    ("flags", "faults", "code"),
+    [((), [], 0), (("--attempts", "1"), ["500*"], 75), (("--max-discards", "1"), [], 78)],
+    ids=["good", "worth another run", "refused"],
+)
+def test_the_monitor_hears_the_start_and_then_the_exit_code(
+    beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor, flags: Any, faults: Any, code: int
+) -> None:
+    """First `/start`, last `/EXITCODE`, also of a run that fails or is refused."""
+    held = drafts(2)
+    sim.faults.script(held[0].id, faults or ["ok"])
+    ended = beat(beat.list_of(held), *flags)
+    assert ended.code == code
+    assert monitor.heard == ["/start", f"/{code}"]
+    tells_no_secret(ended)
+
+
+@pytest.mark.parametrize("manner", ["hang", "drip", "500", "nonsense", "down"])
+def test_a_monitor_in_trouble_changes_nothing(
+    beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor, manner: str
+) -> None:
+    """The run ends as it would have, a few seconds later at most, and says that nobody heard of it."""
+    monitor.manner = manner
+    if manner == "down":
+        monitor.shutdown()
+        monitor.server_close()
+    began = time.monotonic()
+    ended = beat(beat.list_of(drafts(2)))
+    assert time.monotonic() - began < 8
+    assert (ended.code, ended.counts["discarded"], sim.left()) == (0, 2, set())
+    assert [event["message"] for event in ended.of("run.warning") if "heartbeat" in event["message"]]
+    tells_no_secret(ended)
+
+
+def test_a_signal_during_the_last_ping_does_not_unmake_the_run(
+    beat: Runner, drafts: Callable[..., list[Any]], monitor: Monitor
+) -> None:
+    """A run that has done its work and waits for its monitor ends as what it was, with its last words."""
+    monitor.manner = "hang"
+    process = beat.start(beat.list_of(drafts(2)))
+    deadline = time.monotonic() + 30
+    while "/0" not in monitor.heard and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    ended = beat.wait(process)
+    assert (ended.code, ended.of("run.finished")[-1]["exit_code"]) == (0, 0)
+
+
+def test_a_dry_run_and_a_locked_out_run_are_not_heard_of(
+    beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor
+) -> None:
+    """A look is no run, and a run that another one keeps out must not make the monitor think that one failed."""
+    held = drafts(2)
+    listed = beat.list_of(held)
+    assert beat(listed, "--dry-run").code == 0
+    assert monitor.heard == []
+    sim.faults.script(held[0].id, ["hang"])
+    busy = beat.start(listed, "--timeout", "60s")
+    deadline = time.monotonic() + 30
+    while len(sim.left()) > 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert beat(listed).code == 75
+    assert monitor.heard == ["/start"]
+    busy.kill()
+    beat.wait(busy)
+
+
+def test_the_exit_code_comes_before_a_query(beat: Runner, drafts: Callable[..., list[Any]], monitor: Monitor) -> None:
+    """An address such as https://hc-ping.com/KEY/nightly?create=1 keeps its query."""
+    beat.environ["CLEANUP_OUTPUT__HEARTBEAT_URL"] += "/nightly?create=1"
+    assert beat(beat.list_of(drafts(1))).code == 0
+    assert monitor.heard == ["/nightly/start?create=1", "/nightly/0?create=1"]
+
+
+@pytest.mark.parametrize("address", [f"ftp://{SECRET}/x", f"https://{SECRET}:port/", f"https://a b/{SECRET}"])
+def test_an_address_that_is_none_is_refused_without_being_shown(runner: Runner, address: str) -> None:
+    """A wrong heartbeat address is a wrong setting; it may still be a secret."""
+    ended = runner("-", env={"CLEANUP_OUTPUT__HEARTBEAT_URL": address})
+    assert ended.code == 78
+    assert "output.heartbeat_url" in ended.stderr
+    tells_no_secret(ended)

@@ -1,0 +1,142 @@
+"""The metrics file: what Prometheus reads through node_exporter's textfile collector."""
+
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from cleanup.simulator import Simulator
+from tests.conftest import Runner
+
+Figures = dict[tuple[str, ...], float]
+
+
+def figures(folder: Path, name: str = "nightly.prom") -> Figures:
+    """Every sample by its name and the values of its labels, read as Prometheus reads them."""
+    found: Figures = {}
+    for family in text_string_to_metric_families((folder / name).read_text()):
+        assert family.documentation
+        assert family.type == "gauge"
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            assert labels.pop("task") == Path(name).stem
+            found[(sample.name.removeprefix("draft_cleanup_"), *labels.values())] = sample.value
+    return found
+
+
+def test_the_figures_are_the_summarys(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
+    """Each count, reason, status and time of the summary, and no other; readable by node_exporter's user."""
+    held = drafts(8)
+    for draft, script in zip(held, (["404"], ["403"], ["400"], ["500*"], ["500", "ok"]), strict=False):
+        sim.faults.script(draft.id, script)
+    before = time.time()
+    ended = job(job.list_of([*held, held[7]]), "--metrics", "nightly.prom", "--attempts", "2")
+    assert ended.code == 75
+    summary, found = ended.summary, figures(job.folder)
+    pairs: dict[tuple[str, str], int] = {
+        (outcome, reason): count
+        for outcome in ("skipped", "failed", "not_attempted")
+        for reason, count in (summary[outcome] or {"": 0}).items()
+    }
+    pairs["discarded", ""] = summary["counts"]["discarded"]
+    assert {key[1:]: value for key, value in found.items() if key[0] == "pairs"} == pairs
+    assert pairs["failed", "server_error"] == pairs["failed", "bad_request"] == pairs["skipped", "duplicate"] == 1
+    by_status = {key[1]: value for key, value in found.items() if key[0] == "requests"}
+    assert by_status == summary["requests"]["by_status"]
+    assert sum(by_status.values()) == len(sim.requests()) == summary["requests"]["total"]
+    assert found["listed",] == 9 == sum(pairs.values())
+    assert found["retries",] == summary["requests"]["retries"] == 2
+    assert found["exit_code",] == 75
+    assert found["duration_seconds",] == pytest.approx(summary["seconds"], abs=1)
+    assert before < found["last_run_timestamp_seconds",] < time.time()
+    assert ("last_success_timestamp_seconds",) not in found
+    assert stat.S_IMODE((job.folder / "nightly.prom").stat().st_mode) & 0o444 == 0o444
+
+
+def test_the_last_success_survives_failed_and_refused_runs(
+    job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
+) -> None:
+    """A failed run and a refused one are written, without taking away when a run last succeeded."""
+    held = drafts(3)
+    listed = job.list_of(held)
+    metrics = ("--metrics", "nightly.prom")
+    assert job(listed, *metrics, "--limit", "1").code == 0
+    success = figures(job.folder)["last_success_timestamp_seconds",]
+    sim.faults.script(held[1].id, ["400"])
+    codes = []
+    for flags in ((), ("--max-discards", "0"), ("missing.csv",)):
+        codes.append(job(*(flags if flags == ("missing.csv",) else (listed, *flags)), *metrics).code)
+        found = figures(job.folder)
+        assert (found["exit_code",], found["last_success_timestamp_seconds",]) == (codes[-1], success)
+        assert found["last_run_timestamp_seconds",] > success
+    assert codes == [3, 78, 66]
+    # A dry run is none: the file stays as it was.
+    before = (job.folder / "nightly.prom").read_bytes()
+    assert job(listed, *metrics, "--dry-run").code == 0
+    assert (job.folder / "nightly.prom").read_bytes() == before
+    assert job(job.list_of([held[1]]), *metrics).code == 0
+    assert figures(job.folder)["last_success_timestamp_seconds",] > success
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        b"\xff\xfe",
+        b"draft_cleanup_last_success_timestamp_seconds soon\n",
+        b"# TYPE draft_cleanup_last_success_timestamp_seconds gauge\n",
+    ],
+    ids=["no text", "no number", "no sample"],
+)
+def test_a_spoilt_earlier_file_is_replaced(job: Runner, drafts: Callable[..., list[Any]], earlier: bytes) -> None:
+    """What cannot be read has no last success, and is no reason to fail."""
+    job.write("nightly.prom", earlier)
+    assert job(job.list_of(drafts(1)), "--metrics", "nightly.prom", "--max-discards", "0").code == 78
+    assert ("last_success_timestamp_seconds",) not in figures(job.folder)
+
+
+def test_the_file_is_whole_at_every_moment(job: Runner, drafts: Callable[..., list[Any]]) -> None:
+    """A reader who looks all the time sees the old file or the new one, and nothing is left beside it."""
+    listed = job.list_of(drafts(1))
+    assert job(listed, "--metrics", "nightly.prom").code == 0
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.add((job.folder / "nightly.prom").read_text())
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    try:
+        assert job(listed, "--metrics", "nightly.prom").code == 0
+    finally:
+        over.set()
+        reader.join()
+    seen.add((job.folder / "nightly.prom").read_text())
+    assert len(seen) == 2
+    assert sorted(path.name for path in job.folder.iterdir()) == ["drafts.csv", "nightly.prom", "summary.json"]
+
+
+def test_two_files_in_one_folder_have_no_series_in_common(job: Runner, drafts: Callable[..., list[Any]]) -> None:
+    """A list and a sweep may share node_exporter's folder, which refuses doubled series."""
+    listed = job.list_of(drafts(1))
+    series = []
+    for name in ("list.prom", "sweep.prom"):
+        assert job(listed, "--metrics", name).code == 0
+        families = text_string_to_metric_families((job.folder / name).read_text())
+        series.append({(s.name, *sorted(s.labels.items())) for family in families for s in family.samples})
+    assert series[0]
+    assert not series[0] & series[1]
+
+
+def test_metrics_that_cannot_be_written_refuse_the_run(
+    job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
+) -> None:
+    """Found out before anything is sent."""
+    ended = job(job.list_of(drafts(1)), "--metrics", "no/such/folder/nightly.prom")
+    assert (ended.code, sim.requests()) == (74, [])
