@@ -97,6 +97,7 @@ class Gate:
                 self.release(waiter.granted.result())
             elif waiter in queue:
                 queue.remove(waiter)
+                self._make_room()
             raise
 
     def release(self, turn: Turn) -> None:
@@ -123,13 +124,16 @@ class Gate:
         elif reply.down:
             if self._outage.failed(turn.subject.key, now, probe=turn.probe):
                 self._tell("outage.began", message=reply.message, status=reply.status)
-        elif reply.status == 429:
-            self._outage.held_off(now)
-            self._pause(now, backoff if reply.retry_after is None else reply.retry_after)
         else:
             began = self._outage.began
-            if self._outage.answered() and began is not None:
+            if reply.status == 429:
+                self._outage.held_off(now)
+            else:
+                self._outage.answered()
+            if began is not None:
                 self._tell("outage.ended", seconds=round(now - began, 3))
+            if reply.status == 429:
+                self._pause(now, backoff if reply.retry_after is None else reply.retry_after)
 
     def _pause(self, now: float, seconds: float) -> None:
         if self.deadline is not None and now + seconds > self.deadline:
@@ -178,11 +182,11 @@ class Gate:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._outage.holding and self.now() >= self._outage.gives_up_at and not self._stop.cause:
+            self._stop.request(StopCause.OUTAGE, "the API was down for longer than limits.max_outage")
+            return
         while self._in_flight < self._concurrency and not self._stop.cause:
             now = self.now()
-            if self._outage.holding and now >= self._outage.gives_up_at:
-                self._stop.request(StopCause.OUTAGE, "the API was down for longer than limits.max_outage")
-                return
             queue = self._next_queue()
             if queue is None:
                 break

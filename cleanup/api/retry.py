@@ -54,14 +54,15 @@ class Caller:
             self.retries += history.attempts > 1
             try:
                 reply = await attempt(turn)
+                history.counted += not turn.probe
+                history.reply = reply
+                # Before the turn ends: what this answer says holds for whoever is next.
+                self._gate.heard(turn, reply, backoff(self._backoff, history.attempts))
             except asyncio.CancelledError:
                 subject.cut_off = True
                 raise
             finally:
                 self._gate.release(turn)
-            history.counted += not turn.probe
-            history.reply = reply
-            self._gate.heard(turn, reply, backoff(self._backoff, history.attempts))
             return reply
 
         def again(reply: Reply) -> bool:

@@ -1,6 +1,7 @@
 """The pace: never more than the rate in any second, evenly, and little lost when something comes late."""
 
 from bisect import bisect_left
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,7 @@ def test_never_more_than_the_rate_in_any_sliding_second(
     times = leave(SteadyPace(rate), arrivals, lateness)
     assert most_in_a_second(times) <= max(1, int(rate))
     if rate < 1:
-        assert all(after - before >= 1 / rate - SLACK - 1e-6 for before, after in zip(times, times[1:], strict=False))
+        assert all(after - before >= 1 / rate - SLACK - 1e-6 for before, after in pairwise(times))
 
 
 @given(rate=RATES, count=st.integers(2, 400))
@@ -49,7 +50,7 @@ def test_even_spacing(rate: float, count: int) -> None:
     """A queue leaves evenly, without a burst at the start, and at the rate but for a hundredth."""
     times = leave(SteadyPace(rate), [0.0] * count, [0.0])
     interval = 1 / (int(rate) if rate >= 1 else rate)
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     # What the hundredth costs is made up for by the next ones being closer, by no more than the slack.
     assert min(gaps) >= interval - SLACK - 1e-6
     assert times[-1] - times[0] <= (count - 1) * interval * 1.0101 + SLACK
@@ -67,7 +68,7 @@ def test_a_long_silence_is_not_caught_up() -> None:
     before = leave(pace, [0.0] * 5, [0.0])
     after = leave(pace, [60.0, *[0.0] * 9], [0.0])
     assert after[0] - before[-1] > 50
-    assert min(late - early for early, late in zip(after, after[1:], strict=False)) >= 0.1 - SLACK - 1e-9
+    assert min(late - early for early, late in pairwise(after)) >= 0.1 - SLACK - 1e-9
 
 
 @given(
