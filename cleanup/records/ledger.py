@@ -61,6 +61,7 @@ class Ledger:
             size = os.fstat(self._file).st_size
             if not size:
                 return
+            self._refuse_another_file()
             start = size
             tail = b""
             while start and b"\n" not in tail:
@@ -72,13 +73,22 @@ class Ledger:
             if last and _parse(last) is not None:
                 os.write(self._file, b"\n")
             elif last:
-                if kept + start == 0 and not b'{"type": "run"'.startswith(last[:14]):
-                    raise SettingsError(
-                        f"{self.path}: this is no ledger: its first line is none of ours (output.ledger)"
-                    )
                 os.ftruncate(self._file, start + kept)
         except OSError as error:
             raise OutputError(f"{self.path}: the ledger could not be mended: {error.strerror}") from None
+
+    def _refuse_another_file(self) -> None:
+        """A file that does not begin with a line of ours, whole or torn, is some other file, and stays as it is."""
+        first = bytearray()
+        while not first or (first.startswith(b"{") and b"\n" not in first):
+            more = os.pread(self._file, 1 << 16, len(first))
+            if not more:
+                break
+            first += more
+        line, end, _ = bytes(first).partition(b"\n")
+        torn = not end and b'{"type": "run"'.startswith(line[:14])
+        if not torn and _parse(line) is None:
+            raise SettingsError(f"{self.path}: this is no ledger: its first line is none of ours (output.ledger)")
 
     def write(self, line: dict[str, Any]) -> None:
         """Append a line; it has left the process when this returns. Raises OutputError."""

@@ -1,0 +1,205 @@
+"""The ledger: torn tails at every byte, what is refused untouched, what it says of earlier runs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleanup.errors import LedgerLocked, OutputError, SettingsError
+from cleanup.lists.pair_list import pack
+from cleanup.records.ledger import Ledger, Past, read
+
+AGENT = "0123456789abcdef01234567"
+NEXT = {"type": "run", "run_id": "2", "base_url": "https://one.example", "organization": "o"}
+
+
+def pair(draft: str, outcome: str = "discarded", reason: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"type": "pair", "agent": AGENT, "draft": draft, "outcome": outcome, "reason": reason} | more
+
+
+HISTORY = [
+    {"type": "run", "run_id": "1", "base_url": "https://one.example", "organization": "o", "note": "Änderung 7 …"},
+    pair("d1"),
+    pair("d2", "failed", "server_error", source="Liste „März“.csv:3"),
+    {"type": "end", "run_id": "1", "exit_code": 75, "counts": {"listed": 2}},
+]
+
+
+def text(lines: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_a_ledger_cut_at_any_byte_is_mended(tmp_path: Path) -> None:
+    """Whole lines stay, one without its line break gets it, a torn one goes, and what is appended can be read."""
+    whole = text(HISTORY)
+    path = tmp_path / "ledger.jsonl"
+    for cut in range(len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        with Ledger(str(path)) as ledger:
+            ledger.write(NEXT)
+        complete = [json.loads(line) for line in whole[:cut].splitlines(keepends=True) if line.endswith(b"}\n")]
+        if whole[cut : cut + 1] == b"\n":
+            complete = HISTORY[: whole[:cut].count(b"\n") + 1]
+        assert lines_of(path) == [*complete, NEXT], f"cut at {cut}"
+
+
+def test_a_tail_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
+    """A torn line of any length is cut off, no more and no less."""
+    path = tmp_path / "ledger.jsonl"
+    for length in (1 << 16, (1 << 16) + 1, 200_000):
+        torn = json.dumps(pair("d3", source="x" * length)).encode()
+        for kept in (len(torn) - 1, len(torn) - 3000):
+            path.write_bytes(text(HISTORY) + torn[:kept])
+            with Ledger(str(path)) as ledger:
+                ledger.write(NEXT)
+            assert lines_of(path) == [*HISTORY, NEXT]
+
+
+def test_zeros_at_the_end_after_a_power_cut(tmp_path: Path) -> None:
+    """A file system may leave zeros where the last lines were."""
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(text(HISTORY) + b"\0" * 100)
+    with Ledger(str(path)) as ledger:
+        ledger.write(NEXT)
+    assert lines_of(path) == [*HISTORY, NEXT]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"agent,draft\n0123456789abcdef01234567,d1\n",
+        b"agent,draft\n0123456789abcdef01234567,d1",
+        b"agent,draft",
+        b'{"agent": "0123456789abcdef01234567"}\n{"type": "run"}\n',
+        b"{}",
+        b"[]\n",
+        b"\n\n",
+        b"x" * 300_000,
+        b"\x00\xff" * 50,
+        text(HISTORY)[1:],
+    ],
+    ids=[
+        "list",
+        "list without last break",
+        "one line",
+        "JSON",
+        "object",
+        "array",
+        "blank",
+        "long",
+        "binary",
+        "shifted",
+    ],
+)
+def test_what_is_no_ledger_is_refused_untouched(tmp_path: Path, content: bytes) -> None:
+    """A wrong file name must not cost that file its end, nor get lines appended to it."""
+    path = tmp_path / "drafts.csv"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match="no ledger"):
+        Ledger(str(path))
+    assert path.read_bytes() == content
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    """A second one is refused at once; when the first lets go, the next may."""
+    path = str(tmp_path / "ledger.jsonl")
+    with Ledger(path) as first:
+        first.write(NEXT)
+        with pytest.raises(LedgerLocked):
+            Ledger(path)
+        first.write(pair("d1"))
+    with Ledger(path) as second:
+        second.write(pair("d2"))
+    assert lines_of(Path(path)) == [NEXT, pair("d1"), pair("d2")]
+
+
+def test_a_line_has_left_the_process_when_written(tmp_path: Path) -> None:
+    """Whoever looks sees each line at once, whole."""
+    path = tmp_path / "ledger.jsonl"
+    with Ledger(str(path)) as ledger:
+        for number in range(1, 20):
+            ledger.write(pair(f"d{number}", source="surrogate \udcff, Ümlaut, \n in a name"))
+            assert len(lines_of(path)) == number
+
+
+def test_a_ledger_that_cannot_be_opened(tmp_path: Path) -> None:
+    """A folder, or a place in a folder that is not there, is an output that cannot be written."""
+    for place in (tmp_path, tmp_path / "missing" / "ledger.jsonl"):
+        with pytest.raises(OutputError):
+            Ledger(str(place))
+
+
+def test_reading_back(tmp_path: Path) -> None:
+    """Lines come with their numbers; one that cannot be read is None and hides none of the others."""
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(text(HISTORY[:2]) + b"\x00garbage\n" + b'{"type": "other"}\n' + text(HISTORY[2:]) + b'{"type": "p')
+    assert list(read(str(path))) == [
+        (1, HISTORY[0]),
+        (2, HISTORY[1]),
+        (3, None),
+        (4, None),
+        (5, HISTORY[2]),
+        (6, HISTORY[3]),
+        (7, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "settled"),
+    [
+        ([pair("d")], True),
+        ([pair("d", "skipped", "not_found")], True),
+        ([pair("d", "skipped", "gone_after_retry")], True),
+        ([pair("d", "skipped", "forbidden")], False),
+        ([pair("d", "skipped", "changed")], False),
+        ([pair("d", "skipped", "recently_edited")], False),
+        ([pair("d", "skipped", "protected")], False),
+        ([pair("d", "failed", "interrupted")], False),
+        ([pair("d", "failed", "unexpected_response")], False),
+        ([pair("d", "failed", "timeout"), pair("d")], True),
+        ([pair("d", "failed", "timeout"), pair("d", "skipped", "not_found")], True),
+        ([pair("d", "skipped", "not_found"), pair("d", "failed", "server_error")], False),
+        ([pair("d"), pair("d", "failed", "server_error")], True),
+        ([pair("d"), pair("d", "skipped", "forbidden")], True),
+        ([pair("other")], False),
+        ([pair("d", agent="f" * 24)], False),
+        ([], False),
+    ],
+    ids=lambda value: "+".join(line["reason"] or line["outcome"] for line in value) if type(value) is list else "",
+)
+def test_what_is_settled(tmp_path: Path, lines: list[dict[str, Any]], settled: bool) -> None:
+    """The latest line of a pair counts, but what was discarded once stays discarded."""
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(text([*HISTORY, *lines]))
+    past = Past(str(path), {pack(AGENT, "d")})
+    assert past.settled == ({pack(AGENT, "d")} if settled else set())
+    assert not past.unreadable
+
+
+def test_a_past_of_several_runs(tmp_path: Path) -> None:
+    """Each base URL and organization of a run is known; an organization that could not be told is none."""
+    path = tmp_path / "ledger.jsonl"
+    runs: list[dict[str, Any]] = [
+        {"type": "run", "base_url": "https://one.example", "organization": "o1"},
+        {"type": "run", "base_url": "https://two.example", "organization": None},
+        {"type": "run", "base_url": "https://one.example", "organization": "o2"},
+    ]
+    path.write_bytes(text(runs) + b"torn")
+    past = Past(str(path), set())
+    assert past.base_urls == {"https://one.example", "https://two.example"}
+    assert past.organizations == {"o1", "o2"}
+    assert past.unreadable == [4]
+
+
+def test_no_past(tmp_path: Path) -> None:
+    """Without a file nothing is settled; some other file is refused."""
+    past = Past(str(tmp_path / "none.jsonl"), {pack(AGENT, "d")})
+    assert not past.settled | past.base_urls | past.organizations
+    (tmp_path / "drafts.csv").write_text("agent,draft\n")
+    with pytest.raises(SettingsError, match="no ledger"):
+        Past(str(tmp_path / "drafts.csv"), set())
