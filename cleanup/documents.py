@@ -86,9 +86,10 @@ def _parsed(stream: IO[bytes] | bytes) -> Iterator[Any]:
             line = event.start_mark.line + 1
             yield event
     except yaml.MarkedYAMLError as error:
-        mark: Any = error.problem_mark or error.context_mark
+        marks: list[Any] = [error.problem_mark, error.context_mark]
+        place = next((mark.line + 1 for mark in marks if mark), line)
         reason = error.problem or error.context or "broken"
-        raise DocumentError(mark.line + 1 if mark else line, f"no valid YAML: {reason}") from None
+        raise DocumentError(place, f"no valid YAML: {reason}") from None
     except yaml.reader.ReaderError as error:
         raise DocumentError(line, f"undecodable, or a character that YAML forbids: {error.reason}") from None
     except (yaml.YAMLError, ValueError, UnicodeError, RecursionError) as error:

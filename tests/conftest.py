@@ -17,6 +17,19 @@ ROOT = Path(__file__).parent.parent
 JOB = ROOT / "job.py"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--slow`: also the tests that take minutes."""
+    parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is slow unless it was asked for."""
+    if not config.getoption("--slow"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
 @dataclass
 class Ended:
     """A run that has ended, with all that it left behind."""
@@ -77,17 +90,19 @@ class Runner:
         self.started.append(process)
         return process
 
-    def wait(self, process: "subprocess.Popen[str]", timeout: float = 60, input: str | None = None) -> Ended:
+    def wait(self, process: "subprocess.Popen[str]", timeout: float = 60, stdin: str | None = None) -> Ended:
         """Wait for a started run to end."""
-        stdout, stderr = process.communicate(input=input, timeout=timeout)
+        stdout, stderr = process.communicate(input=stdin, timeout=timeout)
         ended = Ended(process.returncode, stdout or "", stderr or "", self.folder)
         self.ended.append(ended)
         return ended
 
-    def __call__(self, *args: str, env: dict[str, str] | None = None, timeout: float = 60, input: str | None = None) -> Ended:
+    def __call__(
+        self, *args: str, env: dict[str, str] | None = None, timeout: float = 60, stdin: str | None = None
+    ) -> Ended:
         """Run to the end."""
-        popen: dict[str, Any] = {} if input is None else {"stdin": subprocess.PIPE}
-        return self.wait(self.start(*args, env=env, **popen), timeout, input)
+        popen: dict[str, Any] = {} if stdin is None else {"stdin": subprocess.PIPE}
+        return self.wait(self.start(*args, env=env, **popen), timeout, stdin)
 
     def write(self, name: str, content: str | bytes) -> str:
         """Put a file into the run's folder."""

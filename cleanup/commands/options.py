@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from cleanup import __version__
@@ -26,7 +26,7 @@ _TITLES: Final = {
     "run": "this run",
     "output": "what is written, and where",
 }
-_NOT_FOR: Final = {
+_NOT_FOR: Final[dict[str, Callable[[str], bool]]] = {
     "": lambda key: key.startswith("find.") or key == "output.list",
     "sweep": lambda _key: False,
     "check": lambda _key: False,

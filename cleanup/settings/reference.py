@@ -1,11 +1,18 @@
-"""What is written from the definitions: the JSON Schema, `config.example.yaml`, the README's table."""
+"""What is written from the definitions: the JSON Schema, `config.example.yaml`, the README's tables.
+
+`python -m cleanup.settings.reference` (`make settings`) writes them all.
+"""
 
 import json
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, Final
 
+from cleanup.exit_codes import ExitCode
 from cleanup.settings.definitions import Setting, Settings, all_settings
 from cleanup.settings.values import duration_text
 
+ROOT: Final = Path(__file__).parents[2]
 _DURATIONS = {"api.timeout", "limits.max_outage", "retry.wait", "retry.max_wait"}
 
 
@@ -56,7 +63,7 @@ def example() -> str:
     return "\n".join(lines) + "\n"
 
 
-def markdown_table() -> str:
+def settings_table() -> str:
     """The README's table of settings."""
     rows = [
         "| key | flag | default | meaning |",
@@ -67,3 +74,33 @@ def markdown_table() -> str:
         flag = f"`{setting.flag.name}`" if setting.flag.name else "(none: it is a secret)"
         rows.append(f"| `{setting.key}` | {flag} | `{default_text(setting)}` | {setting.help} |")
     return "\n".join(rows) + "\n"
+
+
+def exit_code_table() -> str:
+    """The README's table of exit codes."""
+    rows = ["| code | meaning | in a CronJob |", "|---|---|---|"]
+    for code in ExitCode:
+        advice = "" if code is ExitCode.OK else "retry" if code.retry else "fail"
+        rows.append(f"| {int(code)} | {code.meaning} | {advice} |")
+    return "\n".join(rows) + "\n"
+
+
+def with_tables(text: str) -> str:
+    """A page with each table put anew between its marks, `<!-- settings -->` and `<!-- /settings -->`."""
+    for name, table in (("settings", settings_table()), ("exit codes", exit_code_table())):
+        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text, count = pattern.subn(lambda marks, table=table: marks[1] + table + marks[2], text)  # type: ignore[misc]
+        assert count == 1, f"the page has its marks for {name} once"
+    return text
+
+
+def main() -> None:
+    """Write everything that follows from the definitions."""
+    (ROOT / "config.schema.json").write_text(schema(), encoding="utf-8")
+    (ROOT / "config.example.yaml").write_text(example(), encoding="utf-8")
+    readme = ROOT / "README.md"
+    readme.write_text(with_tables(readme.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

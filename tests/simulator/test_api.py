@@ -86,9 +86,7 @@ def test_the_user_is_the_keys(client: httpx.Client, world: World) -> None:
     assert (data["_id"], data["organizationId"]) == (world.user, world.organization)
 
 
-def test_branches_name_their_open_drafts(
-    client: httpx.Client, world: World, agent: Agent, draft: Draft
-) -> None:
+def test_branches_name_their_open_drafts(client: httpx.Client, world: World, agent: Agent, draft: Draft) -> None:
     world.mode = "branches"
     branches = client.get(f"agent/{agent.id}/branches").json()["data"]["branches"]
     assert [item["branch"]["openDraftId"] for item in branches] == [None, draft.id]
@@ -134,9 +132,7 @@ def test_a_workspace_that_moves_keeps_its_drafts(
     assert world.discarded[draft.id].how == "branches"
 
 
-def test_removed_endpoints_answer_404_in_json(
-    client: httpx.Client, world: World, agent: Agent, path: str
-) -> None:
+def test_removed_endpoints_answer_404_in_json(client: httpx.Client, world: World, agent: Agent, path: str) -> None:
     world.mode, world.removed = "branches", True
     for response in (client.delete(path), client.get(f"agent/{agent.id}/drafts")):
         assert response.status_code == 404

@@ -163,9 +163,7 @@ def test_the_record_never_holds_the_key(client: httpx.Client, simulator: Simulat
     assert "sk_simulator" not in repr(simulator.requests())
 
 
-def test_it_starts_and_stops_fast_even_with_hanging_connections(
-    world: World, draft: Draft, path: str
-) -> None:
+def test_it_starts_and_stops_fast_even_with_hanging_connections(world: World, draft: Draft, path: str) -> None:
     def discard(url: str) -> None:
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.delete(f"{url}/{path}", headers=KEY, trust_env=False)

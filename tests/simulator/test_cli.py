@@ -62,9 +62,7 @@ def test_it_serves_what_it_listed_and_ends_cleanly(start: Start, tmp_path: Path)
     with file.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     with httpx.Client(headers={"Authorization": "Bearer sk_simulator"}, trust_env=False) as client:
-        statuses = [
-            client.delete(f"{url}/agent/{row['agent']}/drafts/{row['draft']}").status_code for row in rows
-        ]
+        statuses = [client.delete(f"{url}/agent/{row['agent']}/drafts/{row['draft']}").status_code for row in rows]
         state = client.get(url.replace("/atoms/v1", "/_simulator/state")).json()
     assert sorted(statuses) == [200] * 4 + [403] + [404] * 2 + [500] * 3
     assert (len(state["left"]), len(state["discarded"])) == (4, 4)
@@ -173,7 +171,5 @@ def test_ages_are_spread_as_asked() -> None:
 def test_nothing_of_the_package_but_the_simulator_is_imported() -> None:
     code = "import sys, cleanup.simulator.cli; print(*(name for name in sys.modules if 'cleanup' in name))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
-    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert all(name == "cleanup" or name.startswith("cleanup.simulator") for name in run.stdout.split())

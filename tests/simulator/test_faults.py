@@ -25,16 +25,12 @@ def test_a_status_is_answered_in_the_apis_shape(
     assert client.delete(path).status_code == 200
 
 
-def test_a_sequence_is_used_up_one_by_one(
-    client: httpx.Client, simulator: Simulator, draft: Draft, path: str
-) -> None:
+def test_a_sequence_is_used_up_one_by_one(client: httpx.Client, simulator: Simulator, draft: Draft, path: str) -> None:
     simulator.faults.script(draft.id, ["500x2", "503", "ok"])
     assert [client.delete(path).status_code for _ in range(5)] == [500, 500, 503, 200, 404]
 
 
-def test_the_last_may_repeat_for_ever(
-    client: httpx.Client, simulator: Simulator, draft: Draft, path: str
-) -> None:
+def test_the_last_may_repeat_for_ever(client: httpx.Client, simulator: Simulator, draft: Draft, path: str) -> None:
     simulator.faults.script(draft.id, ["503", "500*"])
     assert [client.delete(path).status_code for _ in range(4)] == [503, 500, 500, 500]
 
@@ -59,12 +55,8 @@ def test_retry_after_as_a_date_and_in_the_body(
     assert client.delete(path).json()["retry_after"] == 7
 
 
-@pytest.mark.parametrize(
-    "text", ["lost", "lost_before", "lost_after", "reset", "reset_after", "garbage", "truncated"]
-)
-def test_a_broken_connection(
-    client: httpx.Client, simulator: Simulator, draft: Draft, path: str, text: str
-) -> None:
+@pytest.mark.parametrize("text", ["lost", "lost_before", "lost_after", "reset", "reset_after", "garbage", "truncated"])
+def test_a_broken_connection(client: httpx.Client, simulator: Simulator, draft: Draft, path: str, text: str) -> None:
     simulator.faults.script(draft.id, text)
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)) as caught:
         client.delete(path)
@@ -76,9 +68,7 @@ def test_a_broken_connection(
 
 
 @pytest.mark.parametrize("text", ["hang", "hang_after"])
-def test_no_answer_at_all(
-    client: httpx.Client, simulator: Simulator, draft: Draft, path: str, text: str
-) -> None:
+def test_no_answer_at_all(client: httpx.Client, simulator: Simulator, draft: Draft, path: str, text: str) -> None:
     simulator.faults.script(draft.id, text)
     with pytest.raises(httpx.ReadTimeout):
         client.delete(path, timeout=0.1)
@@ -130,9 +120,7 @@ def test_answers_that_are_not_what_they_should_be(
     assert simulator.left() == {draft.id}
 
 
-def test_a_redirect_leads_to_itself(
-    client: httpx.Client, simulator: Simulator, draft: Draft, path: str
-) -> None:
+def test_a_redirect_leads_to_itself(client: httpx.Client, simulator: Simulator, draft: Draft, path: str) -> None:
     simulator.faults.script(draft.id, "redirect")
     response = client.delete(path)
     assert response.status_code == 302
@@ -157,9 +145,7 @@ def test_a_huge_answer_is_json_all_the_same(
     assert chunks[-1].strip().endswith(b"}")
 
 
-def test_a_slow_answer_is_the_proper_one(
-    client: httpx.Client, simulator: Simulator, draft: Draft, path: str
-) -> None:
+def test_a_slow_answer_is_the_proper_one(client: httpx.Client, simulator: Simulator, draft: Draft, path: str) -> None:
     simulator.faults.script(draft.id, "slow:80ms")
     response = client.delete(path)
     assert (response.status_code, response.elapsed.total_seconds() >= 0.08) == (200, True)
@@ -179,9 +165,7 @@ def test_a_drafts_script_holds_on_the_branch_model_too(
     assert [client.delete(branch_path).status_code for _ in range(2)] == [500, 200]
 
 
-def test_other_endpoints_can_be_scripted(
-    client: httpx.Client, simulator: Simulator, draft: Draft, path: str
-) -> None:
+def test_other_endpoints_can_be_scripted(client: httpx.Client, simulator: Simulator, draft: Draft, path: str) -> None:
     faults, agent = simulator.faults, draft.agent
     faults.script(draft.id, "500", on="look")
     faults.script(draft.id, "502", on="backup")
@@ -220,16 +204,12 @@ def test_a_share_fails_at_first_and_the_same_with_the_same_seed(
     assert [fault.status if fault else 200 for fault in repeated] == first
 
 
-def test_a_share_of_every_attempt(
-    client: httpx.Client, simulator: Simulator, draft: Draft, path: str
-) -> None:
+def test_a_share_of_every_attempt(client: httpx.Client, simulator: Simulator, draft: Draft, path: str) -> None:
     simulator.faults.by_share(1.0, ["500"], attempts="every")
     assert [client.delete(path).status_code for _ in range(3)] == [500, 500, 500]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "oops", "199", "600", "html999", "500:later=1", "slow:soon", "429:date=x", "*"]
-)
+@pytest.mark.parametrize("text", ["", "oops", "199", "600", "html999", "500:later=1", "slow:soon", "429:date=x", "*"])
 def test_nonsense_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Script([text])

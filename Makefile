@@ -1,0 +1,70 @@
+# `make` alone lists what there is. Everything happens in .venv, which is made on first use.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+DEMO := demo
+
+.PHONY: help demo test test-slow lint format settings screenshot bench lock ci clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@test -x $(BIN)/python || { echo "setting up .venv (once)"; $(PYTHON) -m venv .venv; } || \
+	  { echo "this Python has no venv module: install it (Debian: apt install python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+demo: $(READY) ## run the job against the simulator
+	@rm -rf $(DEMO) && mkdir $(DEMO)
+	@$(BIN)/python job.py simulate --drafts 60 --agents 6 --foreign 5 --gone 4 --failing 2 --faults 15% \
+	  --write-list $(DEMO)/drafts.csv --ready-file $(DEMO)/url > $(DEMO)/simulator.log 2>&1 & \
+	simulator=$$!; trap 'kill $$simulator' EXIT; \
+	for try in $$(seq 300); do test -s $(DEMO)/url || sleep 0.1; done; \
+	set -- $(DEMO)/drafts.csv --base-url "$$(cat $(DEMO)/url)" --yes --rate 20 --retry-wait 100ms \
+	  --ledger $(DEMO)/ledger.jsonl --leftover $(DEMO)/leftover.csv --summary $(DEMO)/summary.json; \
+	echo "python job.py $$*"; \
+	SMALLEST_API_KEY=sk_simulator $(BIN)/python job.py "$$@" --log-format console; code=$$?; \
+	test $$code -eq 75 && echo "(Exit 75 is meant: two of these drafts always fail. Look at $(DEMO)/leftover.csv.)"
+
+test: $(READY) ## run the tests
+	$(BIN)/python -m pytest -n auto
+
+test-slow: $(READY) ## run the long tests too: many kills, long sweeps
+	$(BIN)/python -m pytest -n auto --slow
+
+lint: $(READY) ## ruff, mypy and hadolint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+
+format: $(READY) ## put the code into shape
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+settings: $(READY) ## write config.example.yaml, config.schema.json and the README's tables
+	$(BIN)/python -m cleanup.settings.reference
+
+screenshot: $(READY) ## write docs/run.svg from a run
+	$(BIN)/python -m tests.screenshot docs/run.svg
+
+bench: $(READY) ## measure, side by side, and write the README's figures
+	$(BIN)/python -m tests.benchmarks
+
+lock: $(READY) ## write requirements*.txt anew from pyproject.toml and requirements-dev.in
+	$(BIN)/pip-compile $(LOCK) --output-file=requirements.txt pyproject.toml
+	$(BIN)/pip-compile $(LOCK) --output-file=requirements-dev.txt requirements-dev.in
+
+LOCK := --quiet --allow-unsafe --generate-hashes --strip-extras --no-emit-find-links --no-emit-index-url \
+  --no-emit-options --no-emit-trusted-host $(UPGRADE)
+
+ci: lint test ## everything that CI runs
+
+clean: ## remove what is made here
+	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,467 @@
+"""What is in `cron/` and the Dockerfile: valid, in step with the program, and harmless as shipped."""
+
+import copy
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from cleanup import __version__
+from cleanup.api.session import DRAIN_SECONDS
+from cleanup.commands.options import command_of, parse
+from cleanup.exit_codes import ExitCode
+from cleanup.records.heartbeat import PATIENCE_SECONDS
+from cleanup.records.metrics import write_metrics
+from cleanup.settings.definitions import Settings
+from cleanup.settings.sources import Loaded, load
+from cleanup.settings.values import parse_duration
+
+ROOT = Path(__file__).parents[2]
+CRON = ROOT / "cron"
+KUBERNETES = CRON / "kubernetes"
+OVERLAYS = ("list", "sweep", "indexed")
+MANIFESTS = sorted(path for path in KUBERNETES.rglob("*.yaml") if path.name != "kustomization.yaml")
+KUSTOMIZATIONS = sorted(KUBERNETES.rglob("kustomization.yaml"))
+FOR_GOOD = {int(code) for code in ExitCode if code is not ExitCode.OK and not code.retry}
+KUBECTL = shutil.which("kubectl")
+
+
+def read(path: Path) -> Any:
+    """A YAML file of one document."""
+    return yaml.safe_load(path.read_text())
+
+
+# ---- what kustomize makes of an overlay, as far as ours go
+
+
+def build(folder: Path) -> list[dict[str, Any]]:
+    """The manifests of a kustomization: resources, generated ConfigMaps, patches, images."""
+    kustomization = read(folder / "kustomization.yaml")
+    documents: list[dict[str, Any]] = []
+    for resource in kustomization["resources"]:
+        place = folder / resource
+        documents += build(place) if place.is_dir() else [read(place)]
+    for wanted in kustomization.get("configMapGenerator", []):
+        data = dict(literal.split("=", 1) for literal in wanted.get("literals", []))
+        data |= {name: (folder / name).read_text() for name in wanted.get("files", [])}
+        documents.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": wanted["name"]}, "data": data})
+    for patch in kustomization.get("patches", []):
+        for document in documents:
+            if document["kind"] == patch["target"]["kind"]:
+                for operation in yaml.safe_load(patch["patch"]):
+                    apply(document, operation)
+    for image in kustomization.get("images", []):
+        for container in (container for pod in map(pod_of, documents) if pod for container in pod["containers"]):
+            if container["image"] == image["name"]:
+                container["image"] = f"{image['newName']}:{image['newTag']}"
+    return documents
+
+
+def apply(document: Any, operation: dict[str, Any]) -> None:
+    """One operation of a JSON patch."""
+    *way, last = operation["path"].strip("/").split("/")
+    for step in way:
+        document = document[int(step)] if isinstance(document, list) else document[step]
+    if operation["op"] == "add" and last == "-":
+        document.append(operation["value"])
+    else:
+        assert operation["op"] == "replace"
+        assert last in document, "what is replaced must be there"
+        document[last] = operation["value"]
+
+
+def pod_of(document: dict[str, Any]) -> dict[str, Any] | None:
+    """The pod that a Job or CronJob starts."""
+    job = job_of(document)
+    pod: dict[str, Any] | None = None if job is None else job["template"]["spec"]
+    return pod
+
+
+def job_of(document: dict[str, Any]) -> dict[str, Any] | None:
+    """The Job that a document is, or starts."""
+    spec: dict[str, Any] | None = document.get("spec")
+    match document["kind"], spec:
+        case "CronJob", dict():
+            job: dict[str, Any] = spec["jobTemplate"]["spec"]
+            return job
+        case "Job", dict():
+            return spec
+    return None
+
+
+@cache
+def _rendered(overlay: str, renderer: str) -> list[dict[str, Any]]:
+    if renderer == "here":
+        return build(KUBERNETES / overlay)
+    assert KUBECTL is not None
+    command = [KUBECTL, "kustomize", str(KUBERNETES / overlay)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return list(yaml.safe_load_all(output))
+
+
+@dataclass
+class Overlay:
+    """An overlay, built."""
+
+    name: str
+    documents: list[dict[str, Any]]
+
+    @property
+    def workload(self) -> dict[str, Any]:
+        """The one Job or CronJob."""
+        (found,) = (document for document in self.documents if job_of(document))
+        return found
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """Its Job's spec."""
+        job = job_of(self.workload)
+        assert job is not None
+        return job
+
+    @property
+    def pod(self) -> dict[str, Any]:
+        """Its pod's spec."""
+        pod: dict[str, Any] = self.job["template"]["spec"]
+        return pod
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """Its only container."""
+        (container,) = self.pod["containers"]
+        found: dict[str, Any] = container
+        return found
+
+    def loaded(self, home: Path, index: int = 0, **more: str) -> Loaded:
+        """The settings as the program reads them in the pod."""
+        maps = {document["metadata"]["name"]: document for document in self.documents}
+        environ = {"JOB_COMPLETION_INDEX": str(index), "SMALLEST_API_KEY": ""}
+        for source in self.container["envFrom"]:
+            environ |= maps[source["configMapRef"]["name"]]["data"]
+        for entry in self.container["env"]:
+            environ[entry["name"]] = entry.get("value", "https://monitor.example/slug")
+        argv = [word.replace("$(JOB_COMPLETION_INDEX)", str(index)) for word in self.container["args"]]
+        return loaded_from(argv, environ | more, home)
+
+
+def loaded_from(argv: list[str], environ: dict[str, str], home: Path) -> Loaded:
+    """What the program itself makes of arguments and environment; wrong ones end the test."""
+    command, rest = command_of(argv)
+    _, flags = parse(command, rest)
+    return load(flags, environ, None, home)
+
+
+@pytest.fixture(params=["here", "kubectl"])
+def renderer(request: pytest.FixtureRequest) -> str:
+    """Our own few lines, and the real kustomize where there is one."""
+    if request.param == "kubectl" and KUBECTL is None:
+        pytest.skip("no kubectl on this machine")
+    return str(request.param)
+
+
+@pytest.fixture(params=OVERLAYS)
+def overlay(request: pytest.FixtureRequest, renderer: str) -> Overlay:
+    """Each overlay as it would be applied."""
+    return Overlay(request.param, copy.deepcopy(_rendered(request.param, renderer)))
+
+
+# ---- Kubernetes
+
+
+@pytest.mark.parametrize("version", ["1.29", kubernetes_validate.latest_version()])
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: str(path.relative_to(KUBERNETES)))
+def test_every_manifest_is_valid_by_itself(path: Path, version: str) -> None:
+    """Held strictly against the schemas of the oldest version that knows all of it, and of the newest."""
+    kubernetes_validate.validate(read(path), version, strict=True)
+
+
+def test_what_is_applied_is_valid(overlay: Overlay) -> None:
+    """After patches and generators too: a workload, its claim, its settings, and a list within 1 MiB."""
+    for document in overlay.documents:
+        kubernetes_validate.validate(document, "1.29", strict=True)
+    kinds = sorted(document["kind"] for document in overlay.documents)
+    workload = "Job" if overlay.name == "indexed" else "CronJob"
+    maps = 1 if overlay.name == "sweep" else 2
+    assert kinds == sorted(["PersistentVolumeClaim", workload, *["ConfigMap"] * maps])
+
+
+@pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
+def test_a_kustomization_names_files_that_exist(path: Path) -> None:
+    """Resources, and the files that ConfigMaps are made of; and no file beside it is left out."""
+    kustomization = read(path)
+    named = list(kustomization["resources"])
+    named += [name for wanted in kustomization.get("configMapGenerator", []) for name in wanted.get("files", [])]
+    for name in named:
+        assert (path.parent / name).exists(), name
+    beside = {file.name for file in path.parent.iterdir() if file.is_file() and file.name != "kustomization.yaml"}
+    assert beside <= set(named)
+
+
+def test_every_name_in_a_pod_is_of_something_that_is_there(overlay: Overlay) -> None:
+    """Volumes are mounted, claims and ConfigMaps are among what is applied; only the Secret is not."""
+    names = {(document["kind"], document["metadata"]["name"]) for document in overlay.documents}
+    volumes = {volume["name"]: volume for volume in overlay.pod["volumes"]}
+    assert set(volumes) == {mount["name"] for mount in overlay.container["volumeMounts"]}
+    for volume in volumes.values():
+        if "persistentVolumeClaim" in volume:
+            assert ("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]) in names
+        if "configMap" in volume:
+            assert ("ConfigMap", volume["configMap"]["name"]) in names
+    assert volumes["secrets"]["secret"]["secretName"] == "draft-cleanup"
+    assert volumes["secrets"]["secret"]["defaultMode"] == 0o400
+    assert overlay.pod["securityContext"]["fsGroup"] == overlay.pod["securityContext"]["runAsGroup"]
+
+
+def test_exit_codes_mean_to_a_job_what_they_mean_to_the_program(overlay: Overlay) -> None:
+    """What another run may mend is retried, everything else fails the Job (or the index), a disruption is neither."""
+    disruption, *rules = overlay.job["podFailurePolicy"]["rules"]
+    assert disruption == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    actions: dict[int, str] = {}
+    for rule in rules:
+        found = rule["onExitCodes"]
+        assert (found["operator"], found["containerName"]) == ("In", overlay.container["name"])
+        assert not set(found["values"]) & set(actions)
+        actions |= dict.fromkeys(found["values"], rule["action"])
+    assert set(actions) == FOR_GOOD
+    assert {action for code, action in actions.items() if code not in (3, 4)} == {"FailJob"}
+    assert {actions[3], actions[4]} == {"FailIndex" if overlay.name == "indexed" else "FailJob"}
+    assert overlay.pod["restartPolicy"] == "Never"
+    retries = overlay.job.get("backoffLimitPerIndex", overlay.job.get("backoffLimit"))
+    assert retries >= 1
+
+
+def test_there_is_time_to_end_well(overlay: Overlay, tmp_path: Path) -> None:
+    """The job's own deadline comes first; after SIGTERM there is room for the drain and the last words."""
+    deadline = overlay.loaded(tmp_path).settings.limits.deadline
+    assert deadline is not None
+    assert overlay.job["activeDeadlineSeconds"] > deadline + DRAIN_SECONDS + 60
+    assert overlay.pod["terminationGracePeriodSeconds"] > DRAIN_SECONDS + PATIENCE_SECONDS + 10
+    assert overlay.container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
+def test_a_cron_job_starts_one_run_at_a_time(renderer: str) -> None:
+    """No overlap, a late start only for a while, a history to look at; the two are hours apart."""
+    hours = []
+    for name in ("list", "sweep"):
+        spec = Overlay(name, _rendered(name, renderer)).workload["spec"]
+        assert spec["concurrencyPolicy"] == "Forbid"
+        assert 10 < spec["startingDeadlineSeconds"] < 86400
+        assert spec["successfulJobsHistoryLimit"] >= 1
+        assert spec["failedJobsHistoryLimit"] >= 1
+        hours.append(cron_fields(spec["schedule"])[1])
+    assert hours[0] != hours[1]
+
+
+def test_a_pod_is_restricted(overlay: Overlay) -> None:
+    """The restricted Pod Security Standard, and a root file system that is read-only."""
+    pod, container = overlay.pod, overlay.container
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & set(pod)
+    assert {key for volume in pod["volumes"] for key in volume} <= {
+        "name",
+        "persistentVolumeClaim",
+        "secret",
+        "configMap",
+    }
+    resources = container["resources"]
+    assert set(resources["requests"]) == {"cpu", "memory"}
+    assert set(resources["limits"]) == {"memory"}
+
+
+def test_as_shipped_an_overlay_only_reads_until_one_value_is_changed(overlay: Overlay, tmp_path: Path) -> None:
+    """Its settings load; with dry_run false, and nothing else, it discards, records, and resumes."""
+    assert overlay.loaded(tmp_path).settings.run.dry_run
+    settings = overlay.loaded(tmp_path, CLEANUP_RUN__DRY_RUN="false").settings
+    assert not settings.run.dry_run
+    assert (settings.run.yes, settings.run.resume) == ((True, False) if overlay.name == "sweep" else (False, True))
+    mounts = {mount["mountPath"]: mount for mount in overlay.container["volumeMounts"]}
+    for path in files_of(settings):
+        assert not mounts["/" + path.split("/")[1]].get("readOnly"), path
+    assert settings.api.key_file == "/secrets/api-key"
+    assert mounts["/secrets"]["readOnly"]
+    if overlay.name != "sweep":
+        assert settings.pairs == "/list/drafts.csv"
+    assert not settings.api.base_url.startswith("http:")
+
+
+def test_shares_have_their_own_files_and_divide_the_rate(renderer: str, tmp_path: Path) -> None:
+    """As many shares as pods, nothing written by two of them, no more together than one process by default."""
+    indexed = Overlay("indexed", _rendered("indexed", renderer))
+    pods = indexed.job["completions"]
+    assert (indexed.job["completionMode"], indexed.job["parallelism"]) == ("Indexed", pods)
+    settings = [indexed.loaded(tmp_path, index).settings for index in range(pods)]
+    assert [str(each.run.shard) for each in settings] == [f"{index}/{pods}" for index in range(pods)]
+    written = [path for each in settings for path in files_of(each) if path != each.guard.backup]
+    assert len(written) == len(set(written)) == 3 * pods
+    rates = [each.limits.rate for each in settings]
+    assert all(isinstance(rate, float) and rate.is_integer() for rate in rates), "a fraction would be cut off"
+    assert sum(rate for rate in rates if isinstance(rate, float)) <= 5
+    (claim,) = (document for document in indexed.documents if document["kind"] == "PersistentVolumeClaim")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def files_of(settings: Settings) -> list[str]:
+    """Every place that a run writes to."""
+    output = settings.output
+    places = (output.ledger, output.leftover, output.summary, output.list, output.metrics, settings.guard.backup)
+    return [place for place in places if place is not None]
+
+
+# ---- the image
+
+
+def test_the_image_and_the_manifests_agree() -> None:
+    """Version, user, and an entry point without a shell, so that signals reach the job."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert f"ARG VERSION={__version__}\n" in dockerfile
+    entry = re.findall(r"^ENTRYPOINT (.*)$", dockerfile, re.MULTILINE)
+    assert [json.loads(text) for text in entry] == [["python", "/app/job.py"]]
+    (user,) = re.findall(r"^USER (\d+):(\d+)$", dockerfile, re.MULTILINE)
+    for name in OVERLAYS:
+        overlay = Overlay(name, _rendered(name, "here"))
+        context = overlay.pod["securityContext"]
+        assert (str(context["runAsUser"]), str(context["runAsGroup"])) == user
+        assert overlay.container["image"].endswith(f"/draft-cleanup:{__version__}")
+    for place in re.findall(r"^COPY (?!--)(.*) \S+$", dockerfile, re.MULTILINE):
+        assert (ROOT / place).exists()
+        assert f"!{place}" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+# ---- cron and systemd
+
+
+def cron_fields(schedule: str) -> list[str]:
+    """Five fields of a schedule; only plain numbers and stars are used here."""
+    fields = schedule.split()
+    assert len(fields) == 5
+    for field, most in zip(fields, (59, 23, 31, 12, 7), strict=True):
+        assert field == "*" or int(field) <= most
+    return fields
+
+
+def crontab() -> tuple[dict[str, str], list[list[str]]]:
+    """The variables of the crontab, and each line's fields: five of time, user, command."""
+    variables: dict[str, str] = {}
+    lines = []
+    for line in (CRON / "crontab").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name = re.match(r"([A-Z_]+)=(.*)", line)
+            if name:
+                variables[name[1]] = name[2]
+            else:
+                lines.append(line.split(maxsplit=6))
+    return variables, lines
+
+
+def test_the_crontab_needs_nothing_from_its_surroundings() -> None:
+    """A shell, a path, a locale; absolute paths; and nothing that cron itself would cut or take for a line break."""
+    variables, lines = crontab()
+    assert (CRON / "crontab").read_bytes().endswith(b"\n")
+    assert set(variables) >= {"SHELL", "PATH", "LANG", "MAILTO"}
+    assert variables["LANG"].endswith("UTF-8")
+    hours = []
+    for *schedule, user, command in lines:
+        hours.append(cron_fields(" ".join(schedule))[1])
+        assert user == "draft-cleanup"
+        assert len(command) < 990  # Debian's cron cuts a command at 1,000
+        assert "%" not in command
+        words = shlex.split(command)
+        assert words[:1] == ["cd"]
+        assert all(words[place].startswith("/") for place in (1, 3, 4))
+        assert words[-4:-1] == ["|", "tee", "-a"]
+        assert words[-1].startswith("/")
+    assert len(set(hours)) == len(hours) == 2
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["list", "sweep"])
+def test_a_line_of_the_crontab_only_reads_until_one_value_is_changed(number: int, tmp_path: Path) -> None:
+    """Its flags and variables load: quiet, with the key from a file; --yes where there is nobody to ask."""
+    variables, lines = crontab()
+    words = shlex.split(lines[number][-1])
+    argv = words[5 : words.index("2>&1")]
+    assert loaded_from(argv, variables, tmp_path).settings.run.dry_run
+    settings = loaded_from(argv, variables | {"CLEANUP_RUN__DRY_RUN": "false"}, tmp_path).settings
+    assert not settings.run.dry_run
+    assert settings.output.quiet
+    assert Path(settings.api.key_file or "").is_absolute()
+    assert (settings.run.yes, settings.run.resume) == ((False, True), (True, False))[number]
+    other = shlex.split(lines[1 - number][-1])
+    others = files_of(loaded_from(other[5 : other.index("2>&1")], variables, tmp_path).settings)
+    assert set(files_of(settings)) & set(others) == {settings.guard.backup}
+
+
+def unit(name: str) -> dict[str, list[str]]:
+    """The values of each key of a systemd unit."""
+    found: dict[str, list[str]] = {}
+    for line in (CRON / "systemd" / name).read_text().splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
+    """Settings load, it only reads as shipped, exit codes are retried alike, and there is time to end well."""
+    service = unit("draft-cleanup.service")
+    variables = dict(
+        value.replace("%S", "/var/lib").replace("%d", "/run/keys").split("=", 1) for value in service["Environment"]
+    )
+    argv = shlex.split(service["ExecStart"][0])[2:]
+    settings = loaded_from(argv, variables, tmp_path).settings
+    assert settings.run.dry_run
+    assert settings.run.yes
+    assert {int(code) for code in service["RestartPreventExitStatus"][0].split()} == FOR_GOOD
+    assert parse_duration(service["TimeoutStopSec"][0]) > DRAIN_SECONDS + PATIENCE_SECONDS + 10
+    assert settings.limits.deadline is not None
+    assert parse_duration(service["TimeoutStartSec"][0]) > settings.limits.deadline + DRAIN_SECONDS
+    state = f"/var/lib/{service['StateDirectory'][0]}/"
+    assert all(path.startswith(state) for path in files_of(settings))
+    assert settings.api.key_file == f"/run/keys/{service['LoadCredential'][0].split(':')[0]}"
+    assert unit("draft-cleanup.timer")["Persistent"] == ["yes"] or unit("draft-cleanup.timer")["Persistent"] == ["true"]
+
+
+# ---- alerts
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    """Every alert."""
+    for group in read(CRON / "alerts.yaml")["groups"]:
+        assert set(group) == {"name", "rules"}
+        yield from group["rules"]
+
+
+def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
+    """Each name and label in a rule is in the metrics file that the program writes."""
+    path = tmp_path / "nightly.prom"
+    counts = {"listed": 1, "discarded": 0, "skipped": 0, "failed": 1, "not_attempted": 0}
+    requests = {"total": 1, "retries": 0, "by_status": {"500": 1}}
+    summary = {"counts": counts, "failed": {"server_error": 1}, "requests": requests, "seconds": 1.0, "exit_code": 0}
+    write_metrics(str(path), summary, 1.0)
+    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE))
+    assert len(names) == 8
+    alerts = list(rules())
+    assert len({rule["alert"] for rule in alerts}) == len(alerts) >= 6
+    for rule in alerts:
+        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["annotations"]["summary"]
+        asked = set(re.findall(r"\b(?:draft_cleanup|kube_(?:job|cronjob))_\w+", rule["expr"]))
+        assert asked
+        assert {name for name in asked if name.startswith("draft_cleanup")} <= names
