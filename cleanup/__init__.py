@@ -1,3 +1,27 @@
-"""Discards listed drafts of Smallest AI Atoms voice agents."""
+"""Discards listed drafts of Smallest AI Atoms voice agents.
+
+In the order in which data flows:
+
+- `commands`    argv → command: `main`, `options`; `job`, `finding` (find and sweep), `check`, `report`
+- `settings`    one definition per setting: file, variable, flag, help, schema
+- `run`         one run from top to bottom
+- `documents`   YAML and JSON as events with line numbers, for lists and settings
+- `lists`       CSV, TSV, YAML, JSON → pairs with their place in the file; the only readers of ids
+- `find`        the workspace → a list, by rule
+- `plan`        pure: duplicate, protected, settled, other share, beyond the limit, or to be sent
+- `workers`     begins pairs, collects how they end, drains when the run stops
+- `discard`     one pair → how it ended: guards, then the deed, on either model
+- `preview`     the same for a dry run, by reads alone
+- `branches`    which model the workspace is on, and on which branch a draft is open
+- `verdict`     pure: what a reply means for a pair
+- `api`         the Atoms API: endpoints, turns, pace, outages, retries, one attempt on the wire
+- `rules`       pure: when answers, taken together, end a run
+- `records`     ledger, account, summary, leftover, backup, metrics, heartbeat, report
+- `last_words`  what is written and said when a run ends
+- `show`        log, progress, table, the question to a person
+
+Beside the flow: `model` (the values that flow), `errors` (what ends a run), `exit_codes`, `stop` (whether the
+run goes on), and `simulator` (the API on loopback, which imports nothing from the rest).
+"""
 
 __version__ = "1.0.0"

@@ -1,0 +1,54 @@
+"""The documentation, held against the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cleanup import __version__
+from cleanup.commands.options import COMMANDS
+from cleanup.model import Ending, Outcome
+from cleanup.settings.reference import with_tables
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "cron" / "README.md"]
+
+
+def test_its_tables_are_what_the_code_says() -> None:
+    """Settings and exit codes are written by `make settings`."""
+    assert with_tables(README) == README
+
+
+def test_the_table_of_outcomes_has_every_way_in_which_a_pair_can_end_and_no_other() -> None:
+    """A reason that is added has to be told."""
+    section = README.split("## Outcomes")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?:`(\w+)`)? ?\| (?:`(\w+)`)? ?\|", section, re.MULTILINE)
+    outcome, told = "", set()
+    for name, reason in rows:
+        outcome = name or outcome
+        told.add((outcome, reason or None))
+    ends = {(str(ending.outcome), ending.reason) for ending in Ending if ending.outcome is not Outcome.WOULD_DISCARD}
+    assert told == ends
+
+
+def test_every_command_is_told() -> None:
+    """In the table of commands."""
+    for name in COMMANDS:
+        assert f"`job.py {name}" in README if name else "`job.py [PAIRS]`" in README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Links to files of the project, and the tests that promises name."""
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (page.parent / target).exists(), target
+    for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text):
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    """Its newest number is the program's."""
+    numbers = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert numbers[0] == __version__
