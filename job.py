@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Discard listed drafts of Atoms agents: `python job.py --help`."""
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -11,9 +12,17 @@ def end(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
+def open_closed_streams() -> None:
+    """Give streams that the caller has closed (`2>&-`) a place, or the next file opened, a ledger say, would be it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for good
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    open_closed_streams()
     from cleanup.commands.main import main
 
     sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,15 @@
 """The job end to end: what a user relies on first."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from cleanup.simulator import Simulator
-from tests.conftest import Runner
+from tests.conftest import JOB, Runner
 
 
 def test_every_listed_draft_goes_and_no_other(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
@@ -14,3 +19,16 @@ def test_every_listed_draft_goes_and_no_other(job: Runner, sim: Simulator, draft
     assert ended.code == 0
     assert ended.counts == {"listed": 20, "discarded": 20, "skipped": 0, "failed": 0, "not_attempted": 0}
     assert set(sim.left()) == {draft.id for draft in held[20:]}
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_streams_that_are_closed_are_no_trouble(
+    job: Runner, sim: Simulator, drafts: Callable[..., list[Any]], closed: str
+) -> None:
+    """And no file that the run opens takes their place: the ledger holds its own lines alone."""
+    held = drafts(3)
+    command = [sys.executable, str(JOB), job.list_of(held), *job.defaults, "--ledger", "ledger.jsonl"]
+    shell = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *command]
+    assert subprocess.run(shell, cwd=job.folder, env=job.environ, timeout=60, check=False).returncode == 0
+    ledger = [json.loads(line)["type"] for line in (job.folder / "ledger.jsonl").read_text().splitlines()]
+    assert (ledger, sim.left()) == (["run", "pair", "pair", "pair", "end"], set())
