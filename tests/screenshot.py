@@ -29,6 +29,7 @@ def run(folder: str, url: str, *args: str) -> str:
         "SMALLEST_API_KEY": DEMO_KEY,
     }
     environ |= {"CLEANUP_API__BASE_URL": url, "CLEANUP_LIMITS__RATE": "50", "CLEANUP_RETRY__WAIT": "20ms"}
+    environ["CLEANUP_OUTPUT__LOG_FORMAT"] = "console"
     (Path(folder) / "job.py").symlink_to(JOB)
     command = [sys.executable, "job.py", *args]
     # Without the log: a live progress bar is nothing for a still picture.
@@ -55,11 +56,11 @@ def main(target: str) -> None:
     with tempfile.TemporaryDirectory() as folder, Simulator(scenery.world, faults=faults) as simulator:
         write_list(Path(folder) / "stale.csv", scenery.listed)
         args = ("stale.csv", "--ledger", "ledger.jsonl")
-        shown = run(folder, simulator.url, *args, "--log-format", "console")
+        shown = run(folder, simulator.url, *args)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
         console = Console(record=True, width=WIDTH, file=nowhere)
         console.print(Text(f"$ python job.py {' '.join(args)}", "bold"))
-        console.print(Text.from_ansi(shown.rstrip().replace(" --log-format console", "")))
+        console.print(Text.from_ansi(shown.rstrip()))
         # Without the web fonts: the picture asks nobody for anything.
         template = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
         Path(target).write_text(console.export_svg(title="Draft cleanup", code_format=template), encoding="utf-8")
