@@ -5,6 +5,7 @@ instead of objects keeps the line of every value, finds duplicate keys, and neve
 Refused, each with its line: anchors, aliases, tags, a second document, nesting deeper than 20.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -53,7 +54,7 @@ class Node:
     value: "str | list[Node] | dict[str, Node] | None"
 
 
-def yaml_events(stream: IO[bytes] | bytes) -> Iterator[Event]:
+def yaml_events(stream: IO[bytes]) -> Iterator[Event]:
     """Step through one YAML document. Raises DocumentError."""
     depth = documents = 0
     for event in _parsed(stream):
@@ -78,11 +79,35 @@ def yaml_events(stream: IO[bytes] | bytes) -> Iterator[Event]:
                 raise DocumentError(line, "a second document (---) is not allowed")
 
 
-def _parsed(stream: IO[bytes] | bytes) -> Iterator[Any]:
+class _Counted:
+    """A stream that knows the line of a place in it: the parser names what it cannot read by its offset alone."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._block = b""
+        self._start = 0
+        self._lines_before = 0
+        self._newline = b"\n"
+
+    def read(self, size: int = -1, /) -> bytes:
+        self._start += len(self._block)
+        self._lines_before += self._block.count(self._newline)
+        self._block = self._stream.read(size)
+        if self._start == 0 and self._block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            self._newline = "\n".encode("utf-16-le" if self._block.startswith(codecs.BOM_UTF16_LE) else "utf-16-be")
+        return self._block
+
+    def line_at(self, offset: int) -> int:
+        return self._lines_before + self._block[: max(offset - self._start, 0)].count(self._newline) + 1
+
+
+def _parsed(stream: IO[bytes]) -> Iterator[Any]:
     """The parser's own events, with everything that it may raise as a DocumentError."""
     line = 1
+    counted = _Counted(stream)
     try:
-        for event in yaml.parse(stream, Loader=_LOADER):
+        events: Iterator[Any] = yaml.parse(counted, Loader=_LOADER)
+        for event in events:
             line = event.start_mark.line + 1
             yield event
     except yaml.MarkedYAMLError as error:
@@ -91,7 +116,8 @@ def _parsed(stream: IO[bytes] | bytes) -> Iterator[Any]:
         reason = error.problem or error.context or "broken"
         raise DocumentError(place, f"no valid YAML: {reason}") from None
     except yaml.reader.ReaderError as error:
-        raise DocumentError(line, f"undecodable, or a character that YAML forbids: {error.reason}") from None
+        place = counted.line_at(error.position)
+        raise DocumentError(place, f"undecodable, or a character that YAML forbids: {error.reason}") from None
     except (yaml.YAMLError, ValueError, UnicodeError, RecursionError) as error:
         raise DocumentError(line, f"no valid YAML: {type(error).__name__}") from None
 
@@ -109,7 +135,8 @@ def _refuse_extras(event: Any, line: int) -> None:
         raise DocumentError(line, "a tag (!) is not allowed: values are text as written")
 
 
-_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^\s,:\[\]{}"]+|\n')
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|[^\s,:\[\]{}"]+|\n')
 
 
 def json_events(text: str) -> Iterator[Event]:
@@ -141,9 +168,16 @@ def json_events(text: str) -> Iterator[Event]:
             depth -= 1
             yield Event(Kind.END, line)
         elif piece[0] == '"':
-            yield Event(Kind.SCALAR, line, json.loads(piece))
+            yield Event(Kind.SCALAR, line, _string(piece, line))
         else:
             yield Event(Kind.SCALAR, line, None if piece == "null" else piece, is_text=False)
+
+
+def _string(piece: str, line: int) -> str:
+    text: str = json.loads(piece)
+    if "\\u" in piece and _SURROGATE.search(text):
+        raise DocumentError(line, f"{piece[:60]} has half a character (a lone surrogate), which is no text")
+    return text
 
 
 def _no_constant(name: str) -> None:

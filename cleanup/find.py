@@ -113,7 +113,7 @@ class Findings:
 
     def pairs(self, name: str) -> PairList:
         """The list as the job has it after reading the CSV."""
-        columns = Columns([])
+        columns = Columns()
         for column in COLUMNS[2:]:
             columns.add(column)
         pairs = PairList(name, columns)

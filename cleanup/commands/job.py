@@ -3,14 +3,16 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cleanup.commands.options import parse, program
 from cleanup.errors import JobError, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
 from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded, load
-from cleanup.show.console import Screen, make_screen
+from cleanup.show.console import Screen, make_screen, style_of
+
+_BAD_ROWS_FOR_A_PERSON: Final = 20
 
 
 def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> int:
@@ -48,12 +50,16 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
 
 
 def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList:
-    """The list that the settings name. Raises ListMissing, ListMalformed."""
+    """The list that the settings name. Raises ListMissing, ListMalformed.
+
+    A person is shown the first bad rows, a log gets them all.
+    """
     from cleanup.lists.reading import read_inline, read_list
 
+    most = _BAD_ROWS_FOR_A_PERSON if style_of(loaded.settings.output.log_format) == "console" else None
     if loaded.inline_pairs is not None:
-        return read_inline(loaded.inline_pairs, loaded.file.name if loaded.file else "settings", report)
-    return read_list(str(loaded.settings.pairs), format_name, report)
+        return read_inline(loaded.inline_pairs, loaded.file.name if loaded.file else "settings", report, most)
+    return read_list(str(loaded.settings.pairs), format_name, report, most)
 
 
 def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cleanup.commands.options import command_of
+from cleanup.commands.options import command_of, parse
 
 HOME = Path(__file__).parents[2]
 
@@ -25,6 +25,8 @@ def main(argv: Sequence[str]) -> int:
 
             return check(rest, dict(os.environ), HOME)
         case _:
+            # Help and wrong usage end here: the run, which takes as long again to load, is not needed for them.
+            parse(command, rest)
             from cleanup.commands.job import job
 
             return job(command, rest, dict(os.environ), HOME)

@@ -1,6 +1,7 @@
 """The command line: argparse, with one flag for each setting that has one."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
@@ -49,18 +50,13 @@ _WITH_PAIRS: Final = ("", "check")
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(
-            int(ExitCode.USAGE),
-            f"job.py: {message}. See `python job.py {self.command} --help`\n".replace("py  --", "py --"),
-        )
-
-    command = ""
+        self.exit(int(ExitCode.USAGE), f"job.py: {message}. See `{self.prog} --help`\n")
 
 
 def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Any]]:
     """The options of a command, and the settings given as flags by key. Ends the process (2) on wrong usage."""
     parser = make_parser(command)
-    options = parser.parse_args(argv)
+    options = parser.parse_args(_with_negative_values(argv))
     flags = {
         setting.key: getattr(options, setting.key)
         for setting in all_settings()
@@ -78,6 +74,18 @@ def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[s
     return options, flags
 
 
+def _with_negative_values(argv: Sequence[str]) -> list[str]:
+    """The words with `--deadline -5m` as `--deadline=-5m`: a value to refuse, where argparse would miss one."""
+    flags = {setting.flag.name for setting in all_settings() if not setting.is_switch}
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] in flags and re.match(r"-[\d.]", word):
+            words[-1] += "=" + word
+        else:
+            words.append(word)
+    return words
+
+
 def make_parser(command: str) -> argparse.ArgumentParser:
     """The parser of one command; the job's own also names the others."""
     parser = _Parser(
@@ -88,7 +96,6 @@ def make_parser(command: str) -> argparse.ArgumentParser:
         allow_abbrev=False,
         add_help=False,
     )
-    parser.command = command
     general = parser.add_argument_group("general")
     if command in _WITH_PAIRS:
         general.add_argument(
@@ -123,12 +130,14 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     groups = {section: parser.add_argument_group(title) for section, title in _TITLES.items()}
     for setting in all_settings():
         if setting.flag.name is not None:
-            _add_flag(groups[setting.section], setting)
+            # The job's own help names every setting there is; another command's only what means something to it.
+            hidden = command != "" and _NOT_FOR[command](setting.key)
+            text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
+            _add_flag(groups[setting.section], setting, argparse.SUPPRESS if hidden else text)
     return parser
 
 
-def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:
-    text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
+def _add_flag(group: argparse._ArgumentGroup, setting: Setting, text: str) -> None:
     assert setting.flag.name is not None
     if setting.is_switch:
         group.add_argument(setting.flag.name, dest=setting.key, action="store_const", const=True, help=text)

@@ -6,6 +6,7 @@ from cleanup.documents import DocumentError, Event, Kind, key_text
 from cleanup.lists.rows import AGENT_NAMES, DRAFT_NAMES, BadRow, Columns, Row, checked, plain_name
 
 _WRAPPERS = ("pairs", "drafts")
+_MAX_COLUMNS = 1000
 _SHAPES = "a list of {agent: …, draft: …} or [agent, draft], or a mapping of agents to lists of drafts"
 
 
@@ -56,12 +57,12 @@ class _Reader:
                 yield BadRow(key.line, f"{agent!r} stands beside the list: only the list may stand here")
             elif value.kind is Kind.LIST:
                 for item in self._until_end():
-                    yield self._draft_of(agent, item)
+                    yield self._draft_of(key, item)
             else:
                 self._skip(value)
                 yield BadRow(value.line, f"a list of drafts must follow {agent!r}: write {_SHAPES}")
 
-    def _draft_of(self, agent: str, item: Event) -> Row | BadRow:
+    def _draft_of(self, agent: Event, item: Event) -> Row | BadRow:
         if item.kind is not Kind.SCALAR:
             self._skip(item)
             return BadRow(item.line, f"{item.kind.value} where a draft's id is expected")
@@ -83,9 +84,7 @@ class _Reader:
             items.append(item)
         if nested or len(items) != 2:
             return BadRow(start.line, "a pair is written [agent, draft]")
-        if not items[0].is_text:
-            return BadRow(start.line, f"agent {items[0].text} is no string: ids stand in quotes in JSON")
-        return self._row(start.line, items[0].text or "", items[1])
+        return self._row(start.line, items[0], items[1])
 
     def _record(self, start: Event) -> Row | BadRow:
         ids: dict[str, Event] = {}
@@ -106,19 +105,21 @@ class _Reader:
             elif plain in ("agent", "draft"):
                 ids[plain] = value
             else:
-                others[self._columns.add(name)] = value.text or ""
+                place = self._columns.add(name)
+                others[place] = value.text or ""
+                if place >= _MAX_COLUMNS:
+                    problem = problem or f"{name!r}: the records have more than {_MAX_COLUMNS} different other keys"
         missing = next((what for what in ("agent", "draft") if what not in ids), None)
         if problem or missing:
             return BadRow(start.line, problem or f"the {missing} is missing")
-        if not ids["agent"].is_text:
-            return BadRow(start.line, f"agent {_shown(ids['agent'])} is no string: ids stand in quotes in JSON")
-        cells = tuple(others.get(place, "") for place in range(len(self._columns.names))) if others else ()
-        return self._row(start.line, ids["agent"].text or "", ids["draft"], cells)
+        cells = tuple(others.get(place, "") for place in range(max(others) + 1)) if others else ()
+        return self._row(start.line, ids["agent"], ids["draft"], cells)
 
-    def _row(self, line: int, agent: str, draft: Event, others: tuple[str, ...] = ()) -> Row | BadRow:
-        if not draft.is_text:
-            return BadRow(line, f"draft {_shown(draft)} is no string: ids stand in quotes in JSON")
-        return checked(Row(line, agent, draft.text or "", others), self._columns)
+    def _row(self, line: int, agent: Event, draft: Event, others: tuple[str, ...] = ()) -> Row | BadRow:
+        for what, event in (("agent", agent), ("draft", draft)):
+            if not event.is_text and event.text is not None:
+                return BadRow(line, f"{what} {_shown(event)} is no string: ids stand in quotes in JSON")
+        return checked(Row(line, agent.text or "", draft.text or "", others), self._columns)
 
     def _until_end(self) -> Iterator[Event]:
         for event in self._events:

@@ -17,7 +17,7 @@ class PairList(Sequence[Pair]):
     def __init__(self, name: str, columns: Columns | None = None) -> None:
         self.name = name
         self.sha256 = ""
-        self.columns = columns or Columns([])
+        self.columns = Columns() if columns is None else columns
         self._keys: list[bytes] = []
         self._lines = array("L")
         self._others: list[bytes] = []

@@ -2,8 +2,10 @@
 
 import hashlib
 import io
+import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Final
 
@@ -14,30 +16,48 @@ from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import BadRow, Columns, Row
 
 FORMATS: Final = ("csv", "tsv", "yaml", "json")
-_BY_ENDING: Final = {".csv": "csv", ".tsv": "tsv", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
-_HEAD: Final = 4096
+_SPREADSHEET: Final = "spreadsheet"
+_BY_ENDING: Final = {".csv": "csv", ".tsv": "tsv", ".yaml": "yaml", ".yml": "yaml", ".json": "json"} | dict.fromkeys(
+    (".xlsx", ".xlsm", ".xls", ".ods", ".numbers"), _SPREADSHEET
+)
+_HEAD: Final = 1 << 16
+_COMMENTS: Final = re.compile(r"\A(?:\s+|#[^\n]*)+")
+_NO_BYTES: Final = "the list is a file of no bytes: was it written to the end? An empty list has a header, or is []"
 
 Report = Callable[[str, str], None]
 """Told of each bad row: its source (`list.csv:18`) and the reason."""
 
 
-def read_list(path: str, format_name: str | None, report: Report) -> PairList:
-    """Read and check a whole list. Raises ListMissing, or ListMalformed after reporting every bad row."""
-    if path == "-":
-        return _collect("<stdin>", _Hashed(sys.stdin.buffer), format_name, report)
+def read_list(path: str, format_name: str | None, report: Report, most: int | None = None) -> PairList:
+    """Read and check a whole list. Raises ListMissing, or ListMalformed after reporting every bad row.
+
+    `most`: report no more rows than that; the error's sentence tells how many there are.
+    """
+    name = "<stdin>" if path == "-" else Path(path).name
+    format_name = format_name or _BY_ENDING.get(Path(path).suffix.lower())
     try:
-        with Path(path).open("rb", buffering=0) as stream:
-            return _collect(Path(path).name, _Hashed(stream), format_name or _by_ending(path), report)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ListMissing(f"{path}: the list cannot be read: {reason}") from None
+        with _opened(path) as stream:
+            return _collect(name, _Hashed(stream), format_name, report, most)
+    except OSError as error:
+        raise ListMissing(f"{path}: the list cannot be read: {error.strerror}") from None
 
 
-def read_inline(node: Node, source: str, report: Report) -> PairList:
+def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
+    if path != "-":
+        try:
+            return Path(path).open("rb")
+        except ValueError as error:  # a NUL in the name
+            raise ListMissing(f"{path!r}: the list cannot be read: {error}") from None
+    if sys.stdin is None:
+        raise ListMissing("-: the list cannot be read: standard input is closed")
+    return nullcontext(sys.stdin.buffer)
+
+
+def read_inline(node: Node, source: str, report: Report, most: int | None = None) -> PairList:
     """Check the list that stands in the settings file itself."""
-    columns = Columns([])
+    columns = Columns()
     pairs = PairList(source, columns)
-    _fill(pairs, nested.read_rows(node_events(node), columns), report)
+    _fill(pairs, nested.read_rows(node_events(node), columns), report, most)
     pairs.sha256 = hashlib.sha256(b"\n".join(pairs.keys)).hexdigest()
     return pairs
 
@@ -59,45 +79,36 @@ class _Hashed(io.RawIOBase):
         return len(data)
 
 
-def _collect(name: str, raw: "_Hashed", format_name: str | None, report: Report) -> PairList:
-    stream = io.BufferedReader(raw, 1 << 16)
-    columns = Columns([])
+def _collect(name: str, raw: _Hashed, format_name: str | None, report: Report, most: int | None) -> PairList:
+    stream = io.BufferedReader(raw, _HEAD)
+    columns = Columns()
     pairs = PairList(name, columns)
-    head = stream.peek(_HEAD)[:_HEAD]
-    try:
-        _fill(pairs, _rows(stream, head, columns, format_name), report)
-    finally:
-        stream.detach()
+    _fill(pairs, _rows(stream, stream.peek(), columns, format_name), report, most)
     pairs.sha256 = raw.sha256.hexdigest()
     return pairs
 
 
-def _fill(pairs: PairList, rows: Iterator[Row | BadRow], report: Report) -> None:
+def _fill(pairs: PairList, rows: Iterator[Row | BadRow], report: Report, most: int | None) -> None:
     bad = 0
     for row in rows:
         if type(row) is BadRow:
             bad += 1
-            report(f"{pairs.name}:{row.line}", row.reason)
+            if most is None or bad <= most:
+                report(f"{pairs.name}:{row.line}", row.reason)
         elif not bad:
             pairs.add(row)  # type: ignore[arg-type]
     if bad:
         rows_are = "row is" if bad == 1 else "rows are"
+        named = "" if most is None or bad <= most else f" (the first {most} are named above, {bad - most} more are not)"
         raise ListMalformed(
-            f"{pairs.name}: {bad} {rows_are} wrong, so nothing was sent: correct the list and run again"
+            f"{pairs.name}: {bad} {rows_are} wrong{named}, so nothing was sent: correct the list and run again"
         )
 
 
 def _rows(stream: IO[bytes], head: bytes, columns: Columns, format_name: str | None) -> Iterator[Row | BadRow]:
     if not head:
-        return iter(
-            [
-                BadRow(
-                    1,
-                    "the list is a file of no bytes: was it written to the end? An empty list has a header, or is []",
-                )
-            ]
-        )
-    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return iter([BadRow(1, _NO_BYTES)])
+    if format_name == _SPREADSHEET or head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return iter([BadRow(1, "this is a spreadsheet: save it as CSV (ids as text)")])
     match format_name or _guess(head):
         case "yaml":
@@ -118,34 +129,16 @@ def _json_rows(stream: IO[bytes], columns: Columns) -> Iterator[Row | BadRow]:
     return nested.read_rows(json_events(text), columns)
 
 
-def _by_ending(path: str) -> str | None:
-    ending = Path(path).suffix.lower()
-    if ending in (".xlsx", ".xls", ".ods", ".numbers"):
-        raise ListMalformed(f"{path}: this is a spreadsheet: save it as CSV (ids as text)")
-    return _BY_ENDING.get(ending)
-
-
 def _guess(head: bytes) -> str:
-    """The format by its first character that is neither blank nor part of a comment."""
+    """The format by the first characters that are neither blank nor part of a comment."""
     encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     text = head.decode(encoding, "ignore")
-    for line in map(str.strip, text.splitlines()):
-        if not line or line.startswith("#"):
-            continue
-        if line.startswith(("{", "[")):
-            return "json" if text.lstrip()[:1] in "{[" and not _unquoted(line) else "yaml"
-        bare = line.replace('"', "").replace("'", "")
-        if (
-            line.startswith(("- ", "---"))
-            or line == "-"
-            or (":" in bare and "," not in bare.split(":")[0] and ";" not in bare and "\t" not in bare)
-        ):
-            return "yaml"
-        return "csv"
-    return "csv"
-
-
-def _unquoted(line: str) -> bool:
-    """Whether the first item of a flow collection stands without double quotes, as only YAML allows."""
-    rest = line.lstrip("[{ \t")
-    return bool(rest) and rest[0] not in '"]}'
+    rest = _COMMENTS.sub("", text)
+    if rest[:1] in ("[", "{"):
+        # JSON has no comments, and quotes every id; what else stands in brackets is YAML.
+        return "json" if rest == text.lstrip() and rest.lstrip("[{ \t\r\n")[:1] in ('"', "]", "}", "") else "yaml"
+    line = rest.partition("\n")[0].strip()
+    if line in ("-", "---") or line.startswith(("- ", "--- ", "%")):
+        return "yaml"
+    before, colon, _ = line.replace('"', "").replace("'", "").partition(":")
+    return "yaml" if colon and not any(delimiter in before for delimiter in ",;\t") else "csv"

@@ -1,6 +1,5 @@
 """What every list format comes down to: rows, and rows that are wrong."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -23,26 +22,36 @@ class BadRow(NamedTuple):
     reason: str
 
 
-@dataclass(slots=True)
 class Columns:
     """The names of a list's other columns; YAML and JSON add theirs as they come."""
 
-    names: list[str]
-    updated_at: int | None = None
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._places: dict[str, int] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The columns, each as it is first written."""
+        return list(self._names.values())
+
+    @property
+    def updated_at(self) -> int | None:
+        """The place of the column with the time of a draft's last edit."""
+        return self._places.get("updatedat")
 
     def add(self, name: str) -> int:
-        """The place of a column, new or known."""
-        if name in self.names:
-            return self.names.index(name)
-        if plain_name(name) == "updatedat":
-            self.updated_at = len(self.names)
-        self.names.append(name)
-        return len(self.names) - 1
+        """The place of a column, new or known under another spelling."""
+        plain = plain_name(name)
+        self._names.setdefault(plain, name)
+        return self._places.setdefault(plain, len(self._places))
 
 
 def plain_name(name: str) -> str:
     """A column's name without what does not matter: case, spaces, `_` and `-`."""
-    return name.lower().replace(" ", "").replace("_", "").replace("-", "").replace("\t", "")
+    return name.lower().translate(_NOT_MATTERING) or name
+
+
+_NOT_MATTERING = str.maketrans("", "", " \t_-")
 
 
 AGENT_NAMES = frozenset({"agent", "agentid"})
@@ -64,8 +73,9 @@ def parse_time(text: str) -> datetime:
 def checked(row: Row, columns: Columns) -> Row | BadRow:
     """The row, if it is one."""
     reason = why_not(row.agent, row.draft)
-    if reason is None and columns.updated_at is not None and columns.updated_at < len(row.others):
-        text = row.others[columns.updated_at]
+    place = columns.updated_at if row.others else None
+    if reason is None and place is not None and place < len(row.others):
+        text = row.others[place]
         try:
             if text:
                 parse_time(text)

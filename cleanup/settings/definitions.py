@@ -1,9 +1,9 @@
 """Every setting, once: key, type, default, flag and help text. File, variables, flags and schema follow."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from cleanup.settings.values import (
     Agents,
@@ -11,6 +11,8 @@ from cleanup.settings.values import (
     CountOrOff,
     Globs,
     NoteOrOff,
+    PairsPathOrList,
+    PositiveSeconds,
     PositiveSecondsOrOff,
     Rate,
     Seconds,
@@ -18,6 +20,7 @@ from cleanup.settings.values import (
     SecretUrlOrOff,
     Shard,
     ShareOrOff,
+    Switch,
     TextOrOff,
 )
 
@@ -66,8 +69,8 @@ class Api(Section):
         Flag("--organization", "ID"),
     ] = None
     timeout: Annotated[
-        Seconds,
-        Field(gt=0, description="One attempt in all, from connecting to the last byte"),
+        PositiveSeconds,
+        Field(description="One attempt in all, from connecting to the last byte"),
         Flag("--timeout", "TIME"),
     ] = 10.0
 
@@ -102,7 +105,7 @@ class Limits(Section):
     ] = None
     max_outage: Annotated[
         Seconds,
-        Field(ge=0, description="How long to wait for an API that is down, or wants to be left alone"),
+        Field(description="How long to wait for an API that is down, or wants to be left alone"),
         Flag("--max-outage", "TIME"),
     ] = 300.0
 
@@ -117,12 +120,12 @@ class Retry(Section):
     ] = 5
     wait: Annotated[
         Seconds,
-        Field(ge=0, description="The longest wait before the second attempt; doubles with each, full jitter"),
+        Field(description="The longest wait before the second attempt; doubles with each, full jitter"),
         Flag("--retry-wait", "TIME"),
     ] = 0.5
     max_wait: Annotated[
         Seconds,
-        Field(ge=0, description="The longest wait before any attempt"),
+        Field(description="The longest wait before any attempt"),
         Flag("--retry-max-wait", "TIME"),
     ] = 30.0
 
@@ -178,13 +181,13 @@ class Run(Section):
     """How this one run goes."""
 
     dry_run: Annotated[
-        bool, Field(description="Only read: say of each pair what a run would do"), Flag("--dry-run")
+        Switch, Field(description="Only read: say of each pair what a run would do"), Flag("--dry-run")
     ] = False
-    resume: Annotated[bool, Field(description="Leave out what the ledger already settles"), Flag("--resume")] = False
+    resume: Annotated[Switch, Field(description="Leave out what the ledger already settles"), Flag("--resume")] = False
     shard: Annotated[Shard, Field(description="Only the pairs of share K of N, K from 0"), Flag("--shard", "K/N")] = (
         None
     )
-    yes: Annotated[bool, Field(description="Do not ask before discarding"), Flag("--yes")] = False
+    yes: Annotated[Switch, Field(description="Do not ask before discarding"), Flag("--yes")] = False
     note: Annotated[
         NoteOrOff, Field(description="A word for the record, a change number say"), Flag("--note", "TEXT")
     ] = None
@@ -225,17 +228,13 @@ class Output(Section):
         Field(description="The least level that is logged"),
         Flag("--log-level", "LEVEL"),
     ] = "info"
-    quiet: Annotated[bool, Field(description="No output at all when the exit code is 0"), Flag("--quiet")] = False
+    quiet: Annotated[Switch, Field(description="No output at all when the exit code is 0"), Flag("--quiet")] = False
 
 
 class Settings(Section):
     """Everything that can be set. Each key is `section.name`, except `pairs`."""
 
-    pairs: Annotated[
-        Any,
-        Field(description="The list: a path, or the list itself"),
-        WithJsonSchema({"type": ["string", "array", "object"]}),
-    ] = None
+    pairs: Annotated[PairsPathOrList, Field(description="The list: a path, or the list itself")] = None
     api: Api = Api()
     limits: Limits = Limits()
     retry: Retry = Retry()

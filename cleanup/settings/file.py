@@ -1,13 +1,14 @@
 """The settings file → values by key, each with its line."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cleanup.documents import DocumentError, Node, tree, yaml_events
 from cleanup.errors import SettingsError
 from cleanup.settings.definitions import Setting
+from cleanup.settings.values import is_off
 
 
 class Given(NamedTuple):
@@ -26,10 +27,11 @@ def read_file(path: Path, reference: Mapping[str, Setting], problems: list[str])
     Adds a sentence to `problems` for each unknown key. Raises SettingsError for a file that is no settings file.
     """
     layer: Layer = {}
-    leaves = _leaves(path, _top(path), {setting.section for setting in reference.values()}, problems)
+    sections = {setting.section: None for setting in reference.values()}
+    leaves = _leaves(path, _top(path), sections, problems)
     for key, node in leaves.items():
         if key not in reference and key != "pairs":
-            known = nearest(key, [*reference, "pairs"])
+            known = nearest(key, [*reference, "pairs", *sections])
             problems.append(f"{path}:{node.line}: {key}: no such setting{known}")
         elif node.value is not None:
             is_path = key == "pairs" or reference[key].flag.is_path
@@ -48,7 +50,7 @@ def _top(path: Path) -> Node | None:
         raise SettingsError(f"{path}: the settings file cannot be read: {error.strerror}") from None
 
 
-def _leaves(path: Path, top: Node | None, sections: set[str], problems: list[str]) -> dict[str, Node]:
+def _leaves(path: Path, top: Node | None, sections: Collection[str], problems: list[str]) -> dict[str, Node]:
     """The values by dotted key."""
     if top is None or top.value is None:
         return {}
@@ -56,11 +58,14 @@ def _leaves(path: Path, top: Node | None, sections: set[str], problems: list[str
         raise SettingsError(f"{path}:{top.line}: settings are a mapping: `limits:`, then `  rate: 5`")
     leaves: dict[str, Node] = {}
     for name, node in top.value.items():
-        if name not in sections:
-            leaves[name] = node
-        elif isinstance(node.value, dict):
-            leaves.update({f"{name}.{key}": leaf for key, leaf in node.value.items()})
-        elif node.value is not None:
+        inner = node.value if name in sections else {"": node}
+        if isinstance(inner, dict):
+            for key, leaf in inner.items():
+                whole = f"{name}.{key}" if key else name
+                if whole in leaves:
+                    problems.append(f"{path}:{leaf.line}: {whole} stands there twice")
+                leaves[whole] = leaf
+        elif inner is not None:
             problems.append(f"{path}:{node.line}: {name} is a group of settings: `{name}:`, then one a line, indented")
     return leaves
 
@@ -71,16 +76,16 @@ def _plain(node: Node, folder: Path | None) -> Any:
         return {key: _plain(item, None) for key, item in node.value.items()}
     if isinstance(node.value, list):
         return [_plain(item, None) for item in node.value]
-    if folder is not None and node.value not in (None, "-") and str(node.value).lower() != "off":
+    if folder is not None and node.value not in (None, "", "-") and not is_off(node.value):
         return str(folder / Path(str(node.value)))
     return node.value
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The known name that was probably meant, as the end of a sentence, or nothing."""
-    known = list(names)
+    known = {key.lower(): key for key in names}
     tails = {key.rpartition(".")[2]: key for key in known}
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or [
-        tails[tail] for tail in difflib.get_close_matches(name.rpartition(".")[2], tails, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6) or [
+        tails[tail] for tail in difflib.get_close_matches(name.lower().rpartition(".")[2], tails, n=1, cutoff=0.6)
     ]
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"; did you mean {known[close[0]]}?" if close else ""

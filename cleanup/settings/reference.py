@@ -16,19 +16,23 @@ ROOT: Final = Path(__file__).parents[2]
 _DURATIONS = {"api.timeout", "limits.max_outage", "retry.wait", "retry.max_wait"}
 
 
-def default_text(setting: Setting) -> str:
-    """A default as a person writes it in the settings file."""
+def _default_value(setting: Setting) -> Any:
+    """A default as it would stand in the settings file."""
     value: Any = setting.default
     if value is None:
         return "off"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value == ():
-        return "none"
     if setting.key in _DURATIONS:
         return duration_text(value)
-    if setting.key == "find.max_share":
-        return f"{value:.0%}"
+    return f"{value:.0%}" if setting.key == "find.max_share" else list(value) if value == () else value
+
+
+def default_text(setting: Setting) -> str:
+    """A default as a person writes it."""
+    value = _default_value(setting)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value == []:
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -37,6 +41,12 @@ def schema() -> str:
     document = Settings.model_json_schema()
     document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     document["title"] = "Settings of the draft cleanup job"
+    for setting in all_settings():
+        group = document["$defs"][setting.section.title()]
+        group["properties"][setting.name]["default"] = _default_value(setting)
+    for section, reference in document["properties"].items():
+        if section != "pairs":  # a group with every key commented out is nothing
+            document["properties"][section] = {"anyOf": [{"$ref": reference["$ref"]}, {"type": "null"}]}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

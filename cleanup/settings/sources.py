@@ -1,6 +1,6 @@
 """Where settings come from: flags over variables over the file over defaults, each value with its origin."""
 
-from collections import ChainMap
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,6 @@ from cleanup.settings.definitions import Setting, Settings, all_settings
 from cleanup.settings.file import Given, Layer, nearest, read_file
 
 PREFIX = "CLEANUP_"
-UNION_KEY = "guard.protect"
-SAFETY_KEY = "run.dry_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,59 +43,64 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | Non
     """
     reference = {setting.key: setting for setting in all_settings()}
     problems: list[str] = []
-    file = _settings_file(config, environ, home)
     from_flags: Layer = {
         key: Given(value, (reference[key].flag.name or key) if key in reference else "PAIRS")
         for key, value in flags.items()
         if value is not None
     }
     from_environment = _environment(environ, reference, problems)
-    from_file, inline = read_file(file, reference, problems) if file else ({}, None)
-    layers = [from_flags, from_environment, from_file]
-    merged: Mapping[str, Given] = ChainMap(*layers)
-    values = _combine(merged, layers)
-    nested: dict[str, Any] = {}
-    for key, value in values.items():
-        section, _, name = key.rpartition(".")
-        (nested.setdefault(section, {}) if section else nested)[name] = value
-    try:
-        settings = Settings.model_validate(nested)
-    except ValidationError as error:
-        problems += [_sentence(detail, layers) for detail in error.errors()]
+    from_file, inline, file = _file(config, environ, home, reference, problems)
+    sources = [_validated(layer, problems) for layer in (from_flags, from_environment, from_file)]
     if problems:
         raise SettingsError(*problems)
-    if "pairs" in from_flags or "pairs" in from_environment:
-        inline = None
-    return Loaded(settings, file, inline)
+    settings = _merged(sources)
+    return Loaded(settings, file, None if isinstance(settings.pairs, str) else inline)
 
 
-def _settings_file(config: str | None, environ: Mapping[str, str], home: Path) -> Path | None:
-    named = config or environ.get("CLEANUP_CONFIG")
-    if named:
-        return Path(named)
-    usual = home / "config.yaml"
-    return usual if usual.exists() else None
+def _file(
+    config: str | None, environ: Mapping[str, str], home: Path, reference: Mapping[str, Setting], problems: list[str]
+) -> tuple[Layer, Node | None, Path | None]:
+    """The settings file's values, the list if it stands in there, and which file it is."""
+    named = environ.get("CLEANUP_CONFIG") or None if config is None else config
+    path = home / "config.yaml" if named is None else Path(named)
+    if named is None and not os.path.lexists(path):
+        return {}, None, None
+    if named == "":
+        problems.append("--config: the settings file has no name")
+        return {}, None, None
+    try:
+        return *read_file(path, reference, problems), path
+    except SettingsError as error:
+        problems += error.problems
+        return {}, None, path
 
 
-def _combine(merged: Mapping[str, Given], layers: list[Layer]) -> dict[str, Any]:
-    """The values by precedence, but protected agents add up and a dry run in any source wins."""
-    values = {key: given.value for key, given in merged.items()}
-    protected = [layer[UNION_KEY].value for layer in layers if UNION_KEY in layer]
-    if protected:
-        values[UNION_KEY] = [item for value in protected for item in (value if isinstance(value, list) else [value])]
-    dry_runs = [layer[SAFETY_KEY].value for layer in layers if SAFETY_KEY in layer]
-    if dry_runs:
-        # A value that is neither true nor false is kept, to be refused rather than overruled.
-        ranked = sorted(dry_runs, key=lambda value: {"true": 1, "false": 2}.get(_truth(value), 0))
-        values[SAFETY_KEY] = ranked[0]
-    return values
+def _validated(layer: Layer, problems: list[str]) -> Settings:
+    """One source by itself: what is wrong is refused where it stands, also where another source would win."""
+    nested: dict[str, Any] = {}
+    for key, given in layer.items():
+        section, _, name = key.rpartition(".")
+        (nested.setdefault(section, {}) if section else nested)[name] = given.value
+    try:
+        return Settings.model_validate(nested)
+    except ValidationError as error:
+        problems += [_sentence(detail, layer) for detail in error.errors()]
+        return Settings()
 
 
-def _truth(value: Any) -> str:
-    text = str(value).strip().lower()
-    if text in ("true", "yes", "on", "1", "t", "y"):
-        return "true"
-    return "false" if text in ("false", "no", "off", "0", "f", "n") else "neither"
+def _merged(sources: list[Settings]) -> Settings:
+    """The first source that has a value wins, but protected agents add up and a dry run in any source wins."""
+    sections: dict[str, dict[str, Any]] = {name: {} for name in Settings.model_fields if name != "pairs"}
+    for source in reversed(sources):
+        for name, values in sections.items():
+            section = getattr(source, name)
+            values.update({key: getattr(section, key) for key in section.model_fields_set})
+    sections["guard"]["protect"] = tuple(dict.fromkeys(agent for source in sources for agent in source.guard.protect))
+    sections["run"]["dry_run"] = any(source.run.dry_run for source in sources)
+    return Settings.model_construct(
+        pairs=next((source.pairs for source in sources if source.pairs is not None), None),
+        **{name: type(getattr(sources[0], name)).model_construct(**values) for name, values in sections.items()},
+    )
 
 
 def _environment(environ: Mapping[str, str], reference: Mapping[str, Setting], problems: list[str]) -> Layer:
@@ -123,15 +126,18 @@ _RANGES = {
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "literal_error": "must be {expected}",
+    "int_parsing_size": "must be a smaller number",
+    "tuple_type": "must be a list",
     "string_type": "must be text",
+    "string_unicode": "must be text in UTF-8",
     "string_too_short": "must not be empty",
     "string_too_long": "must be at most {max_length} characters",
 }
 
 
-def _sentence(detail: ErrorDetails, layers: list[Layer]) -> str:
+def _sentence(detail: ErrorDetails, layer: Layer) -> str:
     key = ".".join(str(part) for part in detail["loc"][:2])
-    given = next((layer[key] for layer in layers if key in layer), None)
+    given = layer.get(key) or layer.get("pairs")
     context = detail.get("ctx", {})
     if "error" in context:
         reason = str(context["error"])

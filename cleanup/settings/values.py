@@ -3,7 +3,6 @@
 import ipaddress
 import math
 import re
-from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,14 +12,18 @@ from cleanup.lists.ids import AGENT_PATTERN, is_agent
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", re.ASCII)
+_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_LONGEST = 1e9
 
 
 def parse_duration(value: Any) -> float:
     """Seconds in a duration: `500ms`, `10s`, `5m`, `2h`, `7d`, or a number of seconds."""
     match = _DURATION.fullmatch(str(value).strip())
-    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else math.nan
-    if not math.isfinite(seconds) or seconds > 1e9:
+    if not match:
         raise ValueError("is no duration: write 500ms, 10s, 5m, 2h, 7d, or seconds as a number")
+    seconds = float(match[1]) * _UNITS[match[2] or "s"]
+    if not seconds <= _LONGEST:
+        raise ValueError(f"must be at most {_LONGEST:.0f} seconds")
     return seconds
 
 
@@ -32,28 +35,33 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
 
 
+def is_off(value: Any) -> bool:
+    """Whether a value switches off: `off`, or `false`, which is how YAML editors understand an `off` without quotes."""
+    return str(value).strip().lower() in ("off", "false")
+
+
 def _off_is_none(value: Any) -> Any:
-    return None if value is False or str(value).strip().lower() == "off" else value
+    return None if is_off(value) else value
+
+
+def _parse_number(text: str) -> float:
+    """A number, or nan for what is none (which is in no range)."""
+    return float(text) if _NUMBER.fullmatch(text) else math.nan
 
 
 def _parse_rate(value: Any) -> float | Literal["auto"]:
-    if str(value).strip().lower() == "auto":
+    text = str(value).strip().lower()
+    if text == "auto":
         return "auto"
-    try:
-        rate = float(value)
-    except (TypeError, ValueError):
-        rate = math.nan
-    if isinstance(value, bool) or not 0.001 <= rate <= 100_000:
+    rate = _parse_number(text)
+    if not 0.001 <= rate <= 100_000:
         raise ValueError("must be requests a second (0.001 to 100000), off, or auto")
     return rate
 
 
 def _parse_share(value: Any) -> float:
     text = str(value).strip()
-    try:
-        share = float(Fraction(text[:-1]) / 100) if text.endswith("%") else float(text)
-    except (ValueError, ZeroDivisionError):
-        share = math.nan
+    share = _parse_number(text[:-1]) / 100 if text.endswith("%") else _parse_number(text)
     if not 0 < share <= 1:
         raise ValueError("must be a share such as 25%, above 0% and at most 100%")
     return share
@@ -118,12 +126,10 @@ def _one_or_many(value: Any) -> Any:
 
 
 def _split(value: Any) -> Any:
-    return [
-        word
-        for text in _one_or_many(value)
-        for word in (re.split(r"[,\s]+", text) if isinstance(text, str) else [text])
-        if word
-    ]
+    texts = _one_or_many(value)
+    if not isinstance(texts, list):
+        return texts
+    return [word for text in texts for word in (re.split(r"[,\s]+", text) if isinstance(text, str) else [text]) if word]
 
 
 def _check_agent(value: str) -> str:
@@ -132,67 +138,102 @@ def _check_agent(value: str) -> str:
     return value
 
 
-_DURATION_SCHEMA = {"type": ["string", "number"], "pattern": r"^\d+(\.\d+)?\s*(ms|s|m|h|d)?$", "minimum": 0}
-_OFF_SCHEMA = {"enum": ["off", False]}
+def _check_text(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("must not contain a NUL character")
+    return value
 
+
+def _check_pairs(value: Any) -> Any:
+    if value == "":
+        raise ValueError("must not be empty: a list's path, or the list itself")
+    return _off_is_none(value)
+
+
+def _off_or(schema: dict[str, Any]) -> WithJsonSchema:
+    # An editor may read an `off` without quotes as false.
+    return WithJsonSchema({"anyOf": [schema, {"enum": ["off", False]}]})
+
+
+_DURATION_PATTERN = r"\d+(\.\d+)?\s*(ms|s|m|h|d)?$"
+_DURATION_SCHEMA = {"type": ["string", "number"], "pattern": "^" + _DURATION_PATTERN, "minimum": 0, "maximum": _LONGEST}
+_POSITIVE_SCHEMA = _DURATION_SCHEMA | {"pattern": "^(?=.*[1-9])" + _DURATION_PATTERN, "exclusiveMinimum": 0}
+# A text that looks like a number (a note 4711, an organization of digits alone) is one to an editor.
+_TEXT_SCHEMA = {"type": ["string", "number"], "minLength": 1}
+_AGENT_SCHEMA = {"type": ["string", "number"], "pattern": AGENT_PATTERN}
+
+Switch = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off", "true", "false"]})]
 Seconds = Annotated[
     float, BeforeValidator(parse_duration), PlainSerializer(duration_text), WithJsonSchema(_DURATION_SCHEMA)
 ]
-SecondsOrOff = Annotated[
-    Seconds | None,
-    BeforeValidator(_off_is_none),
-    WithJsonSchema({"anyOf": [_DURATION_SCHEMA, _OFF_SCHEMA]}),
-]
-PositiveSecondsOrOff = Annotated[
-    Annotated[Seconds, Field(gt=0)] | None,
-    BeforeValidator(_off_is_none),
-    WithJsonSchema({"anyOf": [_DURATION_SCHEMA, _OFF_SCHEMA]}),
-]
+PositiveSeconds = Annotated[Seconds, Field(gt=0), WithJsonSchema(_POSITIVE_SCHEMA)]
+SecondsOrOff = Annotated[Seconds | None, BeforeValidator(_off_is_none), _off_or(_DURATION_SCHEMA)]
+PositiveSecondsOrOff = Annotated[PositiveSeconds | None, BeforeValidator(_off_is_none), _off_or(_POSITIVE_SCHEMA)]
 CountOrOff = Annotated[
-    Annotated[int, Field(ge=0)] | None,
-    BeforeValidator(_off_is_none),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, _OFF_SCHEMA]}),
+    Annotated[int, Field(ge=0)] | None, BeforeValidator(_off_is_none), _off_or({"type": "integer", "minimum": 0})
 ]
 Rate = Annotated[
     float | Literal["auto"] | None,
-    BeforeValidator(lambda value: None if _off_is_none(value) is None else _parse_rate(value)),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"enum": ["auto", "off", False]}]}),
+    BeforeValidator(lambda value: None if is_off(value) else _parse_rate(value)),
+    _off_or({"anyOf": [{"type": "number", "minimum": 0.001, "maximum": 100_000}, {"enum": ["auto"]}]}),
 ]
 ShareOrOff = Annotated[
     float | None,
-    BeforeValidator(lambda value: None if _off_is_none(value) is None else _parse_share(value)),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?%$"}, {"type": "number"}, _OFF_SCHEMA]}),
+    BeforeValidator(lambda value: None if is_off(value) else _parse_share(value)),
+    _off_or(
+        {
+            "type": ["string", "number"],
+            "pattern": r"^(?=.*[1-9])(100(\.0+)?|\d{1,2}(\.\d+)?)%$",
+            "exclusiveMinimum": 0,
+            "maximum": 1,
+        }
+    ),
 ]
 Shard = Annotated[
     ShardOf | None,
-    BeforeValidator(lambda value: None if _off_is_none(value) is None else _parse_shard(value)),
+    BeforeValidator(lambda value: None if is_off(value) else _parse_shard(value)),
     PlainSerializer(lambda shard: None if shard is None else str(shard)),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^\d+/\d+$"}, _OFF_SCHEMA]}),
+    _off_or({"type": "string", "pattern": r"^\d{1,6}/\d{1,6}$"}),
 ]
-TextOrOff = Annotated[
-    str | None,
-    BeforeValidator(_off_is_none),
-    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, _OFF_SCHEMA]}),
-]
+Text = Annotated[str, AfterValidator(_check_text)]
+TextOrOff = Annotated[Text | None, BeforeValidator(_off_is_none), _off_or(_TEXT_SCHEMA)]
 NoteOrOff = Annotated[
-    Annotated[str, Field(max_length=1000)] | None,
+    Annotated[str, Field(max_length=1000), AfterValidator(_check_text)] | None,
     BeforeValidator(_off_is_none),
-    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 1000}, _OFF_SCHEMA]}),
+    _off_or(_TEXT_SCHEMA | {"maxLength": 1000}),
 ]
-BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+BaseUrl = Annotated[
+    str,
+    AfterValidator(_check_base_url),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^(https://|http://(localhost|127\.[0-9.]+|\[::1\])([:/]|$))[^\s?#@]*$"}
+    ),
+]
 SecretUrlOrOff = Annotated[
     SecretStr | None,
-    BeforeValidator(lambda value: None if _off_is_none(value) is None else _check_web_url(value)),
-    WithJsonSchema({"anyOf": [{"type": "string", "format": "uri"}, _OFF_SCHEMA]}),
+    BeforeValidator(lambda value: None if is_off(value) else _check_web_url(value)),
+    _off_or({"type": "string", "pattern": r"^https?://\S+$"}),
 ]
-Agent = Annotated[str, AfterValidator(_check_agent), WithJsonSchema({"type": "string", "pattern": AGENT_PATTERN})]
+Agent = Annotated[str, AfterValidator(_check_agent)]
 Agents = Annotated[
     tuple[Agent, ...],
     BeforeValidator(_split),
-    WithJsonSchema({"type": "array", "items": {"type": "string", "pattern": AGENT_PATTERN}}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": _AGENT_SCHEMA},
+                {"type": "string", "pattern": r"^[0-9a-f]{24}([,\s]+[0-9a-f]{24})*$"},
+            ]
+        }
+    ),
 ]
 Globs = Annotated[
     tuple[str, ...],
     BeforeValidator(_one_or_many),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+    WithJsonSchema(
+        {"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA}]},
+    ),
+]
+PairsPathOrList = Annotated[
+    Any, BeforeValidator(_check_pairs), WithJsonSchema({"type": ["string", "array", "object"], "minLength": 1})
 ]

@@ -32,13 +32,18 @@ class Screen:
         print_table(lambda table, stream, colours: table.print_summary(summary, stream, colours=colours))
 
 
+def style_of(log_format: str) -> Literal["json", "console"]:
+    """What `output.log_format` comes to: `auto` is console on a terminal."""
+    if log_format == "auto":
+        return "console" if sys.stderr.isatty() else "json"
+    return cast("Literal['json', 'console']", log_format)
+
+
 def make_screen(log_format: str, log_level: str, hide: Callable[[str], str], *, quiet: bool, run_id: str) -> Screen:
     """The screen that the settings ask for."""
     make_stderr_lossless()
     person = sys.stderr.isatty()
-    style: Literal["json", "console"] = (
-        cast("Literal['json', 'console']", log_format) if log_format != "auto" else "console" if person else "json"
-    )
+    style = style_of(log_format)
     colours = style == "console" and wants_colours(sys.stderr, dict(os.environ))
     output = Output(sys.stderr, quiet=quiet)
     log = make_log(output, style, log_level, hide, colours=colours)
