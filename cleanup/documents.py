@@ -148,14 +148,12 @@ def json_events(text: str) -> Iterator[Event]:
             object_pairs_hook=lambda _: None,
             parse_int=str,
             parse_float=str,
-            parse_constant=_no_constant,
+            parse_constant=str,
         )
     except json.JSONDecodeError as error:
         raise DocumentError(error.lineno, f"no valid JSON: {error.msg}") from None
     except RecursionError:
         raise DocumentError(1, f"nested deeper than {MAX_DEPTH}") from None
-    except ValueError as error:
-        raise DocumentError(1, f"no valid JSON: {error}") from None
     line, depth = 1, 0
     for match in _JSON_TOKEN.finditer(text):
         piece = match[0]
@@ -169,6 +167,8 @@ def json_events(text: str) -> Iterator[Event]:
             yield Event(Kind.END, line)
         elif piece[0] == '"':
             yield Event(Kind.SCALAR, line, _string(piece, line))
+        elif piece in ("NaN", "Infinity", "-Infinity"):
+            raise DocumentError(line, f"no valid JSON: {piece} is no value")
         else:
             yield Event(Kind.SCALAR, line, None if piece == "null" else piece, is_text=False)
 
@@ -178,10 +178,6 @@ def _string(piece: str, line: int) -> str:
     if "\\u" in piece and _SURROGATE.search(text):
         raise DocumentError(line, f"{piece[:60]} has half a character (a lone surrogate), which is no text")
     return text
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no value")
 
 
 def tree(events: Iterable[Event]) -> Node | None:

@@ -43,14 +43,12 @@ def read_list(path: str, format_name: str | None, report: Report, most: int | No
 
 
 def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
-    if path != "-":
-        try:
-            return Path(path).open("rb")
-        except ValueError as error:  # a NUL in the name
-            raise ListMissing(f"{path!r}: the list cannot be read: {error}") from None
-    if sys.stdin is None:
-        raise ListMissing("-: the list cannot be read: standard input is closed")
-    return nullcontext(sys.stdin.buffer)
+    if path == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return Path(path).open("rb")
+    except ValueError as error:  # a NUL in the name
+        raise ListMissing(f"{path!r}: the list cannot be read: {error}") from None
 
 
 def read_inline(node: Node, source: str, report: Report, most: int | None = None) -> PairList:

@@ -1,0 +1,218 @@
+"""Lists through the front door: the same pairs give the same requests, and a bad list gives none."""
+
+import codecs
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cleanup.simulator import Simulator, World
+from tests.conftest import Runner
+
+A = "012345670123456701234567"
+B = "deadbeefdeadbeefdeadbeef"
+PAIRS = [(A, "1e5"), (A, "0123"), (B, "on"), (B, "Draft_2-x")]
+ROWS = f"{A},1e5\n{A},0123\n{B},on\n{B},Draft_2-x\n"
+CSV = "agent,draft\n" + ROWS
+RECORDS = "".join(f"- agent: {agent}\n  # why not\n  draft: {draft}\n" for agent, draft in PAIRS)
+COUPLES = "".join(f"- [{agent}, {draft}]\n" for agent, draft in PAIRS)
+MAPPING = f"{A}:\n  # first\n  - 1e5\n  - 0123\n{B}: [on, Draft_2-x]\n"
+OBJECTS = [{"agentId": agent, "draft_id": draft} for agent, draft in PAIRS]
+
+LISTS: dict[str, tuple[str, str | bytes]] = {
+    "semicolons": ("l.csv", CSV.replace(",", ";")),
+    "tabs": ("l.csv", CSV.replace(",", "\t")),
+    "tsv": ("l.tsv", CSV.replace(",", "\t")),
+    "bom, crlf": ("l.csv", codecs.BOM_UTF8 + CSV.replace("\n", "\r\n").encode()),
+    "utf-16 le": ("l.csv", codecs.BOM_UTF16_LE + CSV.replace("\n", "\r\n").encode("utf-16-le")),
+    "utf-16 be": ("l.csv", codecs.BOM_UTF16_BE + CSV.encode("utf-16-be")),
+    "no header, no last line end": ("l.csv", ROWS.rstrip("\n")),
+    "comments, blanks, quotes, other columns": (
+        "l.csv",
+        "# exported\n\n,,,\nName,DRAFT-ID,note,Agent ID\n"
+        + "".join(f'"a ""name""",{draft},"one, two\n# three", "{agent}"\n , ,\t,\n\n# x\n' for agent, draft in PAIRS),
+    ),
+    "records": ("l.yaml", RECORDS),
+    "couples under pairs": ("l.yml", "# x\npairs:\n" + "".join(f"  {line}\n" for line in COUPLES.splitlines())),
+    "a mapping under drafts": ("l.yaml", "drafts:\n" + "".join(f"  {line}\n" for line in MAPPING.splitlines())),
+    "json records": ("l.json", json.dumps({"pairs": OBJECTS}, indent=1)),
+    "json mapping": ("l.json", json.dumps({A: ["1e5", "0123"], B: ["on", "Draft_2-x"]})),
+}
+
+STDIN: dict[str, tuple[str, list[str]]] = {
+    "csv told": (CSV, ["--format", "csv"]),
+    "tsv told": (ROWS.replace(",", "\t"), ["--format", "tsv"]),
+    "yaml told": (COUPLES, ["--format", "yaml"]),
+    "json told": (json.dumps(PAIRS), ["--format", "json"]),
+    "csv with comments": ("# agent: draft\n\n" + CSV, []),
+    "tsv": (CSV.replace(",", "\t"), []),
+    "yaml after a long comment": ("# x\n" * 3000 + MAPPING, []),
+    "yaml flow": ("\n[\n" + ",\n".join(f"[{agent}, {draft}]" for agent, draft in PAIRS) + "]\n", []),
+    "yaml with a document start": ("---\n" + RECORDS, []),
+    "json with a bom and blanks": ("\ufeff\n  \n" + json.dumps(OBJECTS, indent=2), []),
+}
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """A workspace that holds the drafts of `PAIRS`, and one more of each agent."""
+    for agent in (A, B):
+        world.add_agent(agent_id=agent)
+        world.open_draft(agent, draft_id=f"other-of-{agent[:4]}")
+    for agent, draft in PAIRS:
+        world.open_draft(agent, draft_id=draft)
+    return world
+
+
+def _only_these_went(sim: Simulator) -> None:
+    assert sorted(request.path for request in sim.requests("discard")) == sorted(
+        f"/atoms/v1/agent/{agent}/drafts/{draft}" for agent, draft in PAIRS
+    )
+    assert sim.left() == {"other-of-0123", "other-of-dead"}
+
+
+@pytest.mark.parametrize(("name", "content"), LISTS.values(), ids=LISTS)
+def test_the_same_pairs_are_the_same_requests(job: Runner, sim: Simulator, name: str, content: str | bytes) -> None:
+    """Whatever the format, dialect, encoding and shape of the list."""
+    assert job(job.write(name, content)).code == 0
+    _only_these_went(sim)
+
+
+@pytest.mark.parametrize(("text", "flags"), STDIN.values(), ids=STDIN)
+def test_standard_input_is_a_list_too(job: Runner, sim: Simulator, text: str, flags: list[str]) -> None:
+    """Its format is told, or guessed from how it begins."""
+    assert job("-", *flags, stdin=text).code == 0
+    _only_these_went(sim)
+
+
+def test_a_list_may_stand_in_the_settings(job: Runner, sim: Simulator) -> None:
+    """`pairs` in the settings file is the list itself; a row's source is the settings file's line."""
+    job.write("c.yaml", "# my list\n\npairs:\n" + MAPPING.replace(A, f"  {A}").replace(B, f"  {B}"))
+    assert job("-c", "c.yaml", "--ledger", "ledger.jsonl").code == 0
+    _only_these_went(sim)
+    sources = [line["source"] for line in job.ended[0].ledger() if line["type"] == "pair"]
+    assert sorted(sources) == ["c.yaml:6", "c.yaml:7", "c.yaml:8", "c.yaml:8"]
+
+
+def test_a_list_in_the_settings_gives_way_to_one_on_the_command_line(job: Runner, sim: Simulator) -> None:
+    """And a path in the settings is relative to their file."""
+    (job.folder / "sub").mkdir()
+    job.write("sub/l.csv", CSV)
+    job.write("sub/c.yaml", f"pairs: l.csv\nlimits: {{concurrency: 1}}\nguard: {{protect: {A}}}\n")
+    ended = job("-c", "sub/c.yaml")
+    assert ended.counts["discarded"] == 2
+    assert job("-c", "sub/c.yaml", job.list_of([(B, "other-of-dead")])).counts["listed"] == 1
+    assert sim.left() == {"1e5", "0123", "other-of-0123"}
+
+
+REFUSED: dict[str, tuple[str, str | bytes, list[str]]] = {
+    "an id that is a path": ("l.csv", CSV + f"{A},../archive\n{A},..\n{A},ok\n{A},%2e%2e\n", ["6", "7", "9"]),
+    "a number of a spreadsheet": ("l.csv", "6.01235E+23,d1\n" + ROWS, ["1"]),
+    "a spreadsheet": ("l.xlsx", b"PK\x03\x04...", ["1"]),
+    "no bytes": ("l.csv", "", ["1"]),
+    "bytes that are no text": ("l.yaml", COUPLES.encode() + b"- [\xff, x]\n", ["5"]),
+    "half a character": ("l.json", f'[["{A}", "1e5"],\n{{"agent": "{A}", "draft": "d", "x": "\\ud800"}}]', ["2"]),
+    "a hundred thousand brackets": ("l.yaml", "[" * 100_000, ["1"]),
+    "an unreadable time": ("l.csv", f"agent,draft,updated_at\n{A},0123,yesterday\n", ["2"]),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "lines"), REFUSED.values(), ids=REFUSED)
+def test_one_bad_row_and_nothing_is_sent(
+    job: Runner, sim: Simulator, name: str, content: str | bytes, lines: list[str]
+) -> None:
+    """Exit 65, each bad row in the log with file and line, not one request, and a summary that says so."""
+    ended = job(job.write(name, content))
+    assert ended.code == 65
+    assert [event["source"] for event in ended.of("list.invalid")] == [f"{name}:{line}" for line in lines]
+    assert all(event["reason"] and event["level"] == "error" for event in ended.of("list.invalid"))
+    assert "Traceback" not in ended.stderr
+    assert (ended.summary["status"], ended.summary["stopped_by"]) == ("refused", None)
+    assert not sim.requests()
+
+
+def test_a_bad_list_in_the_settings_is_named_by_its_line(job: Runner, sim: Simulator) -> None:
+    """The file is the settings file."""
+    job.write("c.yaml", f"pairs:\n  - [{A}, ok]\n  - [{A}, 'no/']\n")
+    ended = job("-c", "c.yaml")
+    assert ended.code == 65
+    assert [event["source"] for event in ended.of("list.invalid")] == ["c.yaml:3"]
+    assert not sim.requests()
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "."])
+def test_a_list_that_is_not_there(job: Runner, sim: Simulator, name: str) -> None:
+    """Exit 66, a sentence with its name, no request."""
+    ended = job(name)
+    assert ended.code == 66
+    assert f"{name}: the list cannot be read" in ended.events[-1]["next"]
+    assert not sim.requests()
+
+
+@pytest.mark.parametrize(("name", "content"), [("l.csv", "agent,draft\n"), ("l.yaml", "pairs: []\n"), ("l.json", "{}")])
+def test_an_empty_list_is_a_run_with_nothing_to_do(job: Runner, sim: Simulator, name: str, content: str) -> None:
+    """A warning, exit 0, no request."""
+    ended = job(job.write(name, content))
+    assert ended.code == 0
+    assert ended.summary["counts"]["listed"] == 0
+    assert any("the list is empty" in warning for warning in ended.summary["warnings"])
+    assert not sim.requests()
+
+
+def test_a_person_sees_the_first_bad_rows_a_log_sees_all(job: Runner, sim: Simulator) -> None:
+    """Twenty on a terminal and how many more there are; every one in a JSON log, also on a terminal."""
+    job.write("l.csv", "agent,draft\n" + "x,y\n" * 57)
+    assert len(job("l.csv").of("list.invalid")) == 57
+    for flags, shown in ((["l.csv"], 20), (["l.csv", "--log-format", "json"], 57), (["check", "l.csv"], 20)):
+        text = _on_a_terminal(job, *flags)
+        assert text.count("list.invalid") == shown
+        assert "l.csv:21" in text
+        if shown == 20:
+            assert "l.csv:22" not in text
+            assert "57 rows are wrong (the first 20 are named above, 37 more are not)" in text
+    assert not sim.requests()
+
+
+def _on_a_terminal(job: Runner, *args: str) -> str:
+    """Run with standard error on a terminal; what was shown there."""
+    master, terminal = pty.openpty()
+    job.wait(job.start(*args, stderr=terminal, stdout=subprocess.DEVNULL))
+    os.close(terminal)
+    shown = b""
+    with os.fdopen(master, "rb", buffering=0) as stream:
+        try:
+            while block := stream.read(65536):
+                shown += block
+        except OSError:  # Linux says so when the other end is closed
+            pass
+    return shown.decode()
+
+
+def test_a_list_of_many_rows_takes_time_and_memory_in_proportion(tmp_path: Path) -> None:
+    """Four times the rows take no more than eight times the processor time, and about 100 bytes a row."""
+    program = (
+        "import resource, sys, time\nfrom cleanup.lists.reading import read_list\n"
+        "times = []\nfor name in sys.argv[1:]:\n"
+        "    began = time.process_time()\n    assert len(read_list(name, None, print)) > 1000\n"
+        "    times.append(time.process_time() - began)\n"
+        "print(times[1] / times[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    for ending, row in (("csv", f"{A},d{{}}\n"), ("yaml", f"- [{A}, d{{}}]\n"), ("json", f'["{A}", "d{{}}"],\n')):
+        names = [str(tmp_path / f"{size}.{ending}") for size in (4000, 16000)]
+        for name, size in zip(names, (4000, 16000), strict=True):
+            text = "".join(row.format(number) for number in range(size))
+            Path(name).write_text({"csv": CSV + text, "json": "[" + text[:-2] + "]"}.get(ending, text))
+        found = subprocess.run(
+            [sys.executable, "-c", program, *names],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+        )
+        ratio, memory = map(float, found.stdout.split())
+        assert ratio < 8
+        assert memory < 100_000

@@ -1,0 +1,267 @@
+"""Lists that are refused: what is wrong is named, with its line, and nothing else is raised."""
+
+import codecs
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleanup.errors import ListMalformed, ListMissing
+from cleanup.lists.reading import read_list
+
+A = "012345670123456701234567"
+B = "0123456789abcdef01234567"
+
+Refused = Callable[..., list[tuple[int, str]]]
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Refused:
+    """The bad rows of a list that must be refused, as line and reason."""
+
+    def read(content: str | bytes, name: str = "list.csv", most: int | None = None) -> list[tuple[int, str]]:
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        rows: list[tuple[int, str]] = []
+
+        def report(source: str, reason: str) -> None:
+            file, _, line = source.rpartition(":")
+            assert file == name
+            rows.append((int(line), reason))
+
+        with pytest.raises(ListMalformed):
+            read_list(str(tmp_path / name), None, report, most)
+        return rows
+
+    return read
+
+
+HEAD = "agent,draft\n"
+ROW = f"{A},d1\n"
+CSV: dict[str, tuple[str | bytes, dict[int, str]]] = {
+    "no bytes": ("", {1: "no bytes"}),
+    "a BOM alone": (codecs.BOM_UTF8, {1: "neither a header nor a pair"}),
+    "comments alone": ("# one\n# two\n", {2: "neither a header nor a pair"}),
+    "no header": (f"name,when\n{ROW}", {1: "neither a header (agent, draft) nor a pair"}),
+    "no draft column": (f"agent,name\n{ROW}", {1: "no column 'draft'"}),
+    "no agent column": (f"name,draft id\n{ROW}", {1: "no column 'agent'"}),
+    "draft column twice": (f"agent,draft,Draft_ID\n{ROW}", {1: "more than one column 'draft'"}),
+    "another column twice": (f"agent,draft,Name,n_ame\n{ROW}", {1: "'n_ame' twice"}),
+    "an unnamed column that is named all the same": (f"agent,draft,,column 3\n{ROW}", {1: "'column 3' twice"}),
+    "too few cells": (HEAD + f"{A}\n" + ROW + f"{A},d1,x\n", {2: "1 cell where", 4: "3 cells where"}),
+    "missing ids": (HEAD + f"{A},\n,d1\n", {2: "the draft is missing", 3: "the agent is missing"}),
+    "numbers of a spreadsheet": (
+        HEAD + f"6.01235E+23,d1\n{A},6.6E+23\n{ROW}",
+        {2: "an id that a spreadsheet turned into a number", 3: "an id that a spreadsheet turned into a number"},
+    ),
+    "numbers of a spreadsheet, no header": (f"6.01235E+23,d1\n6.1E+23,d2\n{ROW}", {1: "spreadsheet", 2: "spreadsheet"}),
+    "numbers with a decimal comma": ("agent;draft\n6,01235E+23;d1\n", {2: "spreadsheet turned into a number"}),
+    "a first pair that is none": (f"{A},../archive\n{A},..\n", {1: "'../archive' is no id", 2: "'..' is no id"}),
+    "an open quote": (HEAD + f'{A},"d1\n{A},d2\n', {2: "never closed"}),
+    "an open quote in a long file": (
+        HEAD + f'{A},"d1\n' + ROW * 5000 + "x,x\n",
+        {2: "not closed within", 5003: "'x' is no id"},
+    ),
+    "text after a quote": (HEAD + f'{A},"d1"x\n{A},d2\nx,d3\n', {2: "after its closing quote", 4: "'x' is no id"}),
+    "a cell without end": (HEAD + f"{A}," + "x" * 2_000_000 + "\n", {2: "or a cell is longer"}),
+    "carriage returns alone": (f"agent,draft\r{A},d1\r", {1: "carriage return alone"}),
+    "bytes that are no text": (
+        HEAD.encode() + b"\xff,d1\n" + ROW.encode() + b"x\xc3,d1\n",
+        {2: "undecodable: these bytes are no UTF-8", 4: "undecodable: these bytes are no UTF-8"},
+    ),
+    "half a character in UTF-16": (
+        f"\ufeff{HEAD}{ROW}\ud800,{A}\n{ROW}x,d1\n".encode("utf-16-le", "surrogatepass"),
+        {3: "undecodable: these bytes are no UTF-16", 5: "'x' is no id"},
+    ),
+    "half a character at the end": (
+        codecs.BOM_UTF16_BE + (HEAD + ROW).encode("utf-16-be") + b"\x00",
+        {3: "undecodable: these bytes are no UTF-16"},
+    ),
+    "bytes that are no text within quotes": (
+        f'agent,draft,note\n{A},d1,"one\n'.encode() + b'\xff\n"\n' + b"x,d2,\n",
+        {3: "undecodable", 5: "'x' is no id"},
+    ),
+    "NUL": (HEAD + f"{A},d\x001\n\x00\n", {2: "'d\\x001' is no id", 3: "1 cell"}),
+    "a spreadsheet by its content": (b"PK\x03\x04" + b"\x00" * 99, {1: "a spreadsheet: save it as CSV"}),
+    "an unreadable time": (
+        f"agent,draft,updated at\n{A},d,yesterday\n{A},d,2026-01-01\n{A},d,\n{A},d,17000\n{A},d,0001-01-01T00+23:59\n",
+        {2: "updated_at 'yesterday' is no time", 5: "'17000' is no time", 6: "no time of this age"},
+    ),
+    "a comment within a record is none": (f'agent,draft,note\n{A},d1,"\n# {A}\n"\nx,d2,\n', {5: "'x' is no id"}),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), CSV.values(), ids=CSV)
+def test_each_bad_row_of_a_csv_is_named(refused: Refused, content: str | bytes, expected: dict[int, str]) -> None:
+    """Every bad row is told with its line and what is wrong with it, and no good one is."""
+    _compare(refused(content), expected)
+
+
+YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
+    "nothing but comments": ("# x\n", {1: "an empty one is written []"}),
+    "a word": ("hello\n", {1: "this is no list"}),
+    "nothing under pairs": ("pairs:\n", {1: "this is no list"}),
+    "null for an id": (
+        f"- {{agent: {A}, draft: null}}\n- agent: ~\n  draft: d\n- agent: {A}\n  draft:\n- [{A}, ~]\n- [~, d]\n",
+        {
+            1: "draft is missing",
+            2: "agent is missing",
+            4: "draft is missing",
+            6: "draft is missing",
+            7: "agent is missing",
+        },
+    ),
+    "null for a draft": (f"{A}: [d1,\n ~]\n", {2: "the draft is missing"}),
+    "no drafts": (f"{A}:\n{B}: d1\n", {1: "a list of drafts must follow", 2: "a list of drafts must follow"}),
+    "an anchor": (f"- &a [{A}, d1]\n", {1: "an anchor (&)"}),
+    "an alias": (f"- [{A}, d1]\n- *a\n", {2: "an alias (*)"}),
+    "a tag": (f"- [{A}, d1]\n- [{A}, !!str d2]\n", {2: "a tag (!)"}),
+    "a second document": (f"- [{A}, d1]\n---\n- [{B}, d2]\n", {2: "a second document"}),
+    "too deep": ("\n".join("  " * depth + "- " for depth in range(25)), {21: "deeper than 20"}),
+    "a hundred thousand brackets": ("[" * 100_000, {1: "deeper than 20"}),
+    "a hundred thousand braces": ("{a: " * 100_000, {1: "deeper than 20"}),
+    "a hundred thousand dashes": ("- " * 100_000, {1: "deeper than 20"}),
+    "an agent twice": (f"{A}: [d1]\n{B}: [d2]\n{A}: [d3]\n", {3: "twice"}),
+    "a key twice": (
+        f"- agent: {A}\n  agentId: {B}\n  draft: d1\n- {{agent: {A}, draft: d, x: 1, X: 2}}\n",
+        {1: "'agentId' stands there twice", 4: "'X' stands there twice"},
+    ),
+    "a key that is no text": (f"? [{A}]\n: [d1]\n", {1: "a key must be text"}),
+    "bytes that are no text": (f"- [{A}, d1]\n".encode() * 5000 + b"- [\xff, d1]\n", {5001: "undecodable"}),
+    "NUL": (f"- [{A}, d1]\n- [{A}, d\x00]\n", {2: "a character that YAML forbids"}),
+    "UTF-16 with NUL": (f"- [{A}, d1]\n- [{A}, d\x00]\n".encode("utf-16"), {2: "a character that YAML forbids"}),
+    "half a character": (f'- [{A}, d1]\n- [{A}, "\\ud800"]\n', {2: "no valid YAML"}),
+    "a tab in front": (f"- agent: {A}\n\tdraft: d1\n", {2: "no valid YAML"}),
+    "an open quote": (f'- [{A}, "d1]\n', {2: "no valid YAML"}),
+    "something beside the list": (f"pairs:\n- [{A}, d1]\nname: x\n", {3: "stands beside the list"}),
+    "both wrappers": (f"pairs:\n- [{A}, d1]\ndrafts:\n- [{A}, d2]\n", {3: "must stand alone"}),
+    "one record": (f"agent: {A}\ndraft: d1\n", {1: "a list of drafts must follow", 2: "a list of drafts must follow"}),
+    "no pairs": (
+        f"- [{A}, d1, d2]\n- [{A}]\n- {{}}\n- x\n- \n- [[{A}], d1]\n",
+        dict(
+            enumerate(
+                ("[agent, draft]",) * 2 + ("agent is missing", "'x' is no pair", "nothing is no pair", "[agent"), 1
+            )
+        ),
+    ),
+    "values that are none": (
+        f"- agent: [{A}]\n  draft: d1\n- {{agent: {A}, draft: {{}}}}\n- {{agent: {A}, draft: d, x: []}}\n",
+        {1: "is a list", 3: "is a mapping", 4: "'x' is a list"},
+    ),
+    "an unreadable time": (
+        f"- {{agent: {A}, draft: d1, updated_at: 2026-01-01}}\n- {{agent: {A}, draft: d2, updatedAt: soon}}\n",
+        {2: "updated_at 'soon' is no time"},
+    ),
+    "blanks in quotes": (f'- ["{A} ", d1]\n- [{A}, "d1\\n"]\n', {1: "is no id", 2: "'d1\\n' is no id"}),
+    "too many different keys": (
+        "".join(f"- {{agent: {A}, draft: d, k{number}: x}}\n" for number in range(1002)),
+        {1001: "more than 1000 different", 1002: "more than 1000 different"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), YAML.values(), ids=YAML)
+def test_each_bad_row_of_a_yaml_is_named(refused: Refused, content: str | bytes, expected: dict[int, str]) -> None:
+    """Every bad row is told with its line and what is wrong with it, and no good one is."""
+    _compare(refused(content, "list.yaml"), expected)
+
+
+JSON: dict[str, tuple[str | bytes, dict[int, str]]] = {
+    "blanks alone": (" \n ", {2: "no valid JSON"}),
+    "null": ("null", {1: "this is no list"}),
+    "numbers and null for ids": (
+        f'[["{A}", 1e5],\n["{A}", null],\n[1, "d"],\n{{"agent": "{A}", "draft": true}}]',
+        {1: "'1e5' is no string", 2: "draft is missing", 3: "agent '1' is no string", 4: "'true' is no string"},
+    ),
+    "numbers under an agent": (f'{{"{A}": ["d1",\n2]}}', {2: "'2' is no string"}),
+    "an agent twice": (f'{{"{A}": ["d1"],\n"{A}": ["d2"]}}', {2: "twice"}),
+    "half a character": (f'[["{A}", "d1"],\n["{A}", "\\ud800"]]', {2: "half a character"}),
+    "half a character in a note": (
+        f'[{{"agent": "{A}", "draft": "d1",\n "note": "\\udc00"}}]',
+        {2: "half a character"},
+    ),
+    "half a character in a key": (f'[{{"agent": "{A}", "draft": "d1",\n "\\udc00": "x"}}]', {2: "half a character"}),
+    "a line break in an id": (f'[["{A}", "d1\\n"]]', {1: "'d1\\n' is no id"}),
+    "more after the end": (f'[["{A}", "d1"]]\n[]', {2: "no valid JSON"}),
+    "NaN": ("[\nNaN]", {2: "NaN is no value"}),
+    "too deep": ("[\n" * 30 + "]" * 30, {21: "deeper than 20"}),
+    "a hundred thousand brackets": ("[" * 100_000 + "]" * 100_000, {1: "deeper than 20"}),
+    "a hundred thousand braces": ('{"a":' * 100_000, {1: "deeper than 20"}),
+    "bytes that are no text": (b'[\n"\xed\xa0\x80"]', {2: "undecodable"}),
+    "a long string": (f'[["{A}", "' + "d" * 2_000_000 + '"]]', {1: "is no id"}),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), JSON.values(), ids=JSON)
+def test_each_bad_row_of_a_json_is_named(refused: Refused, content: str | bytes, expected: dict[int, str]) -> None:
+    """Every bad row is told with its line and what is wrong with it, and no good one is."""
+    _compare(refused(content, "list.json"), expected)
+
+
+IDS = [
+    *(
+        "..",
+        "../archive",
+        "%2e%2e",
+        ".",
+        "a/b",
+        "a?b",
+        "a#b",
+        "d 1",
+        "-d",
+        "_d",
+        "d" * 129,
+        "d:1",
+        "d;1",
+        "d%00",
+        "d\\",
+    ),
+    *("d\u0661", "\uff44", "d\u00a0", "d\u200b", "d\u2028", "\ufeffd", "\u00e9"),
+]
+AGENTS = ["0" * 23, "0" * 25, "A" * 24, "g" * 24, "\uff10" * 24, "\u0660" * 24, A[:-1] + "/", A + "\u00a0", "../" * 8]
+
+
+@pytest.mark.parametrize("name", ["list.csv", "list.yaml", "list.json"])
+def test_no_other_id_passes(refused: Refused, name: str) -> None:
+    """What would leave the path of a draft, and what only looks like an id, is refused in each format."""
+    pairs = [(A, draft) for draft in IDS] + [(agent, "d1") for agent in AGENTS]
+    if name == "list.csv":
+        text = "agent\tdraft\n" + "".join(f"{agent}\t{draft}\n" for agent, draft in pairs)
+        first = 2
+    else:
+        text = "[" + ",\n".join(json.dumps(pair, ensure_ascii=name == "list.json") for pair in pairs) + "]"
+        text, first = text.replace("\u2028", "\\u2028"), 1
+    rows = refused(text, name)
+    assert [line for line, _ in rows] == list(range(first, first + len(pairs)))
+    assert all("is no id" in reason for _, reason in rows)
+
+
+@pytest.mark.parametrize("name", ["drafts.xlsx", "drafts.XLS", "drafts.ods", "drafts.numbers"])
+def test_a_spreadsheet_is_told_to_be_saved_as_csv(refused: Refused, name: str) -> None:
+    """A spreadsheet's file is recognised by its name, whatever is in it."""
+    assert refused("x", name) == [(1, "this is a spreadsheet: save it as CSV (ids as text)")]
+
+
+def test_a_person_is_told_the_first_bad_rows_and_how_many_more_there_are(tmp_path: Path) -> None:
+    """With `most`, that many rows are named, and the sentence counts them all."""
+    path = tmp_path / "list.csv"
+    path.write_text(HEAD + "x,y\n" * 57)
+    named: list[Any] = []
+    with pytest.raises(ListMalformed, match=r"57 rows are wrong \(the first 20 are named above, 37 more are not\)"):
+        read_list(str(path), None, lambda *row: named.append(row), 20)
+    assert [source for source, _ in named] == [f"list.csv:{line}" for line in range(2, 22)]
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "", ".", "a\0b.csv"])
+def test_a_list_that_cannot_be_opened_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """No file, no name, a folder, an impossible name: the list is missing, not malformed."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ListMissing, match="the list cannot be read"):
+        read_list(name, None, lambda *_: None)
+
+
+def _compare(rows: list[tuple[int, str]], expected: dict[int, str]) -> None:
+    assert [line for line, _ in rows] == list(expected), rows
+    for line, reason in rows:
+        assert expected[line] in reason
