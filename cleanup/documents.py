@@ -184,7 +184,12 @@ def tree(events: Iterable[Event]) -> Node | None:
     """The whole document as nodes, None if there is none. Raises DocumentError, also on duplicate keys."""
     steps = iter(events)
     first = next(steps, None)
-    return None if first is None else _node(first, steps)
+    if first is None:
+        return None
+    node = _node(first, steps)
+    for _ in steps:  # what follows the document is read too: it may not be valid
+        pass
+    return node
 
 
 def _node(event: Event, steps: Iterator[Event]) -> Node:

@@ -79,7 +79,9 @@ class Limits(Section):
     """How much, how fast, how long."""
 
     concurrency: Annotated[
-        int, Field(ge=1, le=256, description="Requests in flight, 1 to 256"), Flag("--concurrency", "N")
+        int,
+        Field(ge=1, le=256, description="Requests in flight at once, 1 to 256; limits.rate says how fast they follow"),
+        Flag("--concurrency", "N"),
     ] = 8
     rate: Annotated[
         Rate,
@@ -90,7 +92,7 @@ class Limits(Section):
     ] = 5.0
     max_discards: Annotated[
         int,
-        Field(ge=0, description="With more pairs than this to send, nothing is sent"),
+        Field(ge=0, description="With more pairs than this to send, nothing is sent: a wrong list is noticed first"),
         Flag("--max-discards", "N"),
     ] = 1000
     per_run: Annotated[
@@ -166,9 +168,11 @@ class Find(Section):
         Field(description="Drafts whose last editor's name matches a glob"),
         Flag("--editor", "GLOB", several=True),
     ] = ()
-    agents: Annotated[Agents, Field(description="Only these agents"), Flag("--agent", "AGENT", several=True)] = ()
+    agents: Annotated[
+        Agents, Field(description="Only drafts of these agents"), Flag("--agent", "AGENT", several=True)
+    ] = ()
     exclude_agents: Annotated[
-        Agents, Field(description="All agents but these"), Flag("--exclude-agent", "AGENT", several=True)
+        Agents, Field(description="Drafts of all agents but these"), Flag("--exclude-agent", "AGENT", several=True)
     ] = ()
     max_share: Annotated[
         ShareOrOff,
@@ -184,9 +188,11 @@ class Run(Section):
         Switch, Field(description="Only read: say of each pair what a run would do"), Flag("--dry-run")
     ] = False
     resume: Annotated[Switch, Field(description="Leave out what the ledger already settles"), Flag("--resume")] = False
-    shard: Annotated[Shard, Field(description="Only the pairs of share K of N, K from 0"), Flag("--shard", "K/N")] = (
-        None
-    )
+    shard: Annotated[
+        Shard,
+        Field(description="Only the pairs of share K of N, K from 0: one list, several processes"),
+        Flag("--shard", "K/N"),
+    ] = None
     yes: Annotated[Switch, Field(description="Do not ask before discarding"), Flag("--yes")] = False
     note: Annotated[
         NoteOrOff, Field(description="A word for the record, a change number say"), Flag("--note", "TEXT")
@@ -198,7 +204,7 @@ class Output(Section):
 
     ledger: Annotated[
         PathOrOff,
-        Field(description="JSON Lines, one for each pair; appended, never overwritten"),
+        Field(description="JSON Lines, one for each pair; appended, never overwritten; what run.resume reads"),
         Flag("--ledger", **FILE),
     ] = None
     leftover: Annotated[
@@ -206,13 +212,17 @@ class Output(Section):
         Field(description="CSV of what still stands, a list for the next run"),
         Flag("--leftover", **FILE),
     ] = None
-    summary: Annotated[PathOrOff, Field(description="The summary as JSON"), Flag("--summary", **FILE)] = None
+    summary: Annotated[
+        PathOrOff, Field(description="The summary as JSON, also of a run that was refused"), Flag("--summary", **FILE)
+    ] = None
     list: Annotated[
         PathOrOff,
         Field(description="What a sweep found, written before its first discard"),
         Flag("--list", **FILE),
     ] = None
-    metrics: Annotated[PathOrOff, Field(description="Prometheus text file"), Flag("--metrics", **FILE)] = None
+    metrics: Annotated[
+        PathOrOff, Field(description="Prometheus text file, for node_exporter to read"), Flag("--metrics", **FILE)
+    ] = None
     heartbeat_url: Annotated[
         SecretUrlOrOff,
         Field(description="Pinged at the start (/start) and at the end (/EXITCODE)"),
@@ -228,7 +238,9 @@ class Output(Section):
         Field(description="The least level that is logged"),
         Flag("--log-level", "LEVEL"),
     ] = "info"
-    quiet: Annotated[Switch, Field(description="No output at all when the exit code is 0"), Flag("--quiet")] = False
+    quiet: Annotated[
+        Switch, Field(description="No output at all when the exit code is 0: cron mails what it gets"), Flag("--quiet")
+    ] = False
 
 
 class Settings(Section):

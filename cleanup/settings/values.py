@@ -122,6 +122,8 @@ def _check_web_url(given: Any) -> str:
 
 
 def _one_or_many(value: Any) -> Any:
+    if is_off(value):
+        return []
     return [value] if isinstance(value, str) else value
 
 
@@ -129,7 +131,16 @@ def _split(value: Any) -> Any:
     texts = _one_or_many(value)
     if not isinstance(texts, list):
         return texts
-    return [word for text in texts for word in (re.split(r"[,\s]+", text) if isinstance(text, str) else [text]) if word]
+    return [word for text in texts for word in _words(text)]
+
+
+def _words(text: Any) -> list[Any]:
+    if not isinstance(text, str):
+        return [text]
+    words = [word for word in re.split(r"[,\s]+", text) if word]
+    if not words:
+        raise ValueError("must not be empty")
+    return words
 
 
 def _check_agent(value: str) -> str:
@@ -218,7 +229,7 @@ Agent = Annotated[str, AfterValidator(_check_agent)]
 Agents = Annotated[
     tuple[Agent, ...],
     BeforeValidator(_split),
-    WithJsonSchema(
+    _off_or(
         {
             "anyOf": [
                 {"type": "array", "items": _AGENT_SCHEMA},
@@ -228,11 +239,9 @@ Agents = Annotated[
     ),
 ]
 Globs = Annotated[
-    tuple[str, ...],
+    tuple[Text, ...],
     BeforeValidator(_one_or_many),
-    WithJsonSchema(
-        {"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA}]},
-    ),
+    _off_or({"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA}]}),
 ]
 PairsPathOrList = Annotated[
     Any, BeforeValidator(_check_pairs), WithJsonSchema({"type": ["string", "array", "object"], "minLength": 1})
