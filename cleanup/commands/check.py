@@ -9,8 +9,10 @@ from cleanup.commands.job import check_settings, read_pairs, refuse_settings
 from cleanup.commands.options import parse
 from cleanup.errors import JobError, SettingsError
 from cleanup.exit_codes import ExitCode
+from cleanup.lists.pair_list import PairList
 from cleanup.plan import Fate, make_plan
 from cleanup.records.ledger import Past
+from cleanup.settings.definitions import Settings
 from cleanup.settings.sources import Loaded, load
 from cleanup.show.console import Screen, make_screen, say
 
@@ -56,15 +58,12 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
         screen.log.error("list.invalid", source=source, reason=reason)
 
     pairs = read_pairs(loaded, format_name, bad_row)
-    past = None
-    if settings.run.resume:
-        if settings.output.ledger is None:
-            raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
-        past = Past(settings.output.ledger, set(pairs.keys))
+    if not pairs:
+        screen.log.warning("run.warning", message="the list is empty: there is nothing to discard")
     plan = make_plan(
         pairs,
         protect=settings.guard.protect,
-        settled=past.settled if past else (),
+        settled=_settled(settings, pairs) if settings.run.resume else (),
         shard=settings.run.shard,
         limit=settings.limits.per_run,
     )
@@ -89,6 +88,18 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
         "requests": requests,
         "seconds_at": {str(rate): round(requests / rate, 1) for rate in RATES},
     }
+
+
+def _settled(settings: Settings, pairs: PairList) -> set[bytes]:
+    """What the ledger settles. Raises SettingsError where a run would refuse it before it asks whose key it is."""
+    ledger, base_url = settings.output.ledger, settings.api.base_url
+    if ledger is None:
+        raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
+    past = Past(ledger, set(pairs.keys))
+    others = past.base_urls - {base_url}
+    if others:
+        raise SettingsError(f"{ledger}: this ledger is of runs against {', '.join(sorted(others))}, not {base_url}")
+    return past.settled
 
 
 def _sweep_in_words(loaded: Loaded) -> dict[str, Any]:
@@ -123,8 +134,9 @@ def _sentences(found: dict[str, Any]) -> list[str]:
             lines.append("As it stands it would only read: run.yes (--yes) makes it discard.")
         return lines
     verb = "look at" if found["dry_run"] else "discard"
+    what = f"{_many(found['to_send'], 'draft')} of {_many(found['agents'], 'agent')}"
     lines = [
-        f"A run would {verb} {found['to_send']} drafts of {found['agents']} agents at {found['base_url']}.",
+        f"A run would {verb} {what} at {found['base_url']}.",
         f"Listed: {found['listed']} in {found['list']}.",
     ]
     lines += [f"Skipped: {count} {reason}." for reason, count in found["skipped"].items()]
@@ -133,6 +145,10 @@ def _sentences(found: dict[str, Any]) -> list[str]:
     times = ", ".join(f"{_clock(seconds)} at {rate}" for rate, seconds in found["seconds_at"].items())
     lines.append(f"Time, at so many requests a second: {times}.")
     return lines
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _clock(seconds: float) -> str:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -82,7 +82,7 @@ def csv_lists(draw: st.DrawFn) -> tuple[Pairs, bytes]:
     """Pairs, and a CSV of them in some dialect."""
     pairs = draw(valid)
     delimiter, end = draw(st.sampled_from(",;\t")), draw(st.sampled_from(["\n", "\r\n"]))
-    quoting = draw(st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]))
+    quoting: Literal[0, 1] = draw(st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]))
     agent, draft = draw(names)
     header, flip = draw(st.booleans()), draw(st.booleans())
     others = draw(st.lists(notes, min_size=len(pairs), max_size=len(pairs)) | st.none())

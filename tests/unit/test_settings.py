@@ -157,7 +157,7 @@ def test_a_file_that_is_no_settings_file(sources: Sources, file: str | bytes, pr
     assert [found[: len(problem)] for found in sources.problems(file=file)] == [problem]
 
 
-UNKNOWN = [
+UNKNOWN: list[tuple[Any, Any, str | None, str]] = [
     ({}, {}, "limits:\n  rte: 5\n", "c.yaml:2: limits.rte: no such setting; did you mean limits.rate?"),
     ({}, {}, "rate: 5\n", "c.yaml:1: rate: no such setting; did you mean limits.rate?"),
     ({}, {}, "limit:\n  rate: 5\n", "c.yaml:2: limit: no such setting; did you mean limits?"),

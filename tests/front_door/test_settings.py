@@ -1,0 +1,132 @@
+"""Settings through the front door: which one wins, what is refused and how."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator
+from tests.conftest import ROOT, Runner
+
+
+def test_what_any_source_protects_is_not_touched(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
+    """An agent each by flag, variable and file; only the fourth agent's draft goes."""
+    held = drafts(4, agents=4)
+    job.write("c.yaml", f"guard:\n  protect:\n    - '{held[2].agent}'\n")
+    ended = job(
+        *("-c", "c.yaml", "--protect", held[0].agent, job.list_of(held)),
+        env={"CLEANUP_GUARD__PROTECT": held[1].agent},
+    )
+    assert ended.code == 0
+    assert ended.summary["skipped"] == {"protected": 3}
+    assert sim.left() == {draft.id for draft in held[:3]}
+    assert [request.draft for request in sim.requests("discard")] == [held[3].id]
+
+
+def test_a_dry_run_in_the_file_is_not_switched_off_by_a_variable(
+    job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
+) -> None:
+    """Nothing is discarded."""
+    held = drafts(2)
+    job.write("c.yaml", "run: {dry_run: yes}\n")
+    ended = job("-c", "c.yaml", job.list_of(held), env={"CLEANUP_RUN__DRY_RUN": "no"})
+    assert ended.code == 0
+    assert ended.counts["would_discard"] == 2
+    assert not sim.requests("discard")
+
+
+def test_the_same_setting_in_four_places(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
+    """The ledger records what a run used: the flag's value, the variable's, the file's, the default."""
+    held = drafts(4)
+    job.write(
+        "c.yaml",
+        "limits: {max_discards: 33, max_outage: 3m}\nretry: {attempts: 3}\noutput: {ledger: ledger.jsonl}\n",
+    )
+    env = {"CLEANUP_CONFIG": "c.yaml", "CLEANUP_RETRY__ATTEMPTS": "2", "CLEANUP_LIMITS__MAX_DISCARDS": "22"}
+    assert job("--max-discards", "11", "--note", "CHG-1", job.list_of(held), env=env).code == 0
+    first = job.ended[0].ledger()[0]
+    used = first["settings"]
+    assert (used["limits"]["max_discards"], used["retry"]["attempts"]) == (11, 2)
+    assert (used["limits"]["max_outage"], used["limits"]["concurrency"]) == ("3m", 8)
+    assert first["note"] == "CHG-1"
+
+
+def test_config_yaml_beside_the_program_is_taken(runner: Runner, sim: Simulator) -> None:
+    """Whatever the working directory; `--config` and `$CLEANUP_CONFIG` come first."""
+    home = runner.folder / "home"
+    home.mkdir()
+    shutil.copy(ROOT / "job.py", home)
+    (home / "cleanup").symlink_to(ROOT / "cleanup")
+    (home / "config.yaml").write_text(f"api: {{base_url: '{sim.url}'}}\npairs: []\n")
+    runner.write("other.yaml", "pairs: []\napi: {base_url: 'https://other.example'}\n")
+    found = []
+    for words, env in (([], {}), ([], {"CLEANUP_CONFIG": "other.yaml"}), (["-c", "home/config.yaml"], {})):
+        ended = subprocess.run(
+            [sys.executable, home / "job.py", "check", *words],
+            cwd=runner.folder,
+            env=runner.environ | env,
+            capture_output=True,
+            text=True,
+        )
+        found.append(json.loads(ended.stdout)["base_url"])
+    assert found == [sim.url, "https://other.example", sim.url]
+
+
+def test_everything_that_is_wrong_is_named_with_its_place(job: Runner, sim: Simulator) -> None:
+    """One event each, exit 78, the last line says so, no request, no value of a secret."""
+    job.write("c.yaml", "limits:\n  rate: fast\n  rte: 5\noutput:\n  heartbeat_url: hc.example/s3cret-slug\n")
+    ended = job(
+        *("-c", "c.yaml", "l.csv", "--concurrency", "0", "--deadline", "-5m"),
+        env={"CLEANUP_X__Y": "1", "CLEANUP_PORT": "tcp://1.2.3.4:80", "CLEANUP_RETRY__WAIT": "nan"},
+    )
+    assert ended.code == 78
+    messages = [event["message"] for event in ended.of("settings.invalid")]
+    starts = [
+        "CLEANUP_X__Y: no such setting",
+        "c.yaml:3: limits.rte: no such setting; did you mean limits.rate?",
+        "--concurrency: limits.concurrency must be at least 1 (given: 0)",
+        "--deadline: limits.deadline is no duration",
+        "CLEANUP_RETRY__WAIT: retry.wait is no duration",
+        "c.yaml:2: limits.rate must be requests a second",
+        "c.yaml:5: output.heartbeat_url must be a URL",
+    ]
+    assert [message[: len(start)] for message, start in zip(messages, starts, strict=True)] == starts
+    assert (ended.events[-1]["event"], ended.events[-1]["exit_code"]) == ("run.finished", 78)
+    assert "s3cret-slug" not in ended.stderr + ended.stdout
+    assert not sim.requests()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--no-such-flag"], "--no-such-flag"),
+        (["--rate"], "--rate"),
+        (["l.csv", "other.csv"], "other.csv"),
+        (["--rate", "5", "check"], "the command comes first: python job.py check"),
+        (["l.csv", "--older-than", "5d"], "--older-than means nothing to a run over a list"),
+        (["find", "--dry-run"], "--dry-run means nothing to `find`"),
+    ],
+)
+def test_wrong_usage_is_exit_2(runner: Runner, words: list[str], said: str) -> None:
+    """An unknown flag, a missing argument, one list too many: a sentence, and where the help is."""
+    ended = runner(*words)
+    assert ended.code == 2
+    assert said in ended.stderr
+    command = "find " if words[0] == "find" else ""
+    assert f"See `python job.py {command}--help`" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("config", ["missing.yaml", ".", "l.bin"])
+def test_a_settings_file_that_cannot_be_read(job: Runner, sim: Simulator, config: str) -> None:
+    """Missing, a folder, no text: exit 78 with its name, no request."""
+    job.write("l.bin", b"\xff\x00\xfe")
+    ended = job("-c", config, "l.csv")
+    assert ended.code == 78
+    (event,) = ended.of("settings.invalid")
+    assert event["message"].startswith(config)
+    assert not sim.requests()
