@@ -225,7 +225,7 @@ def test_every_name_in_a_pod_is_of_something_that_is_there(overlay: Overlay) -> 
 def test_exit_codes_mean_to_a_job_what_they_mean_to_the_program(overlay: Overlay) -> None:
     """What another run may mend is retried, everything else fails the Job (or the index), a disruption is neither."""
     disruption, *rules = overlay.job["podFailurePolicy"]["rules"]
-    assert disruption == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    assert disruption == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     actions: dict[int, str] = {}
     for rule in rules:
         found = rule["onExitCodes"]
