@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from cleanup.errors import JobError, SettingsError
 from cleanup.exit_codes import ExitCode
@@ -15,8 +15,10 @@ from cleanup.lists.ids import is_agent
 from cleanup.records.report import Report, read_report
 from cleanup.settings.values import parse_duration
 from cleanup.show.console import print_table, say
+from cleanup.show.log import make_stderr_lossless
 
-_COLUMNS = ("listed", "discarded", "skipped", "failed", "not_attempted")
+MOST_WARNINGS: Final = 20
+_COLUMNS: Final = ("listed", "discarded", "skipped", "failed", "not_attempted")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -27,11 +29,14 @@ class _Parser(argparse.ArgumentParser):
 def report(argv: Sequence[str]) -> int:
     """Read ledgers and print what they add up to. Returns the exit code."""
     options = _parse(argv)
+    make_stderr_lossless()
     since = None if options.since is None else datetime.now(UTC) - timedelta(seconds=options.since)
     try:
         found = read_report(options.ledgers, since, options.agent)
-        for sentence in found.unreadable:
+        for sentence in found.warnings[:MOST_WARNINGS]:
             sys.stderr.write(f"job.py report: {sentence}\n")
+        if len(found.warnings) > MOST_WARNINGS:
+            sys.stderr.write(f"job.py report: … and {len(found.warnings) - MOST_WARNINGS} more such lines\n")
         _print(found, options.by, options.format)
     except JobError as error:
         sys.stderr.write(f"job.py report: {error}\n")
@@ -93,8 +98,8 @@ def _print(found: Report, by: Any, format_name: str) -> None:
             csv.writer(text, lineterminator="\n").writerows([header, *rows])
             say(text.getvalue().rstrip("\n"))
         case "markdown":
-            lines = [header, ["---"] * len(header), *rows]
-            say("\n".join("| " + " | ".join(cells) + " |" for cells in lines))
+            lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+            say("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in lines))
         case _:
             print_table(lambda table, stream, colours: table.print_rows(header, rows, stream, colours=colours))
 

@@ -1,54 +1,66 @@
 """One account out of many ledgers: shards, reruns, months of nights. Pure, but for reading the files."""
 
+import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from cleanup import __version__
 from cleanup.lists.rows import parse_time
 from cleanup.model import Ending, Outcome
 from cleanup.records import ledger
 from cleanup.records.account import MOST_FAILURES, fold
-from cleanup.records.summary import Facts, exit_code
+from cleanup.records.summary import Facts, exit_code, utc
 
 By = Literal["agent", "day", "user"]
-_ENDINGS = {(ending.outcome.value, ending.reason): ending for ending in Ending}
+_ENDINGS: Final = {(ending.outcome.value, ending.reason): ending for ending in Ending}
+_OF_A_FAILURE: Final = ("agent", "draft", "reason", "status", "attempts", "request_id", "source")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The latest line of a pair, and who wrote it."""
+class Entry(NamedTuple):
+    """The line that counts for a pair: how it ended, when, in which run; the line itself if it failed."""
 
-    line: dict[str, Any]
     ending: Ending
-    user: str
     time: datetime
+    run_id: str
+    failure: dict[str, Any] | None
 
 
 @dataclass(slots=True)
 class Report:
-    """What ledgers say, pair by pair."""
+    """What ledgers say, pair by pair. `runs` and `ends` are lines by run; `warnings` say what may be missing."""
 
-    runs: list[dict[str, Any]]
-    entries: dict[tuple[str, str], Entry]
-    unreadable: list[str]
+    since: datetime | None = None
+    agents: Collection[str] = ()
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ends: dict[str, dict[str, Any]] = field(default_factory=dict)
+    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def by(self, group: By) -> dict[str, dict[str, Any]]:
         """The counts of each agent, day (UTC) or user, in order."""
         groups: dict[str, Counter[Ending]] = {}
-        for entry in self.entries.values():
-            groups.setdefault(_name(entry, group), Counter())[entry.ending] += 1
+        for (agent, _), entry in self.entries.items():
+            match group:
+                case "agent":
+                    name = agent
+                case "day":
+                    name = entry.time.date().isoformat()
+                case _:
+                    name = str(self.runs.get(entry.run_id, {}).get("user") or "unknown")
+            groups.setdefault(name, Counter())[entry.ending] += 1
         return {name: fold(groups[name], dry_run=False)["counts"] for name in sorted(groups)}
 
     def summary(self) -> dict[str, Any]:
         """The same as a run's summary; what ledgers do not hold is null."""
         endings = Counter(entry.ending for entry in self.entries.values())
         code = exit_code(Facts(endings=endings))
-        failures = [entry.line for entry in self.entries.values() if entry.ending.outcome is Outcome.FAILED]
-        times = sorted(str(run["time"]) for run in self.runs if run.get("time"))
-        last = sorted(entry.line["time"] for entry in self.entries.values())
+        failures = [entry.failure for entry in self.entries.values() if entry.failure is not None]
+        runs = self._runs()
+        times = sorted(str(line["time"]) for line in runs if line.get("time"))
+        last = max((entry.time for entry in self.entries.values()), default=None)
         return {
             "run_id": None,
             "version": __version__,
@@ -59,22 +71,55 @@ class Report:
             "meaning": code.meaning,
             "next": None,
             "started_at": times[0] if times else None,
-            "finished_at": last[-1] if last else None,
+            "finished_at": None if last is None else utc(last),
             "seconds": None,
-            "base_url": _only(run.get("base_url") for run in self.runs),
-            "organization": _only(run.get("organization") for run in self.runs),
-            "list": _only(run.get("list") for run in self.runs),
-            "list_sha256": _only(run.get("list_sha256") for run in self.runs),
+            "base_url": _only(line.get("base_url") for line in runs),
+            "organization": _only(line.get("organization") for line in runs),
+            "list": _only(line.get("list") for line in runs),
+            "list_sha256": _only(line.get("list_sha256") for line in runs),
             "shard": None,
             "model": None,
             **fold(endings, dry_run=False),
-            "requests": None,
-            "rate": None,
+            "requests": {"total": None, "retries": None, "by_status": {}},
+            "rate": {"achieved": None, "limit": None},
             "seconds_per_request": None,
-            "failures": [_failure(line) for line in failures[:MOST_FAILURES]],
-            "warnings": list(self.unreadable),
-            "runs": len(self.runs),
+            "failures": [{**failure, "message": None} for failure in failures[:MOST_FAILURES]],
+            "warnings": list(self.warnings),
+            "runs": len(runs),
         }
+
+    def _runs(self) -> list[dict[str, Any]]:
+        """The runs that the entries are of; without a filter also those that have none."""
+        if self.since is None and not self.agents:
+            return list(self.runs.values())
+        named = {entry.run_id for entry in self.entries.values()}
+        return [line for run_id, line in self.runs.items() if run_id in named]
+
+    def add(self, line: dict[str, Any]) -> bool:
+        """Enter a line of a pair; False when it is none that is known."""
+        agent, draft, outcome, reason = (line.get(key) for key in ("agent", "draft", "outcome", "reason"))
+        try:
+            ending = _ENDINGS[outcome, reason]  # type: ignore[index]
+            time = parse_time(str(line.get("time")))
+        except (LookupError, TypeError, ValueError):
+            return False
+        if not isinstance(agent, str) or not isinstance(draft, str):
+            return False
+        if (self.since is not None and time < self.since) or (self.agents and agent not in self.agents):
+            return True
+        before = self.entries.get((agent, draft))
+        if before is None or _overrides(ending, time, before):
+            failure = {key: line.get(key) for key in _OF_A_FAILURE} if ending.outcome is Outcome.FAILED else None
+            # One text for each agent and run: a ledger of years has millions of lines.
+            self.entries[sys.intern(agent), draft] = Entry(ending, time, sys.intern(str(line.get("run_id"))), failure)
+        return True
+
+
+def _overrides(ending: Ending, time: datetime, before: Entry) -> bool:
+    """The latest line counts, in whatever order ledgers are read; but what was discarded once stays discarded."""
+    if (ending is Ending.DISCARDED) != (before.ending is Ending.DISCARDED):
+        return ending is Ending.DISCARDED
+    return time >= before.time
 
 
 def read_report(paths: Iterable[str], since: datetime | None = None, agents: Collection[str] = ()) -> Report:
@@ -82,63 +127,40 @@ def read_report(paths: Iterable[str], since: datetime | None = None, agents: Col
 
     `since`: leave out what happened before. `agents`: only these, if any. Raises SettingsError.
     """
-    report = Report([], {}, [])
-    users: dict[str, str] = {}
+    report = Report(since, agents)
     for path in paths:
-        for number, line in _lines(path, report):
-            if line["type"] == "run":
-                users[str(line.get("run_id"))] = str(line.get("user") or "unknown")
-                report.runs.append(line)
-            elif line["type"] == "pair" and (not agents or line["agent"] in agents):
-                _add(report, line, users.get(str(line.get("run_id")), "unknown"), since, f"{path}:{number}")
+        last: str | None = None
+        for number, line in ledger.read(path):
+            if line is None:
+                report.warnings.append(f"{path}:{number}: this line cannot be read: cut off, or none of ours")
+            elif line["type"] == "pair":
+                if not report.add(line):
+                    report.warnings.append(f"{path}:{number}: this line is of no outcome or time that is known")
+            else:
+                last = str(line.get("run_id"))
+                (report.runs if line["type"] == "run" else report.ends)[last] = line
+        _tell_unfinished(report, path, last)
     return report
 
 
-def _lines(path: str, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in ledger.read(path):
-        if line is None:
-            report.unreadable.append(f"{path}:{number}: this line cannot be read: cut off, or none of ours")
-        else:
-            yield number, line
-
-
-def _add(report: Report, line: dict[str, Any], user: str, since: datetime | None, place: str) -> None:
-    ending = _ENDINGS.get((line.get("outcome"), line.get("reason")))  # type: ignore[arg-type]
-    try:
-        time = parse_time(str(line.get("time")))
-    except ValueError:
-        ending = None
-    if ending is None:
-        report.unreadable.append(f"{place}: this line is of no outcome or time that is known")
+def _tell_unfinished(report: Report, path: str, run_id: str | None) -> None:
+    """A ledger has no line for a pair that was not attempted; the counts alone would pass for the whole list."""
+    if run_id is None:
         return
-    if since is not None and time < since:
+    end = report.ends.get(run_id)
+    if end is None:
+        report.warnings.append(f"{path}: its last run has no end: it was killed, or is not over yet")
         return
-    key = (line["agent"], line["draft"])
-    before = report.entries.get(key)
-    if (
-        before is None
-        or (before.ending is not Ending.DISCARDED and time >= before.time)
-        or (ending is Ending.DISCARDED and before.ending is not Ending.DISCARDED)
-    ):
-        report.entries[key] = Entry(line, ending, user, time)
-
-
-def _name(entry: Entry, group: By) -> str:
-    match group:
-        case "agent":
-            return str(entry.line["agent"])
-        case "day":
-            return entry.time.date().isoformat()
-        case _:
-            return entry.user
+    counts = end.get("counts")
+    left = counts.get("not_attempted") if isinstance(counts, dict) else None
+    if left:
+        report.warnings.append(
+            f"{path}: its last run left {left} drafts unattempted (exit code {end.get('exit_code')}); "
+            "they are not counted here"
+        )
 
 
 def _only(values: Iterable[Any]) -> Any:
     """The value that all share, else None."""
-    found = {value for value in values if value is not None}
+    found = {str(value) for value in values if value is not None}
     return found.pop() if len(found) == 1 else None
-
-
-def _failure(line: dict[str, Any]) -> dict[str, Any]:
-    keys = ("agent", "draft", "reason", "status", "attempts", "request_id", "source")
-    return {key: line.get(key) for key in keys} | {"message": None}

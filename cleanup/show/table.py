@@ -42,7 +42,7 @@ def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> 
     for warning in summary["warnings"]:
         console.print(Text(f"warning: {warning}", "yellow"))
     requests = summary.get("requests")
-    if requests:
+    if requests and requests["total"] is not None:
         console.print(
             Text(
                 f"{requests['total']} requests ({requests['retries']} retries) in {summary['seconds']:.1f} s",

@@ -1,12 +1,10 @@
-"""What is in `cron/` and the Dockerfile: valid, in step with the program, and harmless as shipped."""
+"""The manifests in `cron/kubernetes` and the Dockerfile: valid, in step with the program, and harmless as shipped."""
 
 import copy
 import json
 import re
-import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,21 +16,14 @@ import yaml
 
 from cleanup import __version__
 from cleanup.api.session import DRAIN_SECONDS
-from cleanup.commands.options import command_of, parse
-from cleanup.exit_codes import ExitCode
 from cleanup.records.heartbeat import PATIENCE_SECONDS
-from cleanup.records.metrics import write_metrics
-from cleanup.settings.definitions import Settings
-from cleanup.settings.sources import Loaded, load
-from cleanup.settings.values import parse_duration
+from cleanup.settings.sources import Loaded
+from tests.as_shipped import CRON, FOR_GOOD, ROOT, files_of, loaded_from, minute_of_day
 
-ROOT = Path(__file__).parents[2]
-CRON = ROOT / "cron"
 KUBERNETES = CRON / "kubernetes"
 OVERLAYS = ("list", "sweep", "indexed")
 MANIFESTS = sorted(path for path in KUBERNETES.rglob("*.yaml") if path.name != "kustomization.yaml")
 KUSTOMIZATIONS = sorted(KUBERNETES.rglob("kustomization.yaml"))
-FOR_GOOD = {int(code) for code in ExitCode if code is not ExitCode.OK and not code.retry}
 KUBECTL = shutil.which("kubectl")
 
 
@@ -154,13 +145,6 @@ class Overlay:
         return loaded_from(argv, environ | more, home)
 
 
-def loaded_from(argv: list[str], environ: dict[str, str], home: Path) -> Loaded:
-    """What the program itself makes of arguments and environment; wrong ones end the test."""
-    command, rest = command_of(argv)
-    _, flags = parse(command, rest)
-    return load(flags, environ, None, home)
-
-
 @pytest.fixture(params=["here", "kubectl"])
 def renderer(request: pytest.FixtureRequest) -> str:
     """Our own few lines, and the real kustomize where there is one."""
@@ -236,7 +220,7 @@ def test_exit_codes_mean_to_a_job_what_they_mean_to_the_program(overlay: Overlay
     assert {action for code, action in actions.items() if code not in (3, 4)} == {"FailJob"}
     assert {actions[3], actions[4]} == {"FailIndex" if overlay.name == "indexed" else "FailJob"}
     assert overlay.pod["restartPolicy"] == "Never"
-    retries = overlay.job.get("backoffLimitPerIndex", overlay.job.get("backoffLimit"))
+    retries: int = overlay.job.get("backoffLimitPerIndex") or overlay.job["backoffLimit"]
     assert retries >= 1
 
 
@@ -249,17 +233,22 @@ def test_there_is_time_to_end_well(overlay: Overlay, tmp_path: Path) -> None:
     assert overlay.container["terminationMessagePolicy"] == "FallbackToLogsOnError"
 
 
-def test_a_cron_job_starts_one_run_at_a_time(renderer: str) -> None:
-    """No overlap, a late start only for a while, a history to look at; the two are hours apart."""
-    hours = []
+def test_a_cron_job_starts_one_run_at_a_time(renderer: str, tmp_path: Path) -> None:
+    """No overlap, a late start only for a while, a history to look at; one is over before the other begins."""
+    busy = []
     for name in ("list", "sweep"):
-        spec = Overlay(name, _rendered(name, renderer)).workload["spec"]
+        overlay = Overlay(name, _rendered(name, renderer))
+        spec = overlay.workload["spec"]
         assert spec["concurrencyPolicy"] == "Forbid"
         assert 10 < spec["startingDeadlineSeconds"] < 86400
         assert spec["successfulJobsHistoryLimit"] >= 1
         assert spec["failedJobsHistoryLimit"] >= 1
-        hours.append(cron_fields(spec["schedule"])[1])
-    assert hours[0] != hours[1]
+        deadline = overlay.loaded(tmp_path).settings.limits.deadline
+        assert deadline is not None
+        begin = minute_of_day(spec["schedule"])
+        busy.append((begin, begin + (spec["startingDeadlineSeconds"] + deadline) / 60))
+    earlier, later = sorted(busy)
+    assert earlier[1] < later[0]
 
 
 def test_a_pod_is_restricted(overlay: Overlay) -> None:
@@ -318,13 +307,6 @@ def test_shares_have_their_own_files_and_divide_the_rate(renderer: str, tmp_path
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
-def files_of(settings: Settings) -> list[str]:
-    """Every place that a run writes to."""
-    output = settings.output
-    places = (output.ledger, output.leftover, output.summary, output.list, output.metrics, settings.guard.backup)
-    return [place for place in places if place is not None]
-
-
 # ---- the image
 
 
@@ -343,125 +325,3 @@ def test_the_image_and_the_manifests_agree() -> None:
     for place in re.findall(r"^COPY (?!--)(.*) \S+$", dockerfile, re.MULTILINE):
         assert (ROOT / place).exists()
         assert f"!{place}" in (ROOT / ".dockerignore").read_text().splitlines()
-
-
-# ---- cron and systemd
-
-
-def cron_fields(schedule: str) -> list[str]:
-    """Five fields of a schedule; only plain numbers and stars are used here."""
-    fields = schedule.split()
-    assert len(fields) == 5
-    for field, most in zip(fields, (59, 23, 31, 12, 7), strict=True):
-        assert field == "*" or int(field) <= most
-    return fields
-
-
-def crontab() -> tuple[dict[str, str], list[list[str]]]:
-    """The variables of the crontab, and each line's fields: five of time, user, command."""
-    variables: dict[str, str] = {}
-    lines = []
-    for line in (CRON / "crontab").read_text().splitlines():
-        if line and not line.startswith("#"):
-            name = re.match(r"([A-Z_]+)=(.*)", line)
-            if name:
-                variables[name[1]] = name[2]
-            else:
-                lines.append(line.split(maxsplit=6))
-    return variables, lines
-
-
-def test_the_crontab_needs_nothing_from_its_surroundings() -> None:
-    """A shell, a path, a locale; absolute paths; and nothing that cron itself would cut or take for a line break."""
-    variables, lines = crontab()
-    assert (CRON / "crontab").read_bytes().endswith(b"\n")
-    assert set(variables) >= {"SHELL", "PATH", "LANG", "MAILTO"}
-    assert variables["LANG"].endswith("UTF-8")
-    hours = []
-    for *schedule, user, command in lines:
-        hours.append(cron_fields(" ".join(schedule))[1])
-        assert user == "draft-cleanup"
-        assert len(command) < 990  # Debian's cron cuts a command at 1,000
-        assert "%" not in command
-        words = shlex.split(command)
-        assert words[:1] == ["cd"]
-        assert all(words[place].startswith("/") for place in (1, 3, 4))
-        assert words[-4:-1] == ["|", "tee", "-a"]
-        assert words[-1].startswith("/")
-    assert len(set(hours)) == len(hours) == 2
-
-
-@pytest.mark.parametrize("number", [0, 1], ids=["list", "sweep"])
-def test_a_line_of_the_crontab_only_reads_until_one_value_is_changed(number: int, tmp_path: Path) -> None:
-    """Its flags and variables load: quiet, with the key from a file; --yes where there is nobody to ask."""
-    variables, lines = crontab()
-    words = shlex.split(lines[number][-1])
-    argv = words[5 : words.index("2>&1")]
-    assert loaded_from(argv, variables, tmp_path).settings.run.dry_run
-    settings = loaded_from(argv, variables | {"CLEANUP_RUN__DRY_RUN": "false"}, tmp_path).settings
-    assert not settings.run.dry_run
-    assert settings.output.quiet
-    assert Path(settings.api.key_file or "").is_absolute()
-    assert (settings.run.yes, settings.run.resume) == ((False, True), (True, False))[number]
-    other = shlex.split(lines[1 - number][-1])
-    others = files_of(loaded_from(other[5 : other.index("2>&1")], variables, tmp_path).settings)
-    assert set(files_of(settings)) & set(others) == {settings.guard.backup}
-
-
-def unit(name: str) -> dict[str, list[str]]:
-    """The values of each key of a systemd unit."""
-    found: dict[str, list[str]] = {}
-    for line in (CRON / "systemd" / name).read_text().splitlines():
-        key, equals, value = line.partition("=")
-        if equals and not line.startswith("#"):
-            found.setdefault(key, []).append(value)
-    return found
-
-
-def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
-    """Settings load, it only reads as shipped, exit codes are retried alike, and there is time to end well."""
-    service = unit("draft-cleanup.service")
-    variables = dict(
-        value.replace("%S", "/var/lib").replace("%d", "/run/keys").split("=", 1) for value in service["Environment"]
-    )
-    argv = shlex.split(service["ExecStart"][0])[2:]
-    settings = loaded_from(argv, variables, tmp_path).settings
-    assert settings.run.dry_run
-    assert settings.run.yes
-    assert {int(code) for code in service["RestartPreventExitStatus"][0].split()} == FOR_GOOD
-    assert parse_duration(service["TimeoutStopSec"][0]) > DRAIN_SECONDS + PATIENCE_SECONDS + 10
-    assert settings.limits.deadline is not None
-    assert parse_duration(service["TimeoutStartSec"][0]) > settings.limits.deadline + DRAIN_SECONDS
-    state = f"/var/lib/{service['StateDirectory'][0]}/"
-    assert all(path.startswith(state) for path in files_of(settings))
-    assert settings.api.key_file == f"/run/keys/{service['LoadCredential'][0].split(':')[0]}"
-    assert unit("draft-cleanup.timer")["Persistent"] == ["yes"] or unit("draft-cleanup.timer")["Persistent"] == ["true"]
-
-
-# ---- alerts
-
-
-def rules() -> Iterator[dict[str, Any]]:
-    """Every alert."""
-    for group in read(CRON / "alerts.yaml")["groups"]:
-        assert set(group) == {"name", "rules"}
-        yield from group["rules"]
-
-
-def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
-    """Each name and label in a rule is in the metrics file that the program writes."""
-    path = tmp_path / "nightly.prom"
-    counts = {"listed": 1, "discarded": 0, "skipped": 0, "failed": 1, "not_attempted": 0}
-    requests = {"total": 1, "retries": 0, "by_status": {"500": 1}}
-    summary = {"counts": counts, "failed": {"server_error": 1}, "requests": requests, "seconds": 1.0, "exit_code": 0}
-    write_metrics(str(path), summary, 1.0)
-    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE))
-    assert len(names) == 8
-    alerts = list(rules())
-    assert len({rule["alert"] for rule in alerts}) == len(alerts) >= 6
-    for rule in alerts:
-        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
-        assert rule["annotations"]["summary"]
-        asked = set(re.findall(r"\b(?:draft_cleanup|kube_(?:job|cronjob))_\w+", rule["expr"]))
-        assert asked
-        assert {name for name in asked if name.startswith("draft_cleanup")} <= names

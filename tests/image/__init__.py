@@ -1,0 +1,1 @@
+"""The image: built for real, and run as Kubernetes would run it."""

@@ -1,0 +1,111 @@
+"""What is in `cron/` for a host: crontab, systemd units, alert rules; in step with the program, harmless as shipped."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cleanup.api.session import DRAIN_SECONDS
+from cleanup.records.heartbeat import PATIENCE_SECONDS
+from cleanup.records.metrics import write_metrics
+from cleanup.settings.values import parse_duration
+from tests.as_shipped import CRON, FOR_GOOD, crontab, files_of, loaded_from, minute_of_day
+
+
+def test_the_crontab_needs_nothing_from_its_surroundings() -> None:
+    """A shell, a path, a locale; absolute paths; and nothing that cron itself would cut or take for a line break."""
+    variables, lines = crontab()
+    assert (CRON / "crontab").read_bytes().endswith(b"\n")
+    assert set(variables) >= {"SHELL", "PATH", "LANG", "MAILTO"}
+    assert variables["LANG"].endswith("UTF-8")
+    for line in lines:
+        assert line.user == "draft-cleanup"
+        assert len(line.command) < 990  # Debian's cron cuts a command at 1,000
+        assert "%" not in line.command
+        words = shlex.split(line.command)
+        assert words[:1] == ["cd"]
+        assert all(words[place].startswith("/") for place in (1, 3, 4))
+        assert words[-4:-1] == ["|", "tee", "-a"]
+        assert words[-1].startswith("/")
+    earlier, later = sorted(minute_of_day(line.schedule) for line in lines)
+    assert earlier + parse_duration(variables["CLEANUP_LIMITS__DEADLINE"]) / 60 < later
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["list", "sweep"])
+def test_a_line_of_the_crontab_only_reads_until_one_value_is_changed(number: int, tmp_path: Path) -> None:
+    """Its flags and variables load: quiet, with the key from a file; --yes where there is nobody to ask."""
+    variables, lines = crontab()
+    words = shlex.split(lines[number].command)
+    argv = words[5 : words.index("2>&1")]
+    assert loaded_from(argv, variables, tmp_path).settings.run.dry_run
+    settings = loaded_from(argv, variables | {"CLEANUP_RUN__DRY_RUN": "false"}, tmp_path).settings
+    assert not settings.run.dry_run
+    assert settings.output.quiet
+    assert Path(settings.api.key_file or "").is_absolute()
+    assert (settings.run.yes, settings.run.resume) == ((False, True), (True, False))[number]
+    other = shlex.split(lines[1 - number].command)
+    others = files_of(loaded_from(other[5 : other.index("2>&1")], variables, tmp_path).settings)
+    assert set(files_of(settings)) & set(others) == {settings.guard.backup}
+
+
+def unit(name: str) -> dict[str, list[str]]:
+    """The values of each key of a systemd unit."""
+    found: dict[str, list[str]] = {}
+    for line in (CRON / "systemd" / name).read_text().splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
+    """Settings load, it only reads as shipped, exit codes are retried alike, and there is time to end well."""
+    service = unit("draft-cleanup.service")
+    variables = dict(
+        value.replace("%S", "/var/lib").replace("%d", "/run/keys").split("=", 1) for value in service["Environment"]
+    )
+    argv = shlex.split(service["ExecStart"][0])[2:]
+    settings = loaded_from(argv, variables, tmp_path).settings
+    assert settings.run.dry_run
+    assert settings.run.yes
+    assert {int(code) for code in service["RestartPreventExitStatus"][0].split()} == FOR_GOOD
+    assert parse_duration(service["TimeoutStopSec"][0]) > DRAIN_SECONDS + PATIENCE_SECONDS + 10
+    assert settings.limits.deadline is not None
+    assert parse_duration(service["TimeoutStartSec"][0]) > settings.limits.deadline + DRAIN_SECONDS
+    state = f"/var/lib/{service['StateDirectory'][0]}/"
+    assert all(path.startswith(state) for path in files_of(settings))
+    assert settings.api.key_file == f"/run/keys/{service['LoadCredential'][0].split(':')[0]}"
+    assert unit("draft-cleanup.timer")["Persistent"] == ["yes"] or unit("draft-cleanup.timer")["Persistent"] == ["true"]
+
+
+# ---- alerts
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    """Every alert."""
+    for group in yaml.safe_load((CRON / "alerts.yaml").read_text())["groups"]:
+        assert set(group) == {"name", "rules"}
+        yield from group["rules"]
+
+
+def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
+    """Each name and label in a rule is in the metrics file that the program writes."""
+    path = tmp_path / "nightly.prom"
+    counts = {"listed": 1, "discarded": 0, "skipped": 0, "failed": 1, "not_attempted": 0}
+    requests = {"total": 1, "retries": 0, "by_status": {"500": 1}}
+    summary = {"counts": counts, "failed": {"server_error": 1}, "requests": requests, "seconds": 1.0, "exit_code": 0}
+    write_metrics(str(path), summary, 1.0)
+    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE))
+    assert len(names) == 8
+    alerts = list(rules())
+    assert len({rule["alert"] for rule in alerts}) == len(alerts) >= 6
+    for rule in alerts:
+        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["annotations"]["summary"]
+        asked = set(re.findall(r"\b(?:draft_cleanup|kube_(?:job|cronjob))_\w+", rule["expr"]))
+        assert asked
+        assert {name for name in asked if name.startswith("draft_cleanup")} <= names
