@@ -50,6 +50,10 @@ _WITH_PAIRS: Final = ("", "check")
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        what, colon, words = message.partition("unrecognized arguments: ")
+        flags = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
+        if colon and flags:  # without their values: somebody may have tried --key
+            message = f"{what}{colon}{' '.join(flags)}"
         self.exit(int(ExitCode.USAGE), f"job.py: {message}. See `{self.prog} --help`\n")
 
 

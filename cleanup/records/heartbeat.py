@@ -1,15 +1,34 @@
 """Tells a monitor that a run began and how it ended, in the healthchecks.io manner; never in the run's way."""
 
+import email.message
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
-from typing import Final
+from typing import IO, Final
 from urllib.parse import urlsplit
+
+from cleanup import __version__
 
 PATIENCE_SECONDS: Final = 3.0
 """How long the end of a run waits for its ping, and how long each ping may take."""
+
+_CALLER: Final = f"atoms-draft-cleanup/{__version__}"
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A monitor that sends its callers elsewhere has moved, or is no monitor: an error, told as its status."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: "email.message.Message",
+        newurl: str,
+    ) -> None:
+        """Follow nothing."""
 
 
 class Heartbeat:
@@ -45,13 +64,14 @@ class Heartbeat:
             if before is not None:
                 before.join(PATIENCE_SECONDS / 2)
             try:
-                with urllib.request.urlopen(address, timeout=PATIENCE_SECONDS / 2) as answer:  # noqa: S310 - checked: http(s)
+                request = urllib.request.Request(address, headers={"User-Agent": _CALLER})  # noqa: S310 - checked: http(s)
+                with urllib.request.build_opener(_NoRedirects).open(request, timeout=PATIENCE_SECONDS / 2) as answer:
                     answer.read(1024)
                 self._failed = None
             except urllib.error.HTTPError as error:
                 self._failed = f"status {error.code}"
                 error.close()
-            except (OSError, HTTPException, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is not worth a run; its text may be the address
                 self._failed = type(error).__name__
 
         self._last = threading.Thread(target=send, name="heartbeat", daemon=True)

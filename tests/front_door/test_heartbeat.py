@@ -25,6 +25,7 @@ class Monitor(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
         self.manner = "ok"
         self.heard: list[str] = []
+        self.callers: list[str] = []
         self.over = threading.Event()
 
     @property
@@ -37,6 +38,7 @@ class _Answer(BaseHTTPRequestHandler):
     server: Monitor
 
     def do_GET(self) -> None:
+        self.server.callers.append(self.headers["User-Agent"])
         self.server.heard.append(self.path.removeprefix(f"/{SECRET}"))
         if self.server.manner == "hang":
             self.server.over.wait()
@@ -47,6 +49,7 @@ class _Answer(BaseHTTPRequestHandler):
             self.wfile.write(b"\x00\x01\r\n\r\n")
         else:
             self.send_response(200 if self.server.manner == "ok" else int(self.server.manner))
+            self.send_header("Location", f"/elsewhere/{SECRET}")
             self.end_headers()
 
     def log_message(self, *args: Any) -> None:
@@ -97,27 +100,39 @@ def test_the_monitor_hears_the_start_and_then_the_exit_code(
     tells_no_secret(ended)
 
 
-@pytest.mark.parametrize("manner", ["hang", "drip", "500", "nonsense", "down"])
+@pytest.mark.parametrize(
+    ("manner", "why"),
+    [
+        ("drip", "no answer"),
+        ("500", "status 500"),
+        ("302", "status 302"),
+        ("nonsense", "BadStatusLine"),
+        ("down", "URLError"),
+    ],
+)
 def test_a_monitor_in_trouble_changes_nothing(
-    beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor, manner: str
+    beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor, manner: str, why: str
 ) -> None:
-    """The run ends as it would have, a few seconds later at most, and says that nobody heard of it."""
+    """The run ends as it would have, a few seconds later at most, and says that nobody heard of it, and why."""
     monitor.manner = manner
     if manner == "down":
         monitor.shutdown()
         monitor.server_close()
     began = time.monotonic()
     ended = beat(beat.list_of(drafts(2)))
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 15
     assert (ended.code, ended.counts["discarded"], sim.left()) == (0, 2, set())
-    assert [event["message"] for event in ended.of("run.warning") if "heartbeat" in event["message"]]
+    (told,) = [event["message"] for event in ended.of("run.warning") if "heartbeat" in event["message"]]
+    assert why in told
+    if manner == "302":
+        assert monitor.heard == ["/start", "/0"], "a redirect is not followed"
     tells_no_secret(ended)
 
 
 def test_a_signal_during_the_last_ping_does_not_unmake_the_run(
     beat: Runner, drafts: Callable[..., list[Any]], monitor: Monitor
 ) -> None:
-    """A run that has done its work and waits for its monitor ends as what it was, with its last words."""
+    """A run that has done its work and waits for a monitor that hangs ends as what it was, with its last words."""
     monitor.manner = "hang"
     process = beat.start(beat.list_of(drafts(2)))
     deadline = time.monotonic() + 30
@@ -127,6 +142,20 @@ def test_a_signal_during_the_last_ping_does_not_unmake_the_run(
     process.send_signal(signal.SIGINT)
     ended = beat.wait(process)
     assert (ended.code, ended.of("run.finished")[-1]["exit_code"]) == (0, 0)
+    assert monitor.heard == ["/start", "/0"]
+    tells_no_secret(ended)
+
+
+def test_the_proxy_of_the_environment_is_used(beat: Runner, drafts: Callable[..., list[Any]], monitor: Monitor) -> None:
+    """Where the way out is a proxy, as for the API; the monitor hears who is calling."""
+    address = f"http://monitor.invalid/{SECRET}"
+    beat.environ |= {"CLEANUP_OUTPUT__HEARTBEAT_URL": address, "no_proxy": "127.0.0.1"}
+    beat.environ["http_proxy"] = monitor.url.removesuffix(f"/{SECRET}")
+    ended = beat(beat.list_of(drafts(1)))
+    assert (ended.code, ended.summary["warnings"]) == (0, [])
+    assert monitor.heard == [f"{address}/start", f"{address}/0"]
+    assert all(caller.startswith("atoms-draft-cleanup/") for caller in monitor.callers)
+    tells_no_secret(ended)
 
 
 def test_a_dry_run_and_a_locked_out_run_are_not_heard_of(
@@ -162,3 +191,21 @@ def test_an_address_that_is_none_is_refused_without_being_shown(runner: Runner, 
     assert ended.code == 78
     assert "output.heartbeat_url" in ended.stderr
     tells_no_secret(ended)
+
+
+@pytest.mark.parametrize(
+    ("argv", "config", "code"),
+    [
+        (["-", f"--heartbeat-url=https://{SECRET}"], "", 2),
+        (["-", "--heartbeat-url", f"https://{SECRET}"], "", 2),
+        (["-"], f"output: {{heartbeat_url: [https://{SECRET}]}}", 78),
+        (["-"], f"output:\n  heartbeat_ulr: https://{SECRET}", 78),
+        (["-"], f"output:\n  heartbeat_url: https://{SECRET}: x", 78),
+    ],
+)
+def test_an_address_in_the_wrong_place_is_not_repeated(runner: Runner, argv: list[str], config: str, code: int) -> None:
+    """A flag that there is not, a list, a misspelt key, broken YAML: named without the value."""
+    runner.write("settings.yaml", config)
+    ended = runner(*argv, "--config", "settings.yaml")
+    assert ended.code == code
+    assert SECRET not in ended.stdout + ended.stderr
