@@ -235,7 +235,7 @@ def test_there_is_time_to_end_well(overlay: Overlay, tmp_path: Path) -> None:
 
 def test_a_cron_job_starts_one_run_at_a_time(renderer: str, tmp_path: Path) -> None:
     """No overlap, a late start only for a while, a history to look at; one is over before the other begins."""
-    busy = []
+    busy, heartbeats = [], []
     for name in ("list", "sweep"):
         overlay = Overlay(name, _rendered(name, renderer))
         spec = overlay.workload["spec"]
@@ -247,8 +247,13 @@ def test_a_cron_job_starts_one_run_at_a_time(renderer: str, tmp_path: Path) -> N
         assert deadline is not None
         begin = minute_of_day(spec["schedule"])
         busy.append((begin, begin + (spec["startingDeadlineSeconds"] + deadline) / 60))
+        heartbeats += [env["valueFrom"]["secretKeyRef"] for env in overlay.container["env"] if "valueFrom" in env]
     earlier, later = sorted(busy)
     assert earlier[1] < later[0]
+    assert [(ref["name"], ref["key"], ref["optional"]) for ref in heartbeats] == [
+        ("draft-cleanup", "heartbeat-url-list", True),
+        ("draft-cleanup", "heartbeat-url-sweep", True),
+    ], "a monitor must be able to tell them apart"
 
 
 def test_a_pod_is_restricted(overlay: Overlay) -> None:
