@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from cleanup.api.session import DRAIN_SECONDS
+from cleanup.exit_codes import ExitCode
 from cleanup.records.heartbeat import PATIENCE_SECONDS
 from cleanup.records.metrics import write_metrics
+from cleanup.settings.definitions import all_settings
 from cleanup.settings.values import parse_duration
 from tests.as_shipped import CRON, FOR_GOOD, crontab, files_of, loaded_from, minute_of_day
 
@@ -80,6 +82,24 @@ def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
     assert all(path.startswith(state) for path in files_of(settings))
     assert settings.api.key_file == f"/run/keys/{service['LoadCredential'][0].split(':')[0]}"
     assert unit("draft-cleanup.timer")["Persistent"] == ["yes"] or unit("draft-cleanup.timer")["Persistent"] == ["true"]
+
+
+# ---- the operations page
+
+
+def test_the_operations_page_knows_every_exit_code_and_file() -> None:
+    """What to look at after each code; links lead somewhere; settings and commands that it names exist."""
+    page = (CRON / "README.md").read_text()
+    codes = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for code in row.split(", ")}
+    assert codes == {int(code) for code in ExitCode if code is not ExitCode.OK} | {137}
+    for link in re.findall(r"\]\(([^)#]+)\)", page):
+        assert (CRON / link).exists(), link
+    reference = all_settings()
+    assert set(re.findall(r"CLEANUP_\w+__\w+", page)) <= {setting.variable for setting in reference}
+    sections = {setting.section for setting in reference}
+    dotted = {name for name in re.findall(r"`(\w+\.\w+)`", page) if name.split(".")[0] in sections} - {"run.finished"}
+    assert dotted
+    assert dotted <= {setting.key for setting in reference}
 
 
 # ---- alerts
