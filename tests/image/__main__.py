@@ -101,6 +101,7 @@ def stand_in(buildah: Callable[..., str], folder: Path) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     run("debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", "bookworm", str(tree))
     run("chroot", str(tree), "python3", "-m", "venv", "--copies", "/usr/local")
+    run("chroot", str(tree), "apt-get", "clean")
     for name in (tree / "usr/local/bin").glob("[Aa]ctivate*"):
         name.unlink()
     # So that pip gets through where this machine does.
