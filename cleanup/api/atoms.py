@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cleanup.api.transport import LARGE, Transport
+from cleanup.api.transport import LARGE, SMALL, Transport
 from cleanup.lists.ids import is_agent, is_draft
 from cleanup.model import Reply
 
@@ -46,7 +46,7 @@ class Atoms:
 
     async def user(self) -> Reply:
         """Whose key this is."""
-        return await self._send("GET", "/user")
+        return await self._send("GET", "/user", SMALL)
 
     async def agents(self, page: int) -> Reply:
         """A page of the workspace's agents, from 1; archived ones are not among them."""
@@ -62,7 +62,7 @@ class Atoms:
 
     async def discard_draft(self, agent: str, draft: str) -> Reply:
         """Discard a draft by its id; 409 on the branch model."""
-        return await self._send("DELETE", f"/agent/{agent}/drafts/{draft}")
+        return await self._send("DELETE", f"/agent/{agent}/drafts/{draft}", SMALL)
 
     async def configuration(self, agent: str, draft: str) -> Reply:
         """The agent with the draft's whole configuration."""
@@ -78,7 +78,7 @@ class Atoms:
 
     async def discard_open_draft(self, agent: str, branch: str) -> Reply:
         """Discard whatever draft is open on a branch at that moment."""
-        return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft")
+        return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft", SMALL)
 
 
 def organization_in(reply: Reply) -> tuple[str | None, str | None]:
