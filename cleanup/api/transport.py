@@ -11,6 +11,7 @@ import os
 import ssl
 import time
 from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -234,6 +235,7 @@ def _ssl_context(*, needed: bool) -> ssl.SSLContext:
 
 def _proxy(address: str, context: ssl.SSLContext) -> httpx.Proxy:
     try:
+        _ = urlsplit(address).port  # checks its range, which httpx does not
         return httpx.Proxy(address, ssl_context=context if address.startswith("https:") else None)
     except (ValueError, httpx.InvalidURL):
         raise SettingsError("the proxy in the environment has an address that is no URL that can be used") from None
