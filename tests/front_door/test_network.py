@@ -147,12 +147,9 @@ def test_a_ca_of_ones_own(runner: Runner, certificate: Path, tmp_path: Path, var
     assert ended.code == 0
 
 
-@pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_ca_file_that_cannot_be_used_is_named(runner: Runner, tmp_path: Path, content: str | None) -> None:
+def test_a_ca_file_that_cannot_be_used_is_named(runner: Runner, tmp_path: Path) -> None:
     """A wrong SSL_CERT_FILE is the user's to mend: a sentence, 78, nothing sent."""
     file = tmp_path / "ca.pem"
-    if content:
-        file.write_text(content)
     ended = runner(
         *(runner.list_of([(AGENT, "d1")]), "--base-url", "https://localhost:1/v1"), env={"SSL_CERT_FILE": str(file)}
     )
@@ -177,18 +174,14 @@ def test_a_plain_proxy_gets_every_request(job: Runner, sim: Simulator, drafts: D
     assert "robot" not in everything
 
 
-@pytest.mark.parametrize("no_proxy", ["127.0.0.1", "*", "127.0.0.0/8", "[::1],127.0.0.1:{port}", "localhost,127.0.0.1"])
-def test_no_proxy(job: Runner, sim: Simulator, drafts: Drafts, no_proxy: str) -> None:
+def test_no_proxy(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """Whom NO_PROXY names is called directly; `[::1]` in it hurts nobody."""
-    environ = {"ALL_PROXY": "http://127.0.0.1:9", "NO_PROXY": no_proxy.format(port=sim.port)}
+    environ = {"ALL_PROXY": "http://127.0.0.1:9", "NO_PROXY": f"[::1],127.0.0.1:{sim.port}"}
     ended = job(job.list_of(drafts(1)), env=environ)
     assert ended.code == 0
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["socks5://u:secret@127.0.0.1:1", "ftp://u:secret@x", "http://u:secret@[x", "http://u:secret@127.0.0.1:99999"],
-)
+@pytest.mark.parametrize("address", ["socks5://u:secret@127.0.0.1:1", "http://u:secret@127.0.0.1:99999"])
 def test_a_proxy_that_cannot_be_used(job: Runner, sim: Simulator, drafts: Drafts, address: str) -> None:
     """It is refused in a sentence without its password, and nothing is sent past it."""
     ended = job(job.list_of(drafts(1)), env={"http_proxy": address})
