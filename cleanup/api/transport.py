@@ -25,7 +25,7 @@ from cleanup.model import NOT_JSON, Reply, Trouble
 SMALL: Final = 1 << 20
 LARGE: Final = 64 << 20
 _EXCERPT: Final = 8192
-"""Bytes of a body that is no JSON, out of which a message is made."""
+"""Characters at the start of an answer's text, out of which a message is made."""
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
@@ -162,10 +162,10 @@ class Transport:
             errors = parsed.get("errors") or parsed.get("error") or parsed.get("message")
             text = "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
         else:
-            text = body[:_EXCERPT].decode("utf-8", "replace") if parsed is NOT_JSON else ""
+            text = body.decode("utf-8", "replace") if parsed is NOT_JSON else ""
         # Before it is cut short: half a key is no key any more that could be found and hidden.
-        text = " ".join("".join(char if char.isprintable() else " " for char in self.key.hide(text)).split())
-        return text[:300] or None
+        start = self.key.hide(text)[:_EXCERPT]
+        return " ".join("".join(char if char.isprintable() else " " for char in start).split())[:300] or None
 
 
 def _needs_its_body(status: int) -> bool:
