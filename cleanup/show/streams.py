@@ -1,4 +1,4 @@
-"""The standard streams as they come: closed, full, gone, or of an encoding that cannot hold everything."""
+"""The standard streams as they come: full, gone, or of an encoding that cannot hold everything."""
 
 import os
 import sys
@@ -19,17 +19,3 @@ def give_up(stream: TextIO) -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
-
-
-def open_closed() -> None:
-    """Put something that cannot be written where a standard stream was closed (`2>&-`).
-
-    Otherwise the next file that is opened, the ledger say, would have its number.
-    """
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:
-            null = os.open(os.devnull, os.O_RDONLY)
-            if null != number:
-                os.dup2(null, number)
-                os.close(null)
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115

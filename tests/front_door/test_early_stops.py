@@ -1,4 +1,4 @@
-"""What ends a run before the end of its list, and what does not; whose key it is; how long 429 and 503 are waited for."""
+"""What ends a run early, and what does not; whose key it is; how long a 429 and a 503 are waited for."""
 
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
@@ -145,7 +145,7 @@ def test_migration_under_the_older_model(job: Runner, sim: Simulator, world: Wor
     rest_is_left(ended)
 
 
-@pytest.mark.parametrize("fault", ["500", "403", "html", "lost", "429:retry_after=0"])
+@pytest.mark.parametrize("fault", ["500", "html", "429:retry_after=0"])
 def test_whose_key_it_is_is_not_waited_out(job: Runner, sim: Simulator, drafts: Drafts, fault: str) -> None:
     """Without `api.organization`, any failure but 401 and TLS is a warning; it is asked once."""
     sim.faults.script("*", [f"{fault}*"], on="user")
@@ -199,8 +199,6 @@ def test_an_organization_that_is_another_or_cannot_be_told(
     [
         ("429:retry_after=400", (), 75, "outage", "stopped"),
         ("429:date=400", (), 75, "outage", "stopped"),
-        ("429:body=400", (), 75, "outage", "stopped"),
-        ("429:retry_after=99999999999", (), 75, "outage", "stopped"),
         ("429:retry_after=200", ("--deadline", "100s"), 4, "deadline", "deadline"),
     ],
 )

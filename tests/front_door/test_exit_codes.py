@@ -41,7 +41,6 @@ def same_everywhere(ended: Ended) -> None:
         (["absent.csv"], {}, 66, "absent.csv"),
         (["bad.csv"], {}, 65, "bad.csv"),
         (["drafts.csv"], {"SMALLEST_API_KEY": ""}, 78, "SMALLEST_API_KEY"),
-        (["drafts.csv"], {"SMALLEST_API_KEY": "sk_two words"}, 78, "SMALLEST_API_KEY"),
         (["drafts.csv", "--key-file", "absent"], {}, 78, "absent"),
         (["drafts.csv", "--max-discards", "4"], {}, 78, "--max-discards 5"),
         (["drafts.csv", "--leftover", "absent/left.csv"], {}, 74, "absent/left.csv"),
@@ -79,19 +78,16 @@ def test_usage_and_settings(runner: Runner, args: list[str], code: int) -> None:
     ("faults", "flags", "code"),
     [
         ({}, [], 0),
-        ({0: ["403"], 1: ["404"], 2: ["500_after"]}, [], 0),
-        ({}, ["--limit", "2"], 0),
-        ({0: ["400"]}, [], 3),
+        ({0: ["403"], 1: ["404"], 2: ["500_after"]}, ["--limit", "4"], 0),
         ({0: ["409"]}, ["--limit", "2"], 3),
         ({0: ["423"], 1: ["400"]}, [], 75),
-        ({0: ["500*"]}, ["--attempts", "1"], 75),
         ({0: ["500*"], 1: ["429:retry_after=90"]}, ["--attempts", "1", "--deadline", "60s"], 4),
     ],
 )
 def test_what_a_run_that_was_sent_ends_with(
     job: Runner, sim: Simulator, drafts: Drafts, faults: dict[int, list[str]], flags: list[str], code: int
 ) -> None:
-    """Skipped and limited is well; failed for good is 3; what may pass is 75, also beside what may not; the deadline 4."""
+    """Skipped and limited is well; failed for good is 3; what may pass is 75, whatever else failed; time is 4."""
     held = drafts(5)
     for place, script in faults.items():
         sim.faults.script(held[place].id, script)
@@ -120,7 +116,7 @@ def test_signals(job: Runner, sim: Simulator, drafts: Drafts, number: signal.Sig
 
 @pytest.mark.parametrize(
     ("redirection", "sent"),
-    [("2>/dev/full", 1), ("2>&-", 1), (">/dev/full", 4), (">&-", 4), ("2>&- >&- <&-", 1)],
+    [("2>/dev/full", 1), (">/dev/full", 4)],
 )
 def test_streams_that_cannot_be_written(
     job: Runner, sim: Simulator, drafts: Drafts, redirection: str, sent: int

@@ -4,8 +4,6 @@ import gzip
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pytest
-
 from cleanup.simulator import Simulator
 from tests.conftest import Ended, Runner
 from tests.raw_api import DISCARDED, Cut, Hang, RawApi, answer
@@ -309,10 +307,9 @@ def test_a_thousand_drafts_with_faults_leave_none(job: Runner, sim: Simulator, d
     assert ended.summary["requests"]["total"] == len(sim.requests())
 
 
-@pytest.mark.parametrize("concurrency", ["1", "3", "32"])
-def test_never_more_in_flight_than_may_be(job: Runner, drafts: Drafts, sim: Simulator, concurrency: str) -> None:
+def test_never_more_in_flight_than_may_be(job: Runner, drafts: Drafts, sim: Simulator) -> None:
     """With an API that takes its time, about as many are in flight as may be, and never one more."""
     sim.workspace.latency = (0.03, 0.03)
-    ended = job(job.list_of(drafts(40)), "--concurrency", concurrency)
+    ended = job(job.list_of(drafts(40)), "--concurrency", "10")
     assert ended.code == 0
-    assert int(concurrency) / 2 <= sim.max_in_flight <= int(concurrency)
+    assert 5 <= sim.max_in_flight <= 10

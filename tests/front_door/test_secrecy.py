@@ -109,7 +109,7 @@ def test_a_refused_key(job: Runner, world: World, drafts: Drafts) -> None:
         assert_hidden(ended, besides=["key"])
 
 
-@pytest.mark.parametrize("content", [f"{CANARY}\n{CANARY}\n", f"key={CANARY} \x07", f"{CANARY}ä", f'"{CANARY}" # ours'])
+@pytest.mark.parametrize("content", [f"{CANARY}\n{CANARY}\n", f"{CANARY}ä"])
 def test_a_malformed_key_is_refused_unseen(job: Runner, sim: Simulator, drafts: Drafts, content: str) -> None:
     """A file or variable that is no key is named, and never quoted."""
     pairs = job.list_of(drafts(2))

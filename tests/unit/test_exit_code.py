@@ -53,7 +53,7 @@ def codes_that_apply(facts: Facts) -> set[int]:
     return codes
 
 
-CAUSES = [
+CAUSES: list[list[StopCause]] = [
     list(some)
     for size in range(3)
     for some in combinations([cause for cause in StopCause if cause is not StopCause.SIGNAL], size)
