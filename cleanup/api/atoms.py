@@ -4,13 +4,14 @@ Shapes and statuses are those of the vendor's OpenAPI document and guides of Aug
 from the API is checked like one that comes from a list before it becomes part of a path.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from cleanup.api.transport import LARGE, SMALL, Transport
 from cleanup.lists.ids import is_agent, is_draft
-from cleanup.model import Reply
+from cleanup.model import Reply, Trouble
 
 PAGE_SIZE = 100
 
@@ -40,7 +41,11 @@ class Atoms:
         self._observe = observe
 
     async def _send(self, method: str, path: str, most: int = LARGE) -> Reply:
-        reply = await self._transport.send(method, path, most=most)
+        try:
+            reply = await self._transport.send(method, path, most=most)
+        except asyncio.CancelledError:  # it may have left all the same
+            self._observe(Reply(None, trouble=Trouble.CONNECTION))
+            raise
         self._observe(reply)
         return reply
 

@@ -114,6 +114,22 @@ def test_signals(job: Runner, sim: Simulator, drafts: Drafts, number: signal.Sig
     assert ended.counts["discarded"] == 400 - len(sim.left()) == len(sim.requests("discard"))
 
 
+def test_a_second_signal_cuts_off_what_is_in_flight(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """The draft in flight is not taken for unsent, and its request is counted, though nobody waits for its answer."""
+    sim.faults.script("*", ["hang*"])
+    process = job.start(job.list_of(drafts(3)), "--concurrency", "1")
+    until = time.monotonic() + 30
+    while not sim.requests("discard") and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    ended = job.wait(process)
+    assert ended.code in (130, 143)
+    assert ended.summary["failed"] == {"interrupted": 1}
+    assert (ended.summary["status"], ended.summary["not_attempted"]) == ("stopped", {"interrupted": 2})
+    assert ended.summary["requests"]["total"] == len(sim.requests()) == 2
+
+
 @pytest.mark.parametrize(
     ("redirection", "sent"),
     [("2>/dev/full", 1), (">/dev/full", 4)],
