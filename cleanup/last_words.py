@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from cleanup.errors import OutputError
 from cleanup.exit_codes import ExitCode
@@ -20,6 +20,7 @@ from cleanup.records.summary import exit_code, summarize, utc
 from cleanup.settings.definitions import Settings
 from cleanup.show.console import Screen
 
+NEXT_BYTES: Final = 1200
 _NEVER_LOOKED_FOR = frozenset({Ending.DUPLICATE, Ending.PROTECTED, Ending.SETTLED, Ending.LEFT_LIMIT})
 
 
@@ -63,7 +64,10 @@ class LastWords:
         if self._code() is not ExitCode.OK:
             self._write(self.screen.output.show)
         if show and not (settings.output.quiet and self._code() is ExitCode.OK):
+            before = self._code()
             self._write(lambda: self.screen.print_summary(self.summary()))
+            if files and self._code() is not before:  # standard output is broken, and the file says otherwise
+                self._write(self._summary_file)
         self._write(self._finish)
         code = self._code()
         if code is not ExitCode.OK and settings.output.quiet:
@@ -157,14 +161,22 @@ class LastWords:
         """One sentence with what to do or the command to run, if there is one."""
         facts, settings = self.journal.facts, self.settings
         if facts.refusal is not None and not code.retry:
-            return str(facts.refusal)[:600]
+            return _fitting(str(facts.refusal))
         if code in (ExitCode.KEY, ExitCode.SETTINGS):
             stop = self.journal.stop
-            return None if stop is None or stop.sentence is None else stop.sentence[:600]
+            return None if stop is None or stop.sentence is None else _fitting(stop.sentence)
         if code in (ExitCode.OK, ExitCode.USAGE) or settings.run.dry_run:
             return None
         resume = ["--resume"] if settings.output.ledger is not None and not settings.run.resume else []
-        command = shlex.join(self.command + resume)
-        if len(command) > 600:
-            return "run the same command again" + (" with --resume" if resume else "")
-        return f"for what is left, run: {command}"
+        step = f"for what is left, run: {shlex.join(self.command + resume)}"
+        if _fitting(step) != step:
+            return "for what is left, run the same command again" + (" with --resume" if resume else "")
+        return step
+
+
+def _fitting(text: str) -> str:
+    """A text short enough for the last line as JSON, which Kubernetes shows 2,000 bytes of."""
+    most = len(text)
+    while len(json.dumps(text[:most])) > NEXT_BYTES:
+        most -= 1 + most // 20
+    return text if most == len(text) else text[:most] + "…"

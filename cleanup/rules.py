@@ -6,6 +6,8 @@ from cleanup.model import Ending, Outcome, Result
 
 FIRST_ANSWERS: Final = 50
 A_FEW: Final = 9
+_NO_DISCARD: Final = frozenset({Ending.CHANGED, Ending.RECENTLY_EDITED, Ending.BACKUP_FAILED})
+"""What ends a pair before any attempt to discard it: its status is the answer to a look."""
 
 
 class ForbiddenRule:
@@ -17,7 +19,7 @@ class ForbiddenRule:
 
     def add(self, result: Result) -> bool:
         """Note how a pair ended; True when the run should stop."""
-        if result.status is None or result.ending.outcome is Outcome.NOT_ATTEMPTED:
+        if result.status is None or result.ending in _NO_DISCARD or result.ending.outcome is Outcome.NOT_ATTEMPTED:
             return False
         if result.ending is Ending.FORBIDDEN:
             self._forbidden += 1

@@ -254,7 +254,8 @@ class Run:
         from cleanup.show.progress import bar, reporting
 
         if self.screen.person and self.screen.style == "console" and not self.settings.output.quiet:
-            with bar(self.screen.output, total, "discarding") as self.journal.advance:
+            colours = self.screen.colours
+            with bar(self.screen.output, total, "discarding", colours=colours) as self.journal.advance:
                 yield
             self.journal.advance = lambda: None
         else:

@@ -56,7 +56,8 @@ class Workers:
         except Exception as error:  # noqa: BLE001 - a bug: raised again when all tasks have ended
             self._bug = self._bug or error
             self.cancel()
-            return
+            sent = case.reply is not None
+            result = case.result(Ending.INTERRUPTED, "a bug in this program came between") if sent else None
         if result is not None:
             self._record(result)
 

@@ -4,13 +4,14 @@ Shapes and statuses are those of the vendor's OpenAPI document and guides of Aug
 from the API is checked like one that comes from a list before it becomes part of a path.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cleanup.api.transport import LARGE, Transport
+from cleanup.api.transport import LARGE, SMALL, Transport
 from cleanup.lists.ids import is_agent, is_draft
-from cleanup.model import Reply
+from cleanup.model import Reply, Trouble
 
 PAGE_SIZE = 100
 
@@ -40,13 +41,17 @@ class Atoms:
         self._observe = observe
 
     async def _send(self, method: str, path: str, most: int = LARGE) -> Reply:
-        reply = await self._transport.send(method, path, most=most)
+        try:
+            reply = await self._transport.send(method, path, most=most)
+        except asyncio.CancelledError:  # it may have left all the same
+            self._observe(Reply(None, trouble=Trouble.CONNECTION))
+            raise
         self._observe(reply)
         return reply
 
     async def user(self) -> Reply:
         """Whose key this is."""
-        return await self._send("GET", "/user")
+        return await self._send("GET", "/user", SMALL)
 
     async def agents(self, page: int) -> Reply:
         """A page of the workspace's agents, from 1; archived ones are not among them."""
@@ -62,7 +67,7 @@ class Atoms:
 
     async def discard_draft(self, agent: str, draft: str) -> Reply:
         """Discard a draft by its id; 409 on the branch model."""
-        return await self._send("DELETE", f"/agent/{agent}/drafts/{draft}")
+        return await self._send("DELETE", f"/agent/{agent}/drafts/{draft}", SMALL)
 
     async def configuration(self, agent: str, draft: str) -> Reply:
         """The agent with the draft's whole configuration."""
@@ -78,7 +83,7 @@ class Atoms:
 
     async def discard_open_draft(self, agent: str, branch: str) -> Reply:
         """Discard whatever draft is open on a branch at that moment."""
-        return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft")
+        return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft", SMALL)
 
 
 def organization_in(reply: Reply) -> tuple[str | None, str | None]:

@@ -101,13 +101,16 @@ class Gate:
             raise
 
     def release(self, turn: Turn) -> None:
-        """The turn is over; what is left of it is never sent."""
+        """The turn is over; what is left of it is never sent.
+
+        The next one begins only when whoever had this turn has drawn all conclusions: after a 401, say, none does.
+        """
         for _ in range(turn.units_left):
             self._pace.give_back()
         self._in_flight -= 1
         if turn.probe:
             self._probing = False
-        self._pump()
+        self._loop.call_soon(self._pump)
 
     def next_leaves(self) -> None:
         """A further request of a turn leaves now."""

@@ -41,7 +41,7 @@ async def whose_key(session: Session, required: str | None) -> Owner:
     reply = history.reply
     if session.stop.cause or reply is None:
         raise Stopped
-    organization, user = organization_in(reply)
+    organization, user = (session.key.hide(text) if text else None for text in organization_in(reply))
     if organization is None:
         why = reply.message or (
             str(verdict.of_failure(reply).reason) if reply.status != 200 else "the answer does not say"

@@ -1,8 +1,10 @@
 """The API key: where it comes from, when it is read again, and how it is kept out of everything else."""
 
+import base64
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 from cleanup.errors import SettingsError
 
@@ -19,6 +21,7 @@ class Key:
         self._stamp: tuple[int, ...] = ()
         text = self._read() if self._file else (value or "").strip()
         self._values = [_check(text, str(self._file or VARIABLE))]
+        self._disguises = _disguises(text)
 
     @property
     def number(self) -> int:
@@ -43,13 +46,14 @@ class Key:
         if text == self._values[-1]:
             return False
         self._values.append(text)
+        self._disguises += _disguises(text)
         return True
 
     def hide(self, text: str) -> str:
-        """The text without any key that was ever read."""
-        for value in self._values:
-            if value in text:
-                text = text.replace(value, "[key]")
+        """The text without any key that was ever read, plain or encoded."""
+        for disguise in self._disguises:
+            if disguise in text:
+                text = text.replace(disguise, "[key]")
         return text
 
     def readable_by_others(self) -> bool:
@@ -80,6 +84,13 @@ class Key:
         if not text:
             raise SettingsError(f"{self._file}: the key file is empty")
         return text
+
+
+def _disguises(key: str) -> list[str]:
+    """How a key may come back in an answer: as it is, as part of a URL, in base64; longer ones first."""
+    coded = base64.b64encode(key.encode()).decode()
+    forms = {key, quote(key, safe=""), quote_plus(key), coded, coded.rstrip("=")}
+    return sorted(forms, key=len, reverse=True)
 
 
 def _check(text: str, origin: str) -> str:

@@ -36,6 +36,7 @@ class Cuttable(Protocol):
 class Session:
     """The parts of a run that talk to the API."""
 
+    key: Key
     atoms: Atoms
     caller: Caller
     gate: Gate
@@ -81,7 +82,7 @@ async def open_session(
             notice(name, value)
 
     caller = Caller(settings.retry, gate, key, stop, tell, limits.max_outage)
-    session = Session(Atoms(transport, observe), caller, gate, stop, traffic, pace, set())
+    session = Session(key, Atoms(transport, observe), caller, gate, stop, traffic, pace, set())
 
     def on_signal(number: int) -> None:
         if stop.signal is None:

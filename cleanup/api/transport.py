@@ -7,22 +7,25 @@ Each request in flight has a transport, and so a connection, of its own.
 
 import asyncio
 import json
+import os
 import ssl
 import time
-from typing import Final
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from cleanup import __version__
 from cleanup.api.key import Key
+from cleanup.api.proxies import proxy_for
 from cleanup.api.retry_after import timestamp, wait_asked_for
 from cleanup.errors import SettingsError
 from cleanup.model import NOT_JSON, Reply, Trouble
 
 SMALL: Final = 1 << 20
 LARGE: Final = 64 << 20
+_EXCERPT: Final = 8192
+"""Characters at the start of an answer's text, out of which a message is made."""
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
@@ -34,13 +37,14 @@ class Transport:
     """Sends requests to one API with one key."""
 
     def __init__(self, base_url: str, key: Key, timeout: float) -> None:
-        """`timeout`: seconds for an attempt in all. Raises SettingsError for a proxy that cannot be used."""
+        """`timeout`: seconds for an attempt in all. Raises SettingsError for a proxy or CA file that cannot be used."""
         self.key = key
         self._timeout = timeout
         self._base = httpx.URL(base_url)
         self._path = self._base.raw_path.rstrip(b"/")
-        self._ssl = _ssl_context(self._base)
-        self._proxy = _proxy(base_url)
+        proxy = proxy_for(base_url)
+        self._ssl = _ssl_context(needed=any(url.startswith("https:") for url in (base_url, proxy or "")))
+        self._proxy = None if proxy is None else _proxy(proxy, self._ssl)
         self._idle = [self._open()]
         # A little less than the whole, so that running out of it proves that nothing was sent.
         self._extensions = {"timeout": {"connect": timeout * 0.95}}
@@ -83,7 +87,10 @@ class Transport:
             trouble = error
             await self._drop(lane)
         else:
-            self._idle.append(lane)
+            if _has_more(response):
+                await self._drop(lane)
+            else:
+                self._idle.append(lane)
         seconds = time.perf_counter() - start
         return self._reply(response, bytes(body), trouble, seconds, used)
 
@@ -121,14 +128,14 @@ class Transport:
         used: int,
     ) -> Reply:
         unreadable = isinstance(trouble, (httpx.DecodingError, _TooLarge))
-        if response is None or (trouble is not None and not unreadable and not _status_says_all(response.status_code)):
+        if response is None or (trouble is not None and not unreadable and _needs_its_body(response.status_code)):
             kind = _kind(trouble)
             return Reply(
                 None,
                 trouble=kind,
                 sent=not isinstance(trouble, _NOT_SENT),
                 seconds=seconds,
-                message=self.key.hide(_describe(trouble, kind, self._timeout)),
+                message=self.key.hide(_describe(trouble, kind, self._timeout))[:300],
                 key_number=used,
             )
         parsed = NOT_JSON if unreadable or trouble is not None else _parse(body)
@@ -155,23 +162,42 @@ class Transport:
             errors = parsed.get("errors") or parsed.get("error") or parsed.get("message")
             text = "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
         else:
-            text = body[:200].decode("utf-8", "replace") if parsed is NOT_JSON else ""
-        text = self.key.hide(" ".join("".join(char if char.isprintable() else " " for char in text).split()))
-        return text[:300] or None
+            text = body.decode("utf-8", "replace") if parsed is NOT_JSON else ""
+        # Before it is cut short: half a key is no key any more that could be found and hidden.
+        start = self.key.hide(text)[:_EXCERPT]
+        return " ".join("".join(char if char.isprintable() else " " for char in start).split())[:300] or None
 
 
-def _status_says_all(status: int) -> bool:
-    """Whether the meaning of a status does not depend on its body, so that a body cut short does not matter."""
-    return status == 429 or status >= 500
+def _needs_its_body(status: int) -> bool:
+    """Whether the meaning of a status depends on its body, so that one cut short is no answer."""
+    return 200 <= status < 300 or status in (403, 404, 409)
+
+
+def _has_more(response: Any) -> bool:
+    """Whether bytes came after the answer's end: on the same connection, they would be taken for the next answer.
+
+    There is no public way to ask; a test holds that this one works.
+    """
+    return bool(response.stream._httpcore_stream._stream._connection._h11_state.trailing_data[0])  # noqa: SLF001
 
 
 def _parse(body: bytes) -> object:
     if not body.strip():
         return None
     try:
-        return json.loads(body)
+        return json.loads(body, parse_int=_whole, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return NOT_JSON
+
+
+def _whole(digits: str) -> int | float:
+    """Python refuses to read whole numbers of thousands of digits, which JSON does not."""
+    return int(digits) if len(digits) <= 100 else float(digits)
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and infinities are no JSON."""
+    raise ValueError(constant)
 
 
 def _kind(trouble: Exception | None) -> Trouble:
@@ -192,25 +218,24 @@ def _describe(trouble: Exception | None, kind: Trouble, timeout: float) -> str:
         case Trouble.TLS:
             return "the server's certificate cannot be verified; a CA of your own is named in SSL_CERT_FILE"
         case _ if isinstance(trouble, _NOT_SENT):
-            return f"no connection: {str(trouble)[:200] or type(trouble).__name__}"
+            return f"no connection: {str(trouble) or type(trouble).__name__}"
         case _:
-            return f"the connection broke: {str(trouble)[:200] or type(trouble).__name__}"
+            return f"the connection broke: {str(trouble) or type(trouble).__name__}"
 
 
-def _ssl_context(url: httpx.URL) -> ssl.SSLContext:
-    if url.scheme == "https" or getproxies().get("http", "").startswith("https:"):
-        return httpx.create_ssl_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # cheap, trusts nobody, and is never used
-
-
-def _proxy(base_url: str) -> httpx.Proxy | None:
-    """The proxy that the environment names for the API, as curl and httpx take it from there."""
-    url = urlsplit(base_url)
-    proxies = getproxies()
-    address = proxies.get(url.scheme) or proxies.get("all")
-    if not address or proxy_bypass(url.hostname or ""):
-        return None
+def _ssl_context(*, needed: bool) -> ssl.SSLContext:
+    if not needed:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # cheap, trusts nobody, and is never used
     try:
-        return httpx.Proxy(address if "://" in address else f"http://{address}")
+        return httpx.create_ssl_context()
+    except OSError as error:
+        named = os.environ.get("SSL_CERT_FILE") or "the certificates that come with this program"
+        raise SettingsError(f"SSL_CERT_FILE: {named}: no certificates can be read there: {error.strerror}") from None
+
+
+def _proxy(address: str, context: ssl.SSLContext) -> httpx.Proxy:
+    try:
+        _ = urlsplit(address).port  # checks its range, which httpx does not
+        return httpx.Proxy(address, ssl_context=context if address.startswith("https:") else None)
     except (ValueError, httpx.InvalidURL):
-        raise SettingsError(f"{url.scheme.upper()}_PROXY: the proxy's address is no URL that can be used") from None
+        raise SettingsError("the proxy in the environment has an address that is no URL that can be used") from None

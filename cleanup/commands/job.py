@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import uuid
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,7 +67,11 @@ def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
     """Say what is wrong with the settings, where there are no settings yet to say how."""
     style = flags.get("output.log_format", "auto")
     screen = make_screen(
-        style if style in ("json", "console") else "auto", "info", lambda text: text, quiet=False, run_id=""
+        style if style in ("json", "console") else "auto",
+        "info",
+        lambda text: text,
+        quiet=False,
+        run_id=uuid.uuid4().hex,
     )
     for problem in error.problems if isinstance(error, SettingsError) else (str(error),):
         screen.log.error("settings.invalid", message=problem)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cleanup import __version__
+from cleanup import __version__, verdict
 from cleanup.api.traffic import Traffic
 from cleanup.errors import OutputError
 from cleanup.model import Ending, Outcome, Reply, Result, StopCause
@@ -192,7 +192,7 @@ class Journal:
 
 def _of_reply(reply: Reply) -> dict[str, Any]:
     return {
-        "reason": None if reply.trouble is None else reply.trouble.value,
+        "reason": verdict.of_failure(reply).reason,
         "status": reply.status,
         "seconds": round(reply.seconds, 4),
         "request_id": reply.request_id,

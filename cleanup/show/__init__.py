@@ -1,1 +1,1 @@
-"""What a person or a log collector sees: `log`, `progress`, `table`, `ask`."""
+"""What a person or a log collector sees: `console`, `log`, `progress`, `table`, `ask`, on `streams`."""

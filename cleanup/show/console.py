@@ -3,13 +3,14 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, TextIO, cast
 
 from cleanup.errors import OutputError
-from cleanup.show.log import Log, Output, make_log, make_stderr_lossless, wants_colours
+from cleanup.show.log import Log, Output, make_log, wants_colours
+from cleanup.show.streams import give_up, make_lossless
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ def style_of(log_format: str) -> Literal["json", "console"]:
 
 def make_screen(log_format: str, log_level: str, hide: Callable[[str], str], *, quiet: bool, run_id: str) -> Screen:
     """The screen that the settings ask for."""
-    make_stderr_lossless()
+    make_lossless()
     person = sys.stderr.isatty()
     style = style_of(log_format)
     colours = style == "console" and wants_colours(sys.stderr, dict(os.environ))
@@ -70,7 +71,5 @@ def _standard_output() -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
     except OSError as error:
-        # What is still buffered would be tried again, and reported, when the process ends.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         raise OutputError(f"standard output could not be written: {error.strerror}") from None

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, Protocol, TextIO
 import structlog
 
 from cleanup.errors import OutputError
+from cleanup.show.streams import give_up
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -52,6 +53,7 @@ class Output:
             self.stream.flush()
         except (OSError, ValueError) as error:
             self.trouble = error if isinstance(error, OSError) else OSError(0, str(error))
+            give_up(sys.stderr)
             raise OutputError(f"the log could not be written to standard error: {self.trouble.strerror}") from None
 
 
@@ -77,6 +79,7 @@ def make_log(
         processors.append(structlog.processors.JSONRenderer(default=str))
     else:
         processors[1] = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+        processors.append(_drop_empty)
         processors.append(
             structlog.dev.ConsoleRenderer(
                 colors=colours,
@@ -94,13 +97,11 @@ def make_log(
     return logger
 
 
+def _drop_empty(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """A program looks for every field, a person for what there is to say."""
+    return {key: value for key, value in event.items() if value is not None}
+
+
 def wants_colours(stream: TextIO, environ: dict[str, str]) -> bool:
     """Colours only on a terminal, and never with NO_COLOR."""
     return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-
-
-def make_stderr_lossless() -> None:
-    """A lone surrogate in a message must not end a run."""
-    for stream in (sys.stderr, sys.stdout):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")

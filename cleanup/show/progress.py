@@ -11,14 +11,14 @@ EVERY_SECONDS: Final = 30.0
 
 
 @contextmanager
-def bar(output: Output, total: int, what: str) -> Iterator[Callable[[], None]]:
+def bar(output: Output, total: int, what: str, *, colours: bool) -> Iterator[Callable[[], None]]:
     """A progress bar where the log goes; what is logged meanwhile stands above it. Yields what to call per pair."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from cleanup.show.table import make_console
 
     below = output.stream
-    console = make_console(below, colours=True)
+    console = make_console(below, colours=colours, live=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
         task = progress.add_task(what, total=total)

@@ -64,12 +64,12 @@ def print_rows(header: list[str], rows: list[list[str]], stream: TextIO, *, colo
     make_console(stream, colours=colours).print(table)
 
 
-def make_console(stream: TextIO, *, colours: bool) -> Console:
-    """A console on a stream: 80 columns unless it is a terminal that says otherwise."""
+def make_console(stream: TextIO, *, colours: bool, live: bool = False) -> Console:
+    """A console on a stream: 80 columns unless it is a terminal that says otherwise. `live`: it is redrawn."""
     return Console(
         file=stream,
-        force_terminal=colours,
-        no_color=not colours,
+        force_terminal=colours or live,
+        color_system="auto" if colours else None,
         width=None if stream.isatty() else 80,
         highlight=False,
         soft_wrap=False,

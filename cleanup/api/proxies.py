@@ -1,0 +1,53 @@
+"""Which proxy the environment names for the API. Pure, but for reading the environment as urllib does."""
+
+import re
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def proxy_for(base_url: str) -> str | None:
+    """The proxy's URL for `base_url`: HTTPS_PROXY or HTTP_PROXY, else ALL_PROXY, unless NO_PROXY names the host."""
+    proxies = getproxies()
+    url = urlsplit(base_url)
+    address = proxies.get(url.scheme) or proxies.get("all")
+    if not address or is_excepted(base_url, proxies.get("no", "")):
+        return None
+    return address if "://" in address else f"http://{address}"
+
+
+def is_excepted(base_url: str, no_proxy: str) -> bool:
+    """Whether NO_PROXY names the host: `*`, a domain (with all below it), an address, a network, each with a port."""
+    url = urlsplit(base_url)
+    port = url.port or _PORTS.get(url.scheme)
+    for entry in re.split(r"[,\s]+", no_proxy.lower()):
+        scheme, separator, rest = entry.rpartition("://")
+        name, number = _split(rest)
+        if (
+            (not separator or scheme in ("all", url.scheme))
+            and number in ("", str(port))
+            and _names(name, url.hostname or "")
+        ):
+            return True
+    return False
+
+
+def _split(entry: str) -> tuple[str, str]:
+    """Host and port of an entry; an IPv6 address may stand without its brackets."""
+    if entry.startswith("["):
+        host, _, rest = entry[1:].partition("]")
+        return host, rest.removeprefix(":")
+    host, colon, port = entry.partition(":")
+    return (host, port) if ":" not in port else (f"{host}{colon}{port}", "")
+
+
+def _names(name: str, host: str) -> bool:
+    if name == "*":
+        return True
+    try:
+        return ip_address(host) in ip_network(name, strict=False)
+    except ValueError:
+        domain = name.removeprefix("*").lstrip(".")
+        return bool(domain) and (host == domain or host.endswith(f".{domain}"))

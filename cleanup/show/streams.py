@@ -1,0 +1,21 @@
+"""The standard streams as they come: full, gone, or of an encoding that cannot hold everything."""
+
+import os
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+
+def make_lossless() -> None:
+    """A lone surrogate in a message must not end a run."""
+    for stream in (sys.stderr, sys.stdout):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def give_up(stream: TextIO) -> None:
+    """Forget what a stream still holds that cannot be written: Python would try again at the end, and exit with 120."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

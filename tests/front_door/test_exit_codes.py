@@ -1,0 +1,174 @@
+"""Each exit code through the front door, and what goes with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator
+from tests.conftest import JOB, Ended, Runner
+
+Drafts = Callable[..., list[Any]]
+
+
+def last_line(ended: Ended) -> dict[str, Any]:
+    """The last line of the log, which tells the exit code as the process did."""
+    line = ended.events[-1]
+    assert line["event"] == "run.finished"
+    assert line["exit_code"] == ended.code
+    assert len(ended.stderr.splitlines()[-1].encode()) <= 2000
+    return line
+
+
+def same_everywhere(ended: Ended) -> None:
+    """Process, log, summary file and standard output agree."""
+    line = last_line(ended)
+    summary = ended.summary
+    assert summary["exit_code"] == ended.code
+    assert {key: summary[key] for key in ("meaning", "counts", "next", "stopped_by")} == {
+        key: line[key] for key in ("meaning", "counts", "next", "stopped_by")
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "code", "named"),
+    [
+        (["absent.csv"], {}, 66, "absent.csv"),
+        (["bad.csv"], {}, 65, "bad.csv"),
+        (["drafts.csv"], {"SMALLEST_API_KEY": ""}, 78, "SMALLEST_API_KEY"),
+        (["drafts.csv", "--key-file", "absent"], {}, 78, "absent"),
+        (["drafts.csv", "--max-discards", "4"], {}, 78, "--max-discards 5"),
+        (["drafts.csv", "--leftover", "absent/left.csv"], {}, 74, "absent/left.csv"),
+    ],
+)
+def test_what_is_refused_before_anything_is_sent(
+    job: Runner, sim: Simulator, drafts: Drafts, args: list[str], env: dict[str, str], code: int, named: str
+) -> None:
+    """The code, a sentence that names what is wrong, a summary that says refused, and not one request."""
+    job.list_of(drafts(5))
+    job.write("bad.csv", "agent,draft\nnobody,d\n")
+    ended = job(*args, env=env)
+    assert ended.code == code
+    same_everywhere(ended)
+    assert sim.requests() == []
+    assert ended.summary["status"] == "refused"
+    assert named in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [(["--absent"], 2), (["drafts.csv", "--rate"], 2), ([], 2), (["drafts.csv", "--rate", "fast"], 78)],
+)
+def test_usage_and_settings(runner: Runner, args: list[str], code: int) -> None:
+    """2 is for a flag that is unknown or lacks its value, or for no list at all; 78 for a value that is wrong."""
+    runner.defaults.clear()
+    ended = runner(*args)
+    assert ended.code == code
+    assert ended.stdout == ""
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("faults", "flags", "code"),
+    [
+        ({}, [], 0),
+        ({0: ["403"], 1: ["404"], 2: ["500_after"]}, ["--limit", "4"], 0),
+        ({0: ["409"]}, ["--limit", "2"], 3),
+        ({0: ["423"], 1: ["400"]}, [], 75),
+        ({0: ["500*"], 1: ["429:retry_after=90"]}, ["--attempts", "1", "--deadline", "60s"], 4),
+    ],
+)
+def test_what_a_run_that_was_sent_ends_with(
+    job: Runner, sim: Simulator, drafts: Drafts, faults: dict[int, list[str]], flags: list[str], code: int
+) -> None:
+    """Skipped and limited is well; failed for good is 3; what may pass is 75, whatever else failed; time is 4."""
+    held = drafts(5)
+    for place, script in faults.items():
+        sim.faults.script(held[place].id, script)
+    ended = job(job.list_of(held), *flags, "--concurrency", "1")
+    assert ended.code == code
+    same_everywhere(ended)
+    assert ended.summary["status"] == ("stopped" if code == 4 else "complete")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals(job: Runner, sim: Simulator, drafts: Drafts, number: signal.Signals, code: int) -> None:
+    """What is in flight is finished, the rest is left, and the code says which signal it was."""
+    sim.workspace.latency = (0.05, 0.05)
+    process = job.start(job.list_of(drafts(400)), "--concurrency", "2")
+    until = time.monotonic() + 30
+    while not sim.requests("discard") and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(number)
+    ended = job.wait(process)
+    assert ended.code == code
+    same_everywhere(ended)
+    assert ended.summary["stopped_by"] == "signal"
+    assert set(ended.summary["not_attempted"]) == {"interrupted"}
+    assert ended.counts["discarded"] == 400 - len(sim.left()) == len(sim.requests("discard"))
+
+
+def test_a_second_signal_cuts_off_what_is_in_flight(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """The draft in flight is not taken for unsent, and its request is counted, though nobody waits for its answer."""
+    sim.faults.script("*", ["hang*"])
+    process = job.start(job.list_of(drafts(3)), "--concurrency", "1")
+    until = time.monotonic() + 30
+    while not sim.requests("discard") and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    ended = job.wait(process)
+    assert ended.code in (130, 143)
+    assert ended.summary["failed"] == {"interrupted": 1}
+    assert (ended.summary["status"], ended.summary["not_attempted"]) == ("stopped", {"interrupted": 2})
+    assert ended.summary["requests"]["total"] == len(sim.requests()) == 2
+
+
+@pytest.mark.parametrize(
+    ("redirection", "sent"),
+    [("2>/dev/full", 1), (">/dev/full", 4)],
+)
+def test_streams_that_cannot_be_written(
+    job: Runner, sim: Simulator, drafts: Drafts, redirection: str, sent: int
+) -> None:
+    """Without a log nothing is discarded; without standard output all is done, and still it is 74. No traceback."""
+    command = [sys.executable, str(JOB), *job.defaults, job.list_of(drafts(3)), "--ledger", "ledger.jsonl"]
+    shell = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *command],
+        cwd=job.folder,
+        env=job.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    ended = Ended(shell.returncode, shell.stdout, shell.stderr, job.folder)
+    assert ended.code == 74
+    assert ended.summary["exit_code"] == 74
+    assert ended.summary["stopped_by"] == "output"
+    assert len(sim.requests()) == sent
+    assert len(sim.left()) == 4 - sent
+    assert "Traceback" not in shell.stderr + shell.stdout
+    assert {line["type"] for line in ended.ledger()} <= {"run", "pair", "end"}
+
+
+def test_a_log_that_nobody_reads_any_more(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A reader that goes away (`2>&1 | head -1`) stops the run rather than let it go on unrecorded."""
+    reading, writing = os.pipe()
+    sim.workspace.latency = (0.02, 0.02)
+    process = job.start(job.list_of(drafts(200)), "--concurrency", "2", stderr=writing)
+    os.close(writing)
+    with os.fdopen(reading) as log:
+        assert "run.started" in log.readline()
+    ended = job.wait(process)
+    assert ended.code == 74
+    assert ended.summary["exit_code"] == 74
+    assert 0 < len(sim.left()) < 200
+    assert ended.counts["discarded"] == 200 - len(sim.left())
+    assert ended.summary["not_attempted"] == {"stopped": len(sim.left())}
