@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from cleanup import verdict
-from cleanup.api.gate import Gate, Subject
+from cleanup.api.gate import MOST_BEGUN, Gate, Subject
 from cleanup.discard import Case
 from cleanup.lists.pair_list import PairList
 from cleanup.model import Ending, Result
@@ -22,12 +21,14 @@ class Workers:
         self._process = process
         self._record = record
         self._tasks: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(MOST_BEGUN)
         self._bug: BaseException | None = None
 
     async def run(self, pairs: PairList, order: Order) -> None:
         """Begin all pairs, or as many as may be begun before the run stops; return when all have ended."""
         try:
             while True:
+                await self._places.acquire()
                 spare = await self._gate.room()
                 index = order.spare() if spare else order.next()
                 if index is None or self._bug:
@@ -35,13 +36,18 @@ class Workers:
                 case = Case(pairs[index], Subject(index, fresh=True, spare=spare))
                 task = asyncio.create_task(self._one(case))
                 self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                task.add_done_callback(self._ended)
+                await asyncio.sleep(0)  # it stands in line before the gate is asked for more room
         except Stopped:
             pass
         while self._tasks:
             await asyncio.wait(self._tasks)
         if self._bug:
             raise self._bug
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        self._places.release()
 
     def cancel(self) -> None:
         """End what is in flight now; its pairs are recorded as interrupted."""
@@ -65,6 +71,4 @@ class Workers:
         """A pair that was cut off: unknown when in flight, its last failure when it waited to be tried again."""
         if case.subject.cut_off:
             return case.result(Ending.INTERRUPTED, "cut off in flight")
-        if case.reply is not None and verdict.deserves_retry(case.reply):
-            return case.result(verdict.of_failure(case.reply))
-        return None
+        return case.unfinished()
