@@ -75,12 +75,12 @@ class Case:
         self.failed = reply if verdict.deserves_retry(reply) else None
         return reply
 
-    def unfinished(self) -> Result | None:
-        """The end of a pair that the run's stop left unfinished: as its last attempt failed; None: not attempted."""
-        if self.failed is None:
-            return None
-        self.reply = self.failed
-        return self.result(verdict.of_failure(self.failed))
+    def left_off(self) -> Result | None:
+        """The end of a pair when the run stops between two requests. None: nothing has been done to it."""
+        if self.failed is not None:
+            self.reply = self.failed  # not a look whose deed never left
+            return self.result(verdict.of_failure(self.failed))
+        return self.result(Ending.INTERRUPTED, "whether it was discarded is unknown") if self.maybe_done else None
 
     def result(self, ending: Ending, message: str | None = None, details: dict[str, str] | None = None) -> Result:
         """The pair's end, with the last answer as its reason."""
@@ -129,7 +129,7 @@ class Discarder:
                     return await self._by_draft(case)
             return await self._by_branch(case)
         except Stopped:
-            return case.unfinished()
+            return case.left_off()
         except BadShape as error:
             return case.result(Ending.UNEXPECTED_RESPONSE, str(error))
         except Unanswered as error:
@@ -192,10 +192,8 @@ class Discarder:
                 case.objection = self._object(case, reply)
                 if case.objection is not None:
                     return reply
-                if self._stop.cause:  # the look was in flight then; the deed is new
-                    raise Stopped
-                case.looked = False
                 turn.next_leaves()
+                case.looked = False
             reply = case.heard(await deed())
             case.maybe_done = case.maybe_done or reply.lost
             return case.tried(reply)

@@ -27,6 +27,7 @@ from cleanup.api.retry import Caller
 from cleanup.branches import Workspace
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import Columns, Row, parse_time
+from cleanup.lists.writing import write_rows
 from cleanup.model import Reply
 from cleanup.settings.definitions import Find
 from cleanup.settings.values import duration_text
@@ -95,25 +96,18 @@ class Findings:
     unknown: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
-    def csv(self) -> str:
-        """The list as CSV."""
-        import csv
-
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(self.rows())
-        return text.getvalue()
-
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """The list's rows, one cell for each of `COLUMNS`."""
+        """The list's rows, one cell for each of `COLUMNS`. A time that cannot be read would refuse the list."""
         for draft in self.found:
-            yield draft.agent, draft.draft, draft.branch_name, draft.name, draft.editor, draft.updated_at
+            updated_at = draft.updated_at if edited_at(draft) else ""
+            yield draft.agent, draft.draft, draft.branch_name, draft.name, draft.editor, updated_at
 
     def text(self, format_name: str) -> str:
-        """The list in a format that the job reads: csv, yaml or json."""
-        if format_name == "csv":
-            return self.csv()
+        """The list in a format that the job reads: csv, tsv, yaml or json."""
+        if format_name in ("csv", "tsv"):
+            text = io.StringIO(newline="")
+            write_rows(text, chain([COLUMNS], self.rows()), delimiter="\t" if format_name == "tsv" else ",")
+            return text.getvalue()
         records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
         if format_name == "json":
             import json
@@ -123,15 +117,15 @@ class Findings:
 
         return yaml_text(records)
 
-    def pairs(self, name: str) -> PairList:
-        """The list as the job has it after reading the CSV; its hash is the CSV's."""
+    def pairs(self, name: str, text: str) -> PairList:
+        """The list as the job has it after reading it; its hash is that of `text`, in which it was written."""
         columns = Columns()
         for column in COLUMNS[2:]:
             columns.add(column)
         pairs = PairList(name, columns)
         for line, row in enumerate(self.rows(), 2):
             pairs.add(Row(line, row[0], row[1], row[2:]))
-        pairs.sha256 = hashlib.sha256(self.csv().encode()).hexdigest()
+        pairs.sha256 = hashlib.sha256(text.encode()).hexdigest()
         return pairs
 
 

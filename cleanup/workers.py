@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
-from cleanup.api.gate import MOST_BEGUN, Gate, Subject
+from cleanup.api.gate import Gate, Subject
 from cleanup.discard import Case
 from cleanup.lists.pair_list import PairList
 from cleanup.model import Ending, Result
 from cleanup.plan import Order
 from cleanup.stop import Stopped
+
+MOST_BEGUN: Final = 1024
+"""Pairs that may be begun and unfinished at once, most of them waiting between attempts or for a look-up."""
 
 Process = Callable[[Case], Awaitable[Result | None]]
 
@@ -20,9 +24,9 @@ class Workers:
         self._gate = gate
         self._process = process
         self._record = record
-        self._tasks: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(MOST_BEGUN)
-        self._bug: BaseException | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bug: Exception | None = None
 
     async def run(self, pairs: PairList, order: Order) -> None:
         """Begin all pairs, or as many as may be begun before the run stops; return when all have ended."""
@@ -37,7 +41,7 @@ class Workers:
                 task = asyncio.create_task(self._one(case))
                 self._tasks.add(task)
                 task.add_done_callback(self._ended)
-                await asyncio.sleep(0)  # it stands in line before the gate is asked for more room
+                await asyncio.sleep(0)  # now it stands in the gate's queue, and the gate knows that it has no room
         except Stopped:
             pass
         while self._tasks:
@@ -45,30 +49,34 @@ class Workers:
         if self._bug:
             raise self._bug
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        self._places.release()
-
     def cancel(self) -> None:
         """End what is in flight now; its pairs are recorded as interrupted."""
         for task in self._tasks:
             task.cancel()
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._places.release()
+
     async def _one(self, case: Case) -> None:
+        """Process a pair and record how it ended. A bug in here ends the run, once all tasks have ended."""
         try:
-            result = await self._process(case)
-        except asyncio.CancelledError:
-            result = self._interrupted(case)
-        except Exception as error:  # noqa: BLE001 - a bug: raised again when all tasks have ended
+            try:
+                result = await self._process(case)
+            except (asyncio.CancelledError, Stopped):
+                result = self._interrupted(case)
+            if result is not None:
+                self._record(result)
+        except Exception as error:  # noqa: BLE001 - raised again by `run`
             self._bug = self._bug or error
             self.cancel()
-            return
-        if result is not None:
-            self._record(result)
 
     @staticmethod
     def _interrupted(case: Case) -> Result | None:
         """A pair that was cut off: unknown when in flight, its last failure when it waited to be tried again."""
         if case.subject.cut_off:
             return case.result(Ending.INTERRUPTED, "cut off in flight")
-        return case.unfinished()
+        left = case.left_off()
+        if left is None and case.reply is not None:
+            return case.result(Ending.INTERRUPTED, "cut off before it was settled")
+        return left

@@ -99,7 +99,7 @@ def agents_in(reply: Reply) -> tuple[list[str], int | None]:
     if not all(is_agent(agent) for agent in agents):
         raise BadShape("an agent without an id of 24 hexadecimal digits")
     total = data.get("total")
-    return agents, total if isinstance(total, int) else None
+    return agents, total if type(total) is int and total >= 0 else None
 
 
 def drafts_in(reply: Reply, agent: str) -> list[Draft]:

@@ -17,7 +17,7 @@ from cleanup.records.files import check_writable, whole_file
 from cleanup.records.journal import Journal
 from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded
-from cleanup.show.console import say
+from cleanup.show.console import say_list
 
 _MOST_WARNINGS: Final = 20
 _ROUNDING: Final = 1e-6
@@ -57,9 +57,11 @@ async def sweep_list(journal: Journal, session: Session, loaded: Loaded) -> Pair
         raise Incomplete(
             f"a part of the workspace could not be read, so nothing was discarded: {findings.unreadable[0]}"
         )
-    if settings.output.list is not None:
-        with whole_file(settings.output.list) as stream:
-            stream.write(findings.csv())
+    path = settings.output.list
+    text = findings.text(_by_ending(path))
+    if path is not None:
+        with whole_file(path) as stream:
+            stream.write(text)
     most = settings.find.max_share
     meant = sum(draft.agent not in settings.guard.protect for draft in findings.found)
     if most is not None and meant - most * findings.seen > _ROUNDING:
@@ -67,7 +69,7 @@ async def sweep_list(journal: Journal, session: Session, loaded: Loaded) -> Pair
             f"{meant} of {findings.seen} drafts are meant by the rule, more than find.max_share "
             f"({100 * most:g}%), so none was discarded: if that is right, pass --max-share 100%"
         )
-    return findings.pairs(Path(settings.output.list).name if settings.output.list else "sweep")
+    return findings.pairs(Path(path).name if path else "sweep", text)
 
 
 class FindRun(Run):
@@ -96,7 +98,7 @@ class FindRun(Run):
             with whole_file(self._file) as stream:
                 stream.write(text)
         else:
-            say(text.rstrip("\n"))
+            say_list(text)
         if findings.unreadable:
             raise Incomplete(
                 f"the list is not complete: {len(findings.unreadable)} parts of the workspace could not be read"
@@ -114,5 +116,5 @@ def _reading_only(loaded: Loaded) -> Loaded:
 
 
 def _by_ending(path: str | None) -> str:
-    endings = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+    endings = {".tsv": "tsv", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
     return endings.get(Path(path).suffix.lower(), "csv") if path else "csv"
