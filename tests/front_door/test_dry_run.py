@@ -35,7 +35,7 @@ def only_reads(sim: Simulator) -> bool:
     return {request.method for request in sim.requests()} == {"GET"}
 
 
-@pytest.mark.parametrize("workspace", ["v1", "branches", "removed", "model branches"])
+@pytest.mark.parametrize("workspace", ["v1", "branches", "removed"])
 def test_its_verdicts_are_those_of_the_run_after_it(
     workspace: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
@@ -54,7 +54,6 @@ def test_its_verdicts_are_those_of_the_run_after_it(
     world.mode = "drafts" if workspace == "v1" else "branches"
     world.removed = workspace == "removed"
     words = ["drafts.csv", "--min-idle", "1d", "--protect", protected]
-    words += ["--model", "branches"] if workspace == "model branches" else []
     before = world.left()
 
     dry = job(*words, "--dry-run", "--yes")
