@@ -211,7 +211,8 @@ def test_each_attempt_has_its_own_look_right_before_it(
             deeds += 1
             look = last[request.branch]
             assert look.endpoint == "look"
-            assert request.arrived - look.answered < 0.4, "something else was waited for in between"
+            # At two a second, a turn of its own would have been half a second later.
+            assert rate == "off" or request.arrived - look.answered < 0.45
         if request.branch:
             last[request.branch] = request
     assert deeds > len(held)
@@ -229,7 +230,7 @@ def test_a_pause_does_not_come_between_look_and_deed(job: Runner, sim: Simulator
     assert look.answered is not None
     assert refused.answered is not None
     assert refused.answered < look.answered
-    assert deed.arrived - look.answered < 0.4
+    assert deed.arrived - refused.answered < 0.95, "the deed waited for the end of the pause"
     (held_back,) = sim.requests("look", draft=later.id)
     assert held_back.arrived - refused.answered > 0.9
 
