@@ -6,19 +6,22 @@ of its own right before it, in the same turn. With an age to mind, it is the sam
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cleanup import verdict
 from cleanup.api.atoms import Atoms, BadShape, Draft, draft_configuration_in, latest_in
 from cleanup.api.gate import Subject, Turn
-from cleanup.api.retry import Caller, History
-from cleanup.branches import Workspace
+from cleanup.api.retry import Caller
+from cleanup.branches import Moved, Unanswered, Workspace
 from cleanup.errors import OutputError
 from cleanup.lists.rows import parse_time
 from cleanup.model import NOT_JSON, Ending, Pair, Reply, Result, StopCause
 from cleanup.records.backup import Backup
-from cleanup.stop import Stop
+from cleanup.stop import Stop, Stopped
+
+Ask = Callable[[], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,25 @@ class Case:
     looked: bool = False
     objection: tuple[Ending, str] | None = None
     maybe_done: bool = False
+    failed: Reply | None = None
 
     def heard(self, reply: Reply) -> Reply:
         """Note an answer about this pair."""
         self.reply = reply
         self.seconds += reply.seconds
         return reply
+
+    def tried(self, reply: Reply) -> Reply:
+        """Note what an attempt came to."""
+        self.failed = reply if verdict.deserves_retry(reply) else None
+        return reply
+
+    def left_off(self) -> Result | None:
+        """The end of a pair when the run stops between two requests. None: nothing has been done to it."""
+        if self.failed is not None:
+            self.reply = self.failed  # not a look whose deed never left
+            return self.result(verdict.of_failure(self.failed))
+        return self.result(Ending.INTERRUPTED, "whether it was discarded is unknown") if self.maybe_done else None
 
     def result(self, ending: Ending, message: str | None = None, details: dict[str, str] | None = None) -> Result:
         """The pair's end, with the last answer as its reason."""
@@ -101,89 +117,97 @@ class Discarder:
         self._backup = backup
 
     async def __call__(self, case: Case) -> Result | None:
-        """Discard the case's draft unless a guard objects. None: the run stopped before anything was sent."""
+        """Discard the case's draft unless a guard objects. None: the run stopped before anything came of it."""
         try:
             if self._backup is not None:
                 kept_from = await self._save(case, self._backup)
-                if kept_from is not None or case.reply is None or self._stop.cause:
+                if kept_from is not None:
                     return kept_from
+            await self._workspace.settled()
             if self._workspace.model == "drafts":
-                result = await self._by_draft(case)
-                if result is not None or case.reply is None or self._workspace.model == "drafts":
-                    return result
+                with suppress(Moved):
+                    return await self._by_draft(case)
             return await self._by_branch(case)
+        except Stopped:
+            return case.left_off()
         except BadShape as error:
             return case.result(Ending.UNEXPECTED_RESPONSE, str(error))
+        except Unanswered as error:
+            case.heard(error.reply)
+            return case.result(verdict.of_failure(error.reply))
 
-    async def _by_draft(self, case: Case) -> Result | None:
-        """By the draft's id. None: nothing was sent, or (the model has changed) it goes by its branch."""
+    async def _by_draft(self, case: Case) -> Result:
+        """By the draft's id. Raises Moved when it has to go by its branch, Stopped, Unanswered."""
         pair = case.pair
-        look = (lambda: self._atoms.draft(pair.agent, pair.draft)) if self._guards.need_age(pair) else None
-        history = await self._attempts(case, look, lambda: self._atoms.discard_draft(pair.agent, pair.draft))
-        reply = history.reply
-        if reply is None:
-            return None
-        if verdict.asks_for_migration(reply) and self._workspace.auto:
-            self._workspace.move("the API says that the workspace has moved to branches")
-            return None
-        if (
-            reply.status == 404
-            and reply.body is not NOT_JSON
-            and await self._workspace.endpoint_is_gone(case.subject, pair.agent, pair.draft)
-        ):
-            return None
-        result = self._judge(case, reply)
-        if result.ending is Ending.MIGRATION_REQUIRED:
-            self._stop.request(
-                StopCause.MIGRATION_REQUIRED, "the workspace has moved to branches, and api.model is drafts"
-            )
-        return result
 
-    async def _by_branch(self, case: Case) -> Result | None:
-        """Through the branch on which the draft is open, if there is one."""
+        async def look() -> Reply:
+            return await self._atoms.draft(pair.agent, pair.draft)
+
+        async def deed() -> Reply:
+            reply = await self._atoms.discard_draft(pair.agent, pair.draft)
+            self._workspace.migrated(reply)  # at once, so that whoever is next asks elsewhere
+            return reply
+
+        def still_there() -> None:
+            if self._workspace.model == "branches":
+                raise Moved
+
+        reply = await self._attempts(case, look if self._guards.need_age(pair) else None, deed, still_there)
+        still_there()
+        if reply.status == 404 and reply.body is not NOT_JSON:
+            await self._workspace.ensure_endpoint(case.subject, pair.agent, pair.draft)
+        return self._judge(case, reply)
+
+    async def _by_branch(self, case: Case) -> Result:
+        """Through the branch on which the draft is open, if there is one. Raises Stopped, BadShape."""
         pair = case.pair
         found = await self._workspace.branch_of(case.subject, pair.agent, pair.draft)
-        if found is None:
-            return None if case.reply is None else case.result(verdict.of_failure(case.reply))
         if isinstance(found, Reply):
             case.heard(found)
             return case.result(not_open(found, maybe_done=case.maybe_done))
         branch = found.branch
-        history = await self._attempts(
+        reply = await self._attempts(
             case,
             lambda: self._atoms.open_draft(pair.agent, branch),
             lambda: self._atoms.discard_open_draft(pair.agent, branch),
         )
-        return None if history.reply is None else self._judge(case, history.reply)
+        return self._judge(case, reply)
 
     async def _attempts(
-        self,
-        case: Case,
-        look: Callable[[], Awaitable[Reply]] | None,
-        deed: Callable[[], Awaitable[Reply]],
-    ) -> History:
-        """Attempt the deed, each time after a look of its own if there is one."""
+        self, case: Case, look: Ask | None, deed: Ask, before: Callable[[], None] = lambda: None
+    ) -> Reply:
+        """Attempt the deed, each time after a look of its own if there is one. Raises Stopped.
+
+        `before` may raise, when a turn has come, to send nothing after all.
+        """
 
         async def attempt(turn: Turn) -> Reply:
+            before()
+            case.attempts += 1
             case.looked = look is not None
             if look is not None:
-                reply: Reply = case.heard(await look())
+                reply = case.heard(await look())
                 if reply.data is None:
-                    return reply
-                case.objection = self._object(case, latest_in(reply, case.pair.agent))
+                    return case.tried(reply)
+                case.objection = self._object(case, reply)
                 if case.objection is not None:
                     return reply
-                case.looked = False
                 turn.next_leaves()
+                case.looked = False
             reply = case.heard(await deed())
             case.maybe_done = case.maybe_done or reply.lost
-            return reply
+            return case.tried(reply)
 
         history = await self._caller.operate(case.subject, attempt, units=1 if look is None else 2)
-        case.attempts += history.attempts
-        return history
+        if history.reply is None or history.reply is not case.reply:
+            raise Stopped
+        return history.reply
 
-    def _object(self, case: Case, draft: Draft) -> tuple[Ending, str] | None:
+    def _object(self, case: Case, reply: Reply) -> tuple[Ending, str] | None:
+        try:
+            draft = latest_in(reply, case.pair.agent)
+        except BadShape as error:
+            return Ending.UNEXPECTED_RESPONSE, str(error)
         if draft.draft != case.pair.draft:
             ending = Ending.GONE_AFTER_RETRY if case.maybe_done else Ending.CHANGED
             return ending, "another draft is open on the branch now"
@@ -197,38 +221,54 @@ class Discarder:
         return case.result(verdict.of_discard(reply, maybe_done=case.maybe_done))
 
     async def _save(self, case: Case, backup: Backup) -> Result | None:
-        """Keep a copy. None: it is kept (or the run stopped); a Result: without it, the draft stays."""
+        """Keep a copy. None: it is kept; a Result: without it, the draft stays. Raises Stopped."""
         pair = case.pair
         history = await self._caller.operate(
             case.subject, lambda _turn: self._atoms.configuration(pair.agent, pair.draft)
         )
         if history.reply is None:
-            return None
+            raise Stopped
         reply = case.heard(history.reply)
-        case.attempts = history.attempts
         configuration = draft_configuration_in(reply)
-        if configuration is not None:
-            case.attempts = 0
-            try:
-                await asyncio.to_thread(backup.save, pair.agent, pair.draft, configuration)
-            except OutputError as error:
-                self._stop.request(StopCause.OUTPUT, str(error))
-                return case.result(Ending.BACKUP_FAILED, str(error))
-            return None
+        if configuration is None:
+            case.attempts = history.attempts
+            return await self._explain_no_copy(case, reply)
+        try:
+            await asyncio.to_thread(backup.save, pair.agent, pair.draft, configuration)
+        except OutputError as error:
+            self._stop.request(StopCause.OUTPUT, str(error))
+            return case.result(Ending.BACKUP_FAILED, str(error))
+        if self._stop.cause:
+            raise Stopped
+        return None
+
+    async def _explain_no_copy(self, case: Case, reply: Reply) -> Result:
+        """Why a draft could not be copied: it may not be there at all. Raises Stopped."""
         if verdict.deserves_retry(reply) or reply.status in (401, 403):
             return case.result(verdict.of_read(reply))
-        if await self._is_gone(case):
-            return case.result(Ending.NOT_FOUND)
-        return case.result(Ending.BACKUP_FAILED, reply.message or "the API gave no configuration of this draft")
+        message = reply.message or "the API gave no configuration of this draft"
+        found = await self._is_open(case)
+        ending = not_open(found, maybe_done=False) if isinstance(found, Reply) else Ending.BACKUP_FAILED
+        if ending is Ending.NOT_FOUND or ending.passing:
+            return case.result(ending)
+        return case.result(Ending.BACKUP_FAILED, message)
 
-    async def _is_gone(self, case: Case) -> bool:
-        """Whether a draft that could not be copied is not there at all."""
+    async def _is_open(self, case: Case) -> Draft | Reply:
+        """The draft, if it is open; else the answer that says otherwise."""
         pair = case.pair
-        if self._workspace.model == "branches":
-            found = await self._workspace.branch_of(case.subject, pair.agent, pair.draft)
-            return isinstance(found, Reply) and not_open(found, maybe_done=False) is Ending.NOT_FOUND
-        history = await self._caller.operate(case.subject, lambda _turn: self._atoms.draft(pair.agent, pair.draft))
-        return history.reply is not None and verdict.of_read(history.reply) is Ending.NOT_FOUND
+        if self._workspace.model == "drafts":
+            with suppress(Moved):
+                history = await self._caller.operate(
+                    case.subject, lambda _turn: self._atoms.draft(pair.agent, pair.draft)
+                )
+                if history.reply is None:
+                    raise Stopped
+                reply = case.heard(history.reply)
+                if reply.status == 404:
+                    await self._workspace.ensure_endpoint(case.subject, pair.agent, pair.draft)
+                return reply if reply.data is None else latest_in(reply, pair.agent)
+        found = await self._workspace.branch_of(case.subject, pair.agent, pair.draft)
+        return case.heard(found) if isinstance(found, Reply) else found
 
 
 def not_open(reply: Reply, *, maybe_done: bool) -> Ending:

@@ -239,4 +239,17 @@ def node_events(node: Node) -> Iterator[Event]:
 
 def yaml_text(value: object) -> str:
     """Write a value as YAML, in the order given."""
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1000)
+    return str(
+        yaml.dump(value, Dumper=_Writer, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1000)
+    )
+
+
+class _Writer(yaml.SafeDumper):
+    """Writes line breaks that only Unicode knows as escapes; PyYAML would read them back as others."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if any(mark in data for mark in "\x85\u2028\u2029\ufeff") else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Writer.add_representer(str, _Writer.represent_str)

@@ -8,15 +8,26 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from cleanup import verdict
-from cleanup.api.atoms import Atoms, BadShape, Draft, agents_in, drafts_in, latest_in, open_drafts_in
+from cleanup.api.atoms import (
+    PAGE_SIZE,
+    Atoms,
+    BadShape,
+    Draft,
+    agents_in,
+    drafts_in,
+    latest_in,
+    open_drafts_in,
+)
 from cleanup.api.gate import Subject
 from cleanup.api.retry import Caller
 from cleanup.branches import Workspace
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import Columns, Row, parse_time
+from cleanup.lists.writing import write_rows
 from cleanup.model import Reply
 from cleanup.settings.definitions import Find
 from cleanup.settings.values import duration_text
@@ -24,6 +35,7 @@ from cleanup.stop import Stop, Stopped
 
 COLUMNS: Final = ("agent", "draft", "branch", "name", "editor", "updated_at")
 _MOST_PAGES: Final = 100_000
+_MOST_PASSES: Final = 3
 
 
 class Unreadable(Exception):
@@ -75,33 +87,27 @@ def _matches(text: str, globs: tuple[str, ...]) -> bool:
 
 @dataclass(slots=True)
 class Findings:
-    """What a look over the workspace brought."""
+    """What a look over the workspace brought. `unknown`: agents that were named and are not there."""
 
     found: list[Draft] = field(default_factory=list)
     agents: int = 0
     seen: int = 0
     ageless: int = 0
+    unknown: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
-    def csv(self) -> str:
-        """The list as CSV."""
-        import csv
-
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(self.rows())
-        return text.getvalue()
-
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """The list's rows, one cell for each of `COLUMNS`."""
+        """The list's rows, one cell for each of `COLUMNS`. A time that cannot be read would refuse the list."""
         for draft in self.found:
-            yield draft.agent, draft.draft, draft.branch_name, draft.name, draft.editor, draft.updated_at
+            updated_at = draft.updated_at if edited_at(draft) else ""
+            yield draft.agent, draft.draft, draft.branch_name, draft.name, draft.editor, updated_at
 
     def text(self, format_name: str) -> str:
-        """The list in a format that the job reads: csv, yaml or json."""
-        if format_name == "csv":
-            return self.csv()
+        """The list in a format that the job reads: csv, tsv, yaml or json."""
+        if format_name in ("csv", "tsv"):
+            text = io.StringIO(newline="")
+            write_rows(text, chain([COLUMNS], self.rows()), delimiter="\t" if format_name == "tsv" else ",")
+            return text.getvalue()
         records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
         if format_name == "json":
             import json
@@ -111,15 +117,15 @@ class Findings:
 
         return yaml_text(records)
 
-    def pairs(self, name: str) -> PairList:
-        """The list as the job has it after reading the CSV."""
+    def pairs(self, name: str, text: str) -> PairList:
+        """The list as the job has it after reading it; its hash is that of `text`, in which it was written."""
         columns = Columns()
         for column in COLUMNS[2:]:
             columns.add(column)
         pairs = PairList(name, columns)
         for line, row in enumerate(self.rows(), 2):
             pairs.add(Row(line, row[0], row[1], row[2:]))
-        pairs.sha256 = hashlib.sha256(self.csv().encode("utf-8", "surrogateescape")).hexdigest()
+        pairs.sha256 = hashlib.sha256(text.encode()).hexdigest()
         return pairs
 
 
@@ -136,46 +142,68 @@ class Finder:
     async def look(self, rule: Rule) -> Findings:
         """Find all drafts that the rule means, oldest first. Raises Stopped when the run is to stop."""
         findings = Findings()
-        try:
-            agents = list(rule.find.agents) or await self._agents()
-        except Unreadable as error:
-            findings.unreadable.append(str(error))
-            return findings
-        agents = [agent for agent in agents if agent not in rule.find.exclude_agents]
+        named = rule.find.agents
+        listed = dict.fromkeys(named) if named else await self._agents(findings)
+        agents = [agent for agent in listed if agent not in rule.find.exclude_agents]
         findings.agents = len(agents)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._agent(agent, findings)) for agent in agents]
-        for task in tasks:
-            for draft in task.result():
-                findings.seen += 1
-                findings.ageless += edited_at(draft) is None
-                if rule.means(draft):
-                    findings.found.append(draft)
-        oldest = datetime.min.replace(tzinfo=UTC)
-        findings.found.sort(key=lambda draft: (edited_at(draft) or oldest, draft.agent, draft.draft))
         if self._stop.cause:
             raise Stopped
+        results = [task.result() for task in tasks]
+        gone = [agent for agent, drafts in zip(agents, results, strict=True) if drafts is None]
+        if named:
+            findings.unknown += gone
+        elif gone and len(gone) == len(agents):
+            findings.unreadable.append(
+                f"there are {len(agents)} agents, but to ask for their drafts answers 404 for all"
+            )
+        for draft in chain.from_iterable(drafts or () for drafts in results):
+            findings.seen += 1
+            findings.ageless += edited_at(draft) is None
+            if rule.means(draft):
+                findings.found.append(draft)
+        oldest = datetime.min.replace(tzinfo=UTC)
+        findings.found.sort(key=lambda draft: (edited_at(draft) or oldest, draft.agent, draft.draft))
         return findings
 
-    async def _agents(self) -> list[str]:
+    async def _agents(self, findings: Findings) -> dict[str, None]:
+        """The workspace's agents; as many as could be read, if not all."""
         agents: dict[str, None] = {}
+        totals: set[int | None] = set()
+        try:
+            for _ in range(_MOST_PASSES):
+                # Agents that come, go or change places while pages are read can slip from one to another.
+                totals = await self._all_pages(agents)
+                if len(totals) == 1 and len(agents) >= max(total or 0 for total in totals):
+                    return agents
+        except Unreadable as error:
+            findings.unreadable.append(str(error))
+            return agents
+        said = " or ".join(str(total) for total in totals)
+        findings.unreadable.append(f"the API says that there are {said} agents, and gave {len(agents)}")
+        return agents
+
+    async def _all_pages(self, agents: dict[str, None]) -> set[int | None]:
+        """Add the agents of all pages to `agents`; how many there are in all, as each page said. Raises Unreadable."""
+        totals: set[int | None] = set()
+        seen: set[str] = set()
         for page in range(1, _MOST_PAGES):
             reply = await self._read(Subject(f"page {page}"), partial(self._atoms.agents, page), "the agents")
             try:
                 found, total = agents_in(reply)
             except BadShape as error:
                 raise Unreadable(f"the agents could not be read: {error}") from None
-            before = len(agents)
+            totals.add(total)
             agents.update(dict.fromkeys(found))
-            if total is not None and len(agents) >= total:
+            nothing_new = seen.issuperset(found)
+            seen.update(found)
+            if nothing_new or (total is not None and len(seen) >= total and len(found) < PAGE_SIZE):
                 break
-            if len(agents) == before:
-                if total is not None:
-                    raise Unreadable(f"the API says that there are {total} agents, and gave {len(agents)}")
-                break
-        return list(agents)
+        return totals
 
-    async def _agent(self, agent: str, findings: Findings) -> list[Draft]:
+    async def _agent(self, agent: str, findings: Findings) -> list[Draft] | None:
+        """An agent's drafts; None if there is no such agent."""
         async with self._places:
             try:
                 return await self._drafts(agent)
@@ -185,22 +213,23 @@ class Finder:
                 pass
             return []
 
-    async def _drafts(self, agent: str) -> list[Draft]:
+    async def _drafts(self, agent: str) -> list[Draft] | None:
         subject = Subject(agent)
-        if self._workspace.model == "drafts":
+        workspace = self._workspace
+        if workspace.model == "drafts":
             reply = await self._read(subject, lambda: self._atoms.drafts(agent), "its drafts", fine=(404, 409))
             if reply.status == 200:
                 return drafts_in(reply, agent)
-            if reply.status == 409:
-                if not (verdict.asks_for_migration(reply) and self._workspace.auto):
-                    raise Unreadable(reply.message or "409")
-                self._workspace.move("the API says that the workspace has moved to branches")
-            elif not self._workspace.auto:
-                return []
+            if reply.status == 409 and not workspace.migrated(reply):
+                raise Unreadable(reply.message or "409")
+            if not workspace.auto:
+                if self._stop.cause:
+                    raise Stopped
+                return None
         reply = await self._read(subject, lambda: self._atoms.branches(agent), "its branches", fine=(404,))
         if reply.status == 404:
-            return []  # the agent itself is gone
-        self._workspace.move("the endpoint that lists drafts is gone, and the agent has branches")
+            return None
+        workspace.move("the endpoint that lists drafts is gone, and the agent has branches")
         drafts = []
         for place in open_drafts_in(reply, agent):
             opened = await self._read(

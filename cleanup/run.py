@@ -125,7 +125,7 @@ class Run:
         """Decide what to do with each pair. Raises SettingsError when it is more than may be sent."""
         settings, journal = self.settings, self.journal
         journal.identity.list_sha256 = pairs.sha256
-        if not pairs:
+        if not pairs and self.job.find is None:
             journal.warn("the list is empty: there is nothing to discard")
         if settings.run.resume and settings.output.ledger is not None:
             self._past = Past(settings.output.ledger, set(pairs.keys))
@@ -226,10 +226,12 @@ class Run:
         )
         if dry_run:
             journal.warn("a dry run: whether this key may discard these drafts (403) cannot be read", level="info")
-        workspace = Workspace(session.atoms, session.caller, settings.api.model, journal.moved)
+        # What a sweep has learned while it was finding holds for its discards.
+        model = "branches" if identity.model == "branches" else settings.api.model
+        workspace = Workspace(session.atoms, session.caller, session.stop, model, journal.moved)
         guards = Guards(settings.guard.min_idle)
         process = (
-            Previewer(session.atoms, session.caller, workspace, session.stop, guards)
+            Previewer(session.atoms, session.caller, workspace, guards)
             if dry_run
             else Discarder(session.atoms, session.caller, workspace, session.stop, guards, backup)
         )

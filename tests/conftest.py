@@ -166,6 +166,19 @@ def drafts(world: World) -> Callable[..., list[Any]]:
     return make
 
 
+@pytest.fixture
+def answer(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[..., Any]], None]:
+    """Has a path of `sim` answered otherwise: `answer("/agent", lambda world, key, call: …)`."""
+
+    def replace(path: str, handler: Callable[..., Any]) -> None:
+        application: Any = sim._config.app
+        routes = [route for route in application.routes if getattr(route, "path", "") == "/atoms/v1" + path]
+        (reading,) = [route for route in routes if "GET" in route.methods]
+        monkeypatch.setattr(reading.app, "handler", handler)
+
+    return replace
+
+
 _RUNNER = pytest.StashKey[Runner]()
 _SIMULATOR = pytest.StashKey[Simulator]()
 

@@ -6,7 +6,7 @@ from the API is checked like one that comes from a list before it becomes part o
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cleanup.api.transport import LARGE, SMALL, Transport
@@ -104,7 +104,7 @@ def agents_in(reply: Reply) -> tuple[list[str], int | None]:
     if not all(is_agent(agent) for agent in agents):
         raise BadShape("an agent without an id of 24 hexadecimal digits")
     total = data.get("total")
-    return agents, total if isinstance(total, int) else None
+    return agents, total if type(total) is int and total >= 0 else None
 
 
 def drafts_in(reply: Reply, agent: str) -> list[Draft]:
@@ -114,43 +114,82 @@ def drafts_in(reply: Reply, agent: str) -> list[Draft]:
     return [_draft(agent, item) for item in reply.data]
 
 
+def draft_in(reply: Reply, agent: str, draft: str) -> Draft | None:
+    """One draft out of an answer of `drafts`, None if it is not there. Raises BadShape where that cannot be told."""
+    items = reply.data if isinstance(reply.data, list) else []
+    for item in items:
+        if isinstance(item, dict) and item.get("draftId") == draft:
+            return _draft(agent, item)
+    drafts_in(reply, agent)
+    return None
+
+
 def latest_in(reply: Reply, agent: str) -> Draft:
     """The draft in an answer of `draft` or `open_draft`. Raises BadShape."""
     latest = reply.data.get("latest") if isinstance(reply.data, dict) else None
     if not isinstance(latest, dict):
         raise BadShape("an answer without the latest state of the draft")
     draft = _draft(agent, latest)
-    history = reply.data.get("editHistory") if isinstance(reply.data, dict) else None
-    if draft.editor or not isinstance(history, list):
-        return draft
-    editors = [_text(edit.get("editorName")) for edit in history if isinstance(edit, dict)]
-    return Draft(agent, draft.draft, draft.name, next((name for name in editors if name), ""), draft.updated_at)
+    return draft if draft.editor else replace(draft, editor=_last_editor(reply.data))
 
 
-def open_drafts_in(reply: Reply, agent: str) -> Iterator[Draft]:
+def _last_editor(data: object) -> str:
+    """The editor of the newest edit that names one. The history's order is not documented, its times are used."""
+    history = data.get("editHistory") if isinstance(data, dict) else None
+    edits = [edit for edit in history if isinstance(edit, dict)] if isinstance(history, list) else []
+    named = [(_edited_at(edit), _text(edit.get("editorName"))) for edit in edits if edit.get("editorName")]
+    return max(named, key=lambda edit: edit[0], default=("", ""))[1]
+
+
+def _edited_at(edit: dict[str, Any]) -> str:
+    revision = edit.get("revision")
+    return _text(edit.get("timestamp")) or (_text(revision.get("updatedAt")) if isinstance(revision, dict) else "")
+
+
+def open_drafts_in(reply: Reply, agent: str) -> list[Draft]:
     """The open draft of each of an agent's branches. Raises BadShape."""
-    data = reply.data
-    summaries = data.get("branches") if isinstance(data, dict) else None
+    drafts = []
+    for branch, opened, marked in _branches_in(reply):
+        draft, branch_id = _text(opened), _text(branch.get("_id"))
+        if not draft and (opened or marked):
+            raise BadShape("a branch with an open draft that is not named")
+        if draft and not (is_draft(draft) and is_draft(branch_id)):
+            raise BadShape("a branch or its open draft with an id that cannot be part of a path")
+        if draft:
+            drafts.append(Draft(agent, draft, branch=branch_id, branch_name=_text(branch.get("name"))))
+    return drafts
+
+
+def branch_in(reply: Reply, agent: str, draft: str) -> Draft | None:
+    """The branch on which a draft is open, None if it is on none. Raises BadShape where that cannot be told."""
+    for branch, opened, _ in _branches_in(reply):
+        if opened == draft:
+            branch_id = _text(branch.get("_id"))
+            if not is_draft(branch_id):
+                raise BadShape("the draft's branch has an id that cannot be part of a path")
+            return Draft(agent, draft, branch=branch_id, branch_name=_text(branch.get("name")))
+    open_drafts_in(reply, agent)
+    return None
+
+
+def _branches_in(reply: Reply) -> Iterator[tuple[dict[str, Any], object, bool]]:
+    """Each branch, its open draft, and whether it is said to have one."""
+    summaries = reply.data.get("branches") if isinstance(reply.data, dict) else None
     if not isinstance(summaries, list):
         raise BadShape("an answer without a list of branches")
     for summary in summaries:
         branch = summary.get("branch") if isinstance(summary, dict) else None
         if not isinstance(branch, dict):
             raise BadShape("a branch without its description")
-        draft, branch_id = _text(branch.get("openDraftId")), _text(branch.get("_id"))
-        if not draft:
-            continue
-        if not is_draft(draft) or not is_draft(branch_id):
-            raise BadShape("a branch or its open draft with an id that cannot be part of a path")
-        yield Draft(agent, draft, branch=branch_id, branch_name=_text(branch.get("name")))
+        yield branch, branch.get("openDraftId"), summary.get("hasOpenDraft") is True
 
 
 def draft_configuration_in(reply: Reply) -> dict[str, Any] | None:
     """The answer of `configuration`, if it is the draft's and not the active one's, else None."""
     data = reply.data
-    if isinstance(data, dict) and data.get("_configSource") == "draft" and "_resolvedConfig" in data:
-        return data
-    return None
+    if not isinstance(data, dict) or data.get("_configSource") != "draft":
+        return None
+    return data if isinstance(data.get("_resolvedConfig"), dict) else None
 
 
 def _draft(agent: str, item: object) -> Draft:
@@ -170,4 +209,5 @@ def _draft(agent: str, item: object) -> Draft:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """A text that can be written anywhere: JSON allows half characters, files do not."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

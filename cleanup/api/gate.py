@@ -43,9 +43,9 @@ class Turn:
     _gate: "Gate"
 
     def next_leaves(self) -> None:
-        """The next request of this turn leaves now."""
-        self.units_left -= 1
+        """The next request of this turn leaves now. Raises Stopped: it must not any more."""
         self._gate.next_leaves()
+        self.units_left -= 1
 
 
 @dataclass(eq=False, slots=True)
@@ -113,7 +113,9 @@ class Gate:
         self._loop.call_soon(self._pump)
 
     def next_leaves(self) -> None:
-        """A further request of a turn leaves now."""
+        """A further request of a turn leaves now. Raises Stopped."""
+        if self._stop.cause:
+            raise Stopped
         self._pace.leave(self.now())
 
     def heard(self, turn: Turn, reply: Reply, backoff: float) -> None:

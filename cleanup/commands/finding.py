@@ -2,8 +2,10 @@
 
 import argparse
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from cleanup.api.session import Session
 from cleanup.branches import Workspace
@@ -15,7 +17,11 @@ from cleanup.records.files import check_writable, whole_file
 from cleanup.records.journal import Journal
 from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded
-from cleanup.show.console import say
+from cleanup.show.console import say_list
+
+_MOST_WARNINGS: Final = 20
+_ROUNDING: Final = 1e-6
+"""Of a draft: 29 of 100 are not more than 29%, whatever binary fractions say."""
 
 
 class Incomplete(JobError):
@@ -27,13 +33,19 @@ class Incomplete(JobError):
 async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findings:
     """Find what the settings mean, and warn of what could not be read. Raises Stopped."""
     settings = loaded.settings
-    workspace = Workspace(session.atoms, session.caller, settings.api.model, journal.moved)
+    workspace = Workspace(session.atoms, session.caller, session.stop, settings.api.model, journal.moved)
     finder = Finder(session.atoms, session.caller, workspace, session.stop, settings.limits.concurrency)
     findings = await finder.look(Rule(settings.find, datetime.now(UTC)))
-    for sentence in findings.unreadable:
+    for sentence in findings.unreadable[:_MOST_WARNINGS]:
         journal.warn(sentence)
+    if len(findings.unreadable) > _MOST_WARNINGS:
+        journal.warn(f"and {len(findings.unreadable) - _MOST_WARNINGS} more parts of the workspace could not be read")
+    for agent in findings.unknown:
+        journal.warn(f"there is no agent {agent} (404)")
     if findings.ageless and settings.find.older_than is not None:
         journal.warn(f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old")
+    counted = f"{len(findings.found)} of {findings.seen} drafts of {findings.agents} agents"
+    journal.tell("run.warning", level="info", message=f"found {counted}")
     return findings
 
 
@@ -45,16 +57,19 @@ async def sweep_list(journal: Journal, session: Session, loaded: Loaded) -> Pair
         raise Incomplete(
             f"a part of the workspace could not be read, so nothing was discarded: {findings.unreadable[0]}"
         )
-    if settings.output.list is not None:
-        with whole_file(settings.output.list) as stream:
-            stream.write(findings.csv())
+    path = settings.output.list
+    text = findings.text(_by_ending(path))
+    if path is not None:
+        with whole_file(path) as stream:
+            stream.write(text)
     most = settings.find.max_share
-    if most is not None and len(findings.found) > most * findings.seen:
+    meant = sum(draft.agent not in settings.guard.protect for draft in findings.found)
+    if most is not None and meant - most * findings.seen > _ROUNDING:
         raise SettingsError(
-            f"{len(findings.found)} of {findings.seen} drafts are meant by the rule, "
-            f"more than find.max_share ({most:.0%}), so none was discarded: if that is right, pass --max-share 100%"
+            f"{meant} of {findings.seen} drafts are meant by the rule, more than find.max_share "
+            f"({100 * most:g}%), so none was discarded: if that is right, pass --max-share 100%"
         )
-    return findings.pairs(Path(settings.output.list).name if settings.output.list else "sweep")
+    return findings.pairs(Path(path).name if path else "sweep", text)
 
 
 class FindRun(Run):
@@ -63,7 +78,7 @@ class FindRun(Run):
     shows_summary = False
 
     def __init__(self, job: Job, options: argparse.Namespace) -> None:
-        super().__init__(job)
+        super().__init__(replace(job, loaded=_reading_only(job.loaded)))
         self.journal.identity.mode = "find"
         self.journal.identity.list_name = options.output
         self._file: str | None = options.output
@@ -83,15 +98,23 @@ class FindRun(Run):
             with whole_file(self._file) as stream:
                 stream.write(text)
         else:
-            say(text.rstrip("\n"))
-        counted = f"{len(findings.found)} of {findings.seen} drafts of {findings.agents} agents"
-        self.journal.tell("run.warning", level="info", message=f"found {counted}")
+            say_list(text)
         if findings.unreadable:
             raise Incomplete(
                 f"the list is not complete: {len(findings.unreadable)} parts of the workspace could not be read"
             )
 
 
+def _reading_only(loaded: Loaded) -> Loaded:
+    """The settings without what belongs to a run that discards: its records must not take this for one."""
+    settings = loaded.settings
+    output = settings.output.model_copy(
+        update={"ledger": None, "leftover": None, "metrics": None, "heartbeat_url": None, "list": None}
+    )
+    run = settings.run.model_copy(update={"resume": False})
+    return replace(loaded, settings=settings.model_copy(update={"output": output, "run": run}))
+
+
 def _by_ending(path: str | None) -> str:
-    endings = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+    endings = {".tsv": "tsv", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
     return endings.get(Path(path).suffix.lower(), "csv") if path else "csv"

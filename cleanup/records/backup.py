@@ -20,14 +20,24 @@ class Backup:
         """Write one configuration; it is on disk when this returns. Raises OutputError."""
         folder = self._folder / agent
         self._make(folder)
-        with whole_file(str(folder / f"{draft}.json"), mode=0o600) as stream:
-            json.dump(configuration, stream, ensure_ascii=False, indent=1)
+        path = str(folder / f"{draft}.json")
+        if folder.is_symlink():
+            raise OutputError(f"{path}: could not be written: {folder} is a link, and may lead anywhere")
+        try:
+            # ASCII alone: a configuration may hold half characters, which no file can.
+            text = json.dumps(configuration, indent=1)
+        except RecursionError:
+            raise OutputError(f"{path}: could not be written: the configuration is nested too deeply") from None
+        with whole_file(path, mode=0o600, through_links=False) as stream:
+            stream.write(text + "\n")
 
-    @staticmethod
-    def _make(folder: Path) -> None:
+    def _make(self, folder: Path) -> None:
+        """Make a folder, and those that it is in, durably."""
         try:
             if not folder.is_dir():
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if folder != folder.parent:
+                    self._make(folder.parent)
+                folder.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(folder.parent)
         except OSError as error:
             raise OutputError(f"{folder}: the folder for backups could not be made: {error.strerror}") from None

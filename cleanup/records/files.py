@@ -13,14 +13,14 @@ from cleanup.errors import OutputError
 
 
 @contextmanager
-def whole_file(path: str, *, durable: bool = True, mode: int = 0o666) -> Iterator[TextIO]:
+def whole_file(path: str, *, durable: bool = True, mode: int = 0o666, through_links: bool = True) -> Iterator[TextIO]:
     """Write a file beside its place and rename it there at the end. Raises OutputError; then the old one stays.
 
     A target that is no regular file (`/dev/stdout`) or cannot be renamed over (a mounted file) is written in
-    place. `durable`: it is on disk when the block ends.
+    place. `durable`: it is on disk when the block ends. `through_links`: a link is followed, not replaced.
     """
     target = Path(path)
-    in_place = _must_be_in_place(target)
+    in_place = through_links and _must_be_in_place(target)
     temporary = target if in_place else target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if in_place else os.O_EXCL)

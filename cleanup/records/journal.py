@@ -41,6 +41,7 @@ class Journal:
         self.advance: Callable[[], None] = lambda: None
         self._log = log
         self._forbidden = ForbiddenRule()
+        self._noticed: set[str] = set()
 
     def open_account(self, plan: Plan) -> Account:
         """Begin the account of a plan's pairs."""
@@ -138,8 +139,10 @@ class Journal:
         self.tell("list.invalid", source=source, reason=reason)
 
     def notice(self, name: str, value: str) -> None:
-        """The API sent a Deprecation or Sunset header."""
-        self.warn(f"the API announces the end of an endpoint: {name}: {value}")
+        """The API sent a Deprecation or Sunset header: told once, as its date may differ from answer to answer."""
+        if name not in self._noticed:
+            self._noticed.add(name)
+            self.warn(f"the API announces the end of an endpoint: {name}: {value}")
 
     def moved(self, why: str) -> None:
         """The workspace turned out to be on the branch model."""

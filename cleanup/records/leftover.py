@@ -1,21 +1,25 @@
 """What still stands, as a list that goes straight back in."""
 
-import csv
+from collections.abc import Iterator
 
 from cleanup.lists.rows import plain_name
+from cleanup.lists.writing import write_rows
 from cleanup.records.account import Account
 from cleanup.records.files import whole_file
 
 
 def write_leftover(path: str, account: Account) -> None:
     """Write the pairs that failed or were not attempted, with the list's other columns. Raises OutputError."""
+    with whole_file(path) as stream:
+        write_rows(stream, _rows(account))
+
+
+def _rows(account: Account) -> Iterator[list[str]]:
     pairs = account.plan.pairs
     names = pairs.columns.names
     kept = [place for place, name in enumerate(names) if plain_name(name) not in ("outcome", "reason")]
-    with whole_file(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["agent", "draft", *(names[place] for place in kept), "outcome", "reason"])
-        for index, ending in account.still_standing():
-            pair = pairs[index]
-            others = pairs.others(index) if kept else []
-            writer.writerow([pair.agent, pair.draft, *(others[place] for place in kept), ending.outcome, ending.reason])
+    yield ["agent", "draft", *(names[place] for place in kept), "outcome", "reason"]
+    for index, ending in account.still_standing():
+        pair = pairs[index]
+        others = pairs.others(index) if kept else []
+        yield [pair.agent, pair.draft, *(others[place] for place in kept), ending.outcome, ending.reason or ""]

@@ -1,5 +1,6 @@
 """Where a run shows itself: its log, its progress and its last words; held back when it should be quiet."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -55,6 +56,14 @@ def say(text: str) -> None:
     """One line on standard output. Raises OutputError."""
     with _standard_output() as stream:
         stream.write(text + "\n")
+
+
+def say_list(text: str) -> None:
+    """A list on standard output, in UTF-8 whatever the locale: that is how the job reads it. Raises OutputError."""
+    with _standard_output() as stream:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+        stream.write(text)
 
 
 def print_table(show: Callable[[ModuleType, TextIO, bool], None]) -> None:

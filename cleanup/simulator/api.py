@@ -32,8 +32,8 @@ class Answer:
 
 
 def as_json(document: object) -> bytes:
-    """Return the document as compact JSON."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    """Return the document as compact JSON; half characters are escaped, as JavaScript does."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def success(data: object, *, discarded: str | None = None) -> Answer:

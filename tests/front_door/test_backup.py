@@ -1,0 +1,192 @@
+"""Backups: a copy of each draft, on disk before it goes; no copy, no discard."""
+
+import json
+import resource
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Answer, Simulator, World, api
+from tests.conftest import Ended, Runner
+
+Drafts = Callable[..., list[Any]]
+MODES = pytest.mark.parametrize("mode", ["drafts", "branches"])
+
+
+def reasons(ended: Ended) -> dict[str, str]:
+    """How each pair of the ledger ended: its reason, or else its outcome."""
+    return {line["draft"]: line["reason"] or line["outcome"] for line in ended.ledger() if line["type"] == "pair"}
+
+
+def copy_of(folder: Path, draft: Any) -> Any:
+    """The configuration in a draft's copy."""
+    return json.loads((folder / draft.agent / f"{draft.id}.json").read_text(encoding="utf-8"))["_resolvedConfig"]
+
+
+@MODES
+def test_each_discarded_draft_has_a_copy(mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """The draft's own configuration, whole, for its owner's eyes, in folders made for it; half characters too."""
+    world.mode = mode
+    odd = {"prompt": 'half \ud800 and \udc80, "quotes"\n', "emoji": "🜁", "n": 1e300, "deep": [[[{"a": None}]]]}
+    held = [*drafts(10), *drafts(1, agents=1, config=odd)]
+    twins = [world.open_draft(held[0].agent, draft_id=name, config={"who": name}) for name in ("Draft-x", "draft-x")]
+    kept = world.open_draft(held[0].agent)
+    at_deed: list[bool] = []
+    folder = job.folder / "deep" / "backups"
+
+    def is_kept(draft: Any) -> Callable[[World], None]:
+        return lambda _: at_deed.append((folder / draft.agent / f"{draft.id}.json").exists())
+
+    for draft in held:
+        sim.before(is_kept(draft), endpoint="discard", draft=draft.id)
+    listed = [*held, *twins]
+    ended = job(job.list_of(listed), "--backup", "deep/backups", "--model", mode)
+    assert ended.code == 0
+    assert sim.left() == {kept.id}
+    assert at_deed == [True] * len(held)
+    for draft in listed:
+        assert copy_of(folder, draft) == draft.config
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert len(files) == len(listed)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.iterdir()) if path.is_dir()} == {0o700}
+
+
+@MODES
+def test_without_a_copy_nothing_goes(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts, answer: Callable[..., None]
+) -> None:
+    """The active configuration in place of the draft's, none at all, another source: each is no copy."""
+    world.mode = mode
+    held = drafts(6, agents=1)
+    answers: list[dict[str, Any]] = [
+        {"_configSource": "active", "_resolvedConfig": {"prompt": "live"}},
+        {"_configSource": "draft"},
+        {"_configSource": "draft", "_resolvedConfig": None},
+        {"_resolvedConfig": {"prompt": "?"}},
+        {"_configSource": ["draft"], "_resolvedConfig": {}},
+        {},
+    ]
+    by_draft = dict(zip([draft.id for draft in held], answers, strict=True))
+
+    def configuration(_world: World, _key: Any, call: Any) -> Answer:
+        return api.success({"_id": call.agent, **by_draft[call.draft]})
+
+    answer("/agent/{agent}", configuration)
+    ended = job(job.list_of(held), "--backup", "backups", "--ledger", "ledger.jsonl")
+    assert ended.code == 3
+    assert set(reasons(ended).values()) == {"backup_failed"}
+    assert len(sim.left()) == 6
+    assert not list((job.folder / "backups").rglob("*.json"))
+    assert not sim.requests("discard")
+
+
+@MODES
+@pytest.mark.parametrize("gone", ["draft", "agent"])
+def test_what_is_gone_is_not_found_rather_than_not_copied(
+    gone: str, mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The API answers 400 for an unknown agent and the live configuration for an unknown draft."""
+    world.mode = mode
+    held = drafts(4, agents=2)
+    lost = [draft for draft in held if draft.agent == held[0].agent]
+    for draft in lost:
+        world.take_away(draft.id)
+    if gone == "agent":
+        del world.agents[held[0].agent]
+    ended = job(job.list_of(held), "--backup", "backups", "--ledger", "ledger.jsonl")
+    assert ended.code == 0
+    assert {draft for draft, reason in reasons(ended).items() if reason == "not_found"} == {d.id for d in lost}
+    assert sim.left() == set()
+
+
+def test_an_unknown_agent_is_not_found_where_the_old_endpoints_are_gone(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """A copy that cannot be had asks of the draft; its 404 asks whether the endpoint is there."""
+    held = drafts(4, agents=2)
+    world.mode, world.removed = "branches", True
+    sim.faults.script(held[0].id, ["400*"], on="backup")
+    sim.faults.script(held[0].id, ["404*"], on="look")
+    ended = job(job.list_of(held), "--backup", "backups", "--ledger", "ledger.jsonl", "--concurrency", "1")
+    assert ended.code == 3
+    assert reasons(ended)[held[0].id] == "backup_failed"
+    assert sim.left() == {held[0].id}
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "code"),
+    [("500*", "server_error", 75), ("429*", "rate_limited", 75), ("403*", "forbidden", 0), ("lost*", "connection", 75)],
+)
+def test_a_copy_that_could_be_had_another_time(
+    fault: str, reason: str, code: int, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Trouble on the way to a copy is told as that trouble, and worth another run."""
+    held = drafts(4, agents=2)
+    sim.faults.script(held[0].id, [fault], on="backup")
+    ended = job(job.list_of(held), "--backup", "backups", "--ledger", "ledger.jsonl", "--attempts", "3")
+    assert ended.code == code
+    assert reasons(ended)[held[0].id] == reason
+    assert sim.left() == {held[0].id}
+
+
+@MODES
+def test_a_full_disk_discards_nothing(mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """What cannot be written ends the run with 74 and leaves every draft where it is, and no half copies."""
+    world.mode = mode
+    held = drafts(20, config={"prompt": "x" * 20_000})
+    process = job.start(
+        job.list_of(held),
+        *("--backup", "backups"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
+    )
+    ended = job.wait(process)
+    assert ended.code == 74
+    assert len(sim.left()) == 20
+    assert ended.summary["stopped_by"] == "output"
+    assert set(ended.summary["failed"]) == {"backup_failed"}
+    assert ended.summary["failures"][0]["message"].startswith("backups/")
+    assert not [path for path in (job.folder / "backups").rglob("*") if path.is_file()]
+
+
+def test_links_in_the_folder_lead_nowhere(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A link in place of a copy is replaced, not followed; a link in place of an agent's folder is refused."""
+    (replaced,), (refused,) = drafts(1, agents=1), drafts(1, agents=1)
+    elsewhere = job.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("mine")
+    folder = job.folder / "backups"
+    (folder / replaced.agent).mkdir(parents=True)
+    (folder / replaced.agent / f"{replaced.id}.json").symlink_to(elsewhere / "file")
+    (folder / refused.agent).symlink_to(elsewhere)
+    assert job(job.list_of([replaced]), "--backup", "backups").code == 0
+    assert job(job.list_of([refused]), "--backup", "backups").code == 74
+    assert sim.left() == {refused.id}
+    assert (elsewhere / "file").read_text() == "mine"
+    assert [path.name for path in elsewhere.iterdir()] == ["file"]
+    copy = folder / replaced.agent / f"{replaced.id}.json"
+    assert not copy.is_symlink()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert copy_of(folder, replaced) == replaced.config
+
+
+def test_the_root_of_all_copies_may_be_a_link(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """The folder that the user names is the user's, wherever it leads."""
+    held = drafts(2)
+    (job.folder / "disk").mkdir()
+    (job.folder / "backups").symlink_to(job.folder / "disk")
+    assert job(job.list_of(held), "--backup", "backups").code == 0
+    assert len(list((job.folder / "disk").rglob("*.json"))) == 2
+
+
+def test_a_folder_that_cannot_be_made_refuses_the_run(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A file stands in its place: nothing is sent but whose key it is."""
+    held = drafts(2)
+    job.write("backups", "a file")
+    ended = job(job.list_of(held), "--backup", "backups/here")
+    assert ended.code == 74
+    assert len(sim.left()) == 2
+    assert {request.endpoint for request in sim.requests()} <= {"user"}

@@ -1,0 +1,350 @@
+"""The branch model: noticed, followed, and never more discarded than what was listed."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Draft, Simulator, World
+from tests.conftest import Ended, Runner
+
+Drafts = Callable[..., list[Any]]
+IN_FLIGHT = 8
+WHOSE_KEY = 1
+
+
+def left_alone(sim: Simulator, *drafts: Draft) -> bool:
+    """Whether all of these are still open."""
+    return {draft.id for draft in drafts} <= sim.left()
+
+
+def reasons(ended: Ended) -> dict[str, str]:
+    """How each pair of the ledger ended: its reason, or else its outcome."""
+    lines = [line for line in ended.ledger() if line["type"] == "pair"]
+    assert len({line["draft"] for line in lines}) == len(lines), "a pair has one line"
+    return {line["draft"]: line["reason"] or line["outcome"] for line in lines}
+
+
+def ledger(job: Runner, *words: str) -> Ended:
+    """A run with a ledger of its own."""
+    return job(*words, "--ledger", "ledger.jsonl")
+
+
+@pytest.mark.parametrize("workspace", ["v1", "branches", "moves"])
+def test_the_same_list_discards_the_same_drafts(
+    workspace: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """On either model, and while the workspace moves: the listed drafts go and no other, with few requests."""
+    held = drafts(60, agents=6)
+    unlisted = world.open_draft(held[0].agent)  # a second draft of a listed agent, on a branch of its own
+    listed, others = held[:40], [*held[40:], unlisted]
+    gone, foreign = listed[5], listed[6]
+    world.take_away(gone.id)
+    pairs = [(draft.agent, draft.id) for draft in listed]
+    pairs.append((held[1].agent, foreign.id))  # a listed draft under another agent is none of its own
+    world.mode = "branches" if workspace == "branches" else "drafts"
+    if workspace == "moves":
+        sim.after(lambda world: setattr(world, "mode", "branches"), endpoint="discard", nth=15)
+    # The wrongly listed pair stands last, and has the same draft id: duplicates go by pair, not by draft.
+    ended = job(job.list_of(pairs))
+    assert ended.code == 0
+    assert set(world.discarded) == {draft.id for draft in listed} - {gone.id}
+    assert left_alone(sim, *others)
+    assert ended.counts["discarded"] == 39
+    assert ended.summary["skipped"] == {"not_found": 2}
+    assert ended.summary["model"] == ("auto" if workspace == "v1" else "branches")
+    by_branch = sum(done.how == "branches" for done in world.discarded.values())
+    by_draft = 39 - by_branch
+    asking = {"v1": 2, "branches": IN_FLIGHT, "moves": IN_FLIGHT + 2}[workspace]
+    most = 2 * by_branch + by_draft + 2 + 6 * (workspace != "v1") + WHOSE_KEY + asking
+    assert len(sim.requests()) <= most
+    if workspace == "v1":
+        assert by_branch == 0
+    else:
+        assert by_draft == (0 if workspace == "branches" else pytest.approx(15, abs=IN_FLIGHT))
+        assert all(len(sim.requests("branches", agent=agent)) <= 1 for agent in world.agents)
+
+
+def test_model_branches_never_touches_the_old_endpoint(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Told that the workspace has branches, the job asks nothing of the endpoint that is no longer used."""
+    held = drafts(10, agents=2)
+    world.mode = "branches"
+    assert job(job.list_of(held), "--model", "branches").code == 0
+    assert sim.left() == set()
+    assert len(sim.requests()) == 2 * 10 + 2 + WHOSE_KEY
+    assert not [r for r in sim.requests("discard") if "/drafts/" in r.path]
+
+
+def test_model_drafts_on_a_migrated_workspace_stops(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """Told that it has none, the job stops at the first answer that says otherwise."""
+    held = drafts(60)
+    world.mode = "branches"
+    ended = job(job.list_of(held), "--model", "drafts", "--concurrency", "1")
+    assert ended.code == 78
+    assert ended.summary["stopped_by"] == "migration_required"
+    assert ended.summary["failed"] == {"migration_required": 1}
+    assert ended.summary["not_attempted"] == {"stopped": 59}
+    assert len(sim.left()) == 60
+
+
+@pytest.mark.parametrize(
+    ("first", "concurrency"),
+    [("open", "8"), ("gone", "8"), ("unknown agent", "8"), ("unknown agents", "8"), ("unknown agents", "1")],
+)
+def test_a_removed_endpoint_is_noticed(
+    first: str, concurrency: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Everything answers 404 there: the first asks whether the endpoint is still there, and none is lost."""
+    held = drafts(20, agents=4)
+    pairs = [(draft.agent, draft.id) for draft in held]
+    lost = {"open": 0, "gone": 3, "unknown agent": 1, "unknown agents": 12}[first]
+    if first == "gone":
+        for draft in held[:3]:
+            world.take_away(draft.id)
+    else:
+        pairs[:0] = [(world.new_id(), world.new_id()) for _ in range(lost)]
+    world.mode, world.removed = "branches", True
+    ended = job(job.list_of(pairs), "--concurrency", concurrency)
+    assert ended.code == 0
+    assert sim.left() == set()
+    assert ended.counts["discarded"] == len(pairs) - lost
+    assert ended.summary["skipped"] == ({"not_found": lost} if lost else {})
+    assert len(sim.requests("drafts")) <= 2, "asked once"
+    assert len(sim.requests("agents")) <= 1
+    # Those that are sent while the question is asked are in vain, and sent again.
+    assert len([r for r in sim.requests("discard") if "/drafts/" in r.path]) <= int(concurrency) + 2
+
+
+@pytest.mark.parametrize(("first", "workspace"), [("gone", "v1"), ("unknown agent", "v1"), ("unknown agent", "empty")])
+def test_a_draft_that_is_really_gone_is_no_removed_endpoint(
+    first: str, workspace: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """A 404 that means what it says costs a few reads, once, and the rest goes on as before."""
+    held = drafts(12)
+    pairs = [(draft.agent, draft.id) for draft in held]
+    if first == "gone":
+        world.take_away(held[0].id)
+    else:
+        pairs[:0] = [(world.new_id(), world.new_id()) for _ in range(10)]
+    if workspace == "empty":
+        for agent in list(world.agents):
+            for draft in world.drafts_of(agent):
+                world.take_away(draft.id)
+            del world.agents[agent]
+    ended = job(job.list_of(pairs))
+    assert ended.code == 0
+    expected = 0 if workspace == "empty" else 12 - (first == "gone")
+    assert ended.counts["discarded"] == expected
+    assert ended.summary["skipped"] == {"not_found": len(pairs) - expected}
+    assert {done.how for done in world.discarded.values()} <= {"drafts"}
+    assert len(sim.requests()) <= len(pairs) + WHOSE_KEY + 4
+
+
+def test_a_404_is_not_recorded_while_the_question_has_no_answer(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """If it cannot be asked whether the endpoint is still there, the pair fails and may be run again."""
+    held = drafts(4, agents=1)
+    world.mode, world.removed = "branches", True
+    sim.faults.script(held[0].agent, ["500x4"], on="drafts")
+    ended = ledger(job, job.list_of(held), "--concurrency", "1", "--attempts", "2", "--model", "auto")
+    assert ended.code == 75
+    assert list(reasons(ended).values()) == ["server_error", "server_error", "discarded", "discarded"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "ending"),
+    [
+        (None, "changed"),
+        ("500", "gone_after_retry"),
+        ("500_after", "gone_after_retry"),
+        ("lost", "gone_after_retry"),
+        ("hang", "gone_after_retry"),
+        ("429", "changed"),
+    ],
+)
+def test_a_draft_that_somebody_else_opens_survives(
+    fault: str | None, ending: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Between look-up and look, or between an attempt that came to nothing and the next: the new draft stays."""
+    (draft, other) = drafts(2, agents=1)
+    world.mode = "branches"
+    new: list[Draft] = []
+
+    def opened(world: World) -> None:
+        if draft.id in world.drafts:
+            new.append(world.replace(draft.id))
+        else:  # the attempt did its work although no answer says so
+            new.append(world.open_draft(draft.agent, branch=draft.branch))
+
+    if fault is None:
+        sim.after(opened, endpoint="branches")
+    else:
+        sim.faults.script(draft.id, [fault])
+        sim.before(opened, endpoint="look", draft=None, agent=draft.agent, nth=2)
+    ended = ledger(job, job.list_of([draft]), "--timeout", "400ms", "--model", "branches")
+    assert ended.code == 0
+    assert reasons(ended) == {draft.id: ending}
+    assert left_alone(sim, *new, other)
+    assert len(new) == 1
+    assert not [done for done in world.discarded.values() if done.draft == new[0].id]
+
+
+@pytest.mark.parametrize("rate", ["off", "2"])
+def test_each_attempt_has_its_own_look_right_before_it(
+    rate: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """No DELETE without a look of the same branch right before, whatever the rate and the retries."""
+    held = drafts(1 if rate == "2" else 12)
+    world.mode = "branches"
+    sim.faults.script("*", ["500", "429", "lost", "503"] if rate == "off" else ["500"])
+    ended = job(job.list_of(held), "--rate", rate, "--timeout", "5s", "--model", "branches")
+    assert ended.code == 0
+    assert sim.left() == set()
+    last: dict[str, Any] = {}
+    deeds = 0
+    for request in sim.requests():
+        if request.method == "DELETE" and request.branch:
+            deeds += 1
+            look = last[request.branch]
+            assert look.endpoint == "look"
+            # At two a second, a turn of its own would have been half a second later.
+            assert rate == "off" or request.arrived - look.answered < 0.45
+        if request.branch:
+            last[request.branch] = request
+    assert deeds > len(held)
+
+
+def test_a_pause_does_not_come_between_look_and_deed(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """A 429 that arrives after the look holds back what has not begun, and does not let the look grow old."""
+    slow, limited, later = drafts(3, agents=1)
+    world.mode = "branches"
+    sim.faults.script(slow.id, ["slow:0.4s"], on="look")
+    sim.faults.script(limited.id, ["429:retry_after=1"])
+    assert job(job.list_of([slow, limited, later]), "--concurrency", "2", "--model", "branches").code == 0
+    (refused,) = sim.requests(status=429)
+    (look,), (deed,) = sim.requests("look", draft=slow.id), sim.requests("discard", draft=slow.id)
+    assert look.answered is not None
+    assert refused.answered is not None
+    assert refused.answered < look.answered
+    assert deed.arrived - refused.answered < 0.95, "the deed waited for the end of the pause"
+    (held_back,) = sim.requests("look", draft=later.id)
+    assert held_back.arrived - refused.answered > 0.9
+
+
+@pytest.mark.parametrize("stop", ["signal", "key"])
+@pytest.mark.parametrize("model", ["drafts", "branches"])
+def test_no_deed_begins_after_the_run_was_asked_to_stop(
+    stop: str, model: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """A look that was in flight then is finished; the discard after it is new, and not sent."""
+    held = drafts(4, agents=1)
+    world.mode = "branches" if model == "branches" else "drafts"
+    world.add_key("sk_other")
+    rows = "".join(f"{d.agent},{d.id},2099-01-01T00:00:00Z\n" for d in held)
+    job.write("drafts.csv", "agent,draft,updated_at\n" + rows)
+    sim.faults.script(held[0].id, ["slow:0.5s"], on="look")
+    process: list[Any] = []
+    if stop == "signal":
+        sim.before(lambda _: process[0].send_signal(signal.SIGTERM), endpoint="look", draft=held[0].id)
+    else:
+        sim.faults.script(held[1].id, ["401"], on="look")
+    process.append(job.start("drafts.csv", "--model", model, "--concurrency", "2", "--ledger", "ledger.jsonl"))
+    ended = job.wait(process[0])
+    assert ended.code == (143 if stop == "signal" else 75)
+    assert held[0].id in sim.left()
+    assert ended.counts["failed"] == (stop == "key")
+    assert ended.counts["discarded"] <= 1, "at most the one that was quicker than the signal"
+    assert not sim.requests("discard", draft=held[0].id)
+
+
+@pytest.mark.parametrize("answer", [409, 404])
+def test_a_run_stopped_while_the_workspace_moves_fails_no_pair(
+    answer: int, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """A pair whose model was just noticed when the signal came was not attempted; it did not fail."""
+    held = drafts(6)
+    world.mode, world.removed = "branches", answer == 404
+    process: list[Any] = []
+
+    def stop(_: World) -> None:
+        process[0].send_signal(signal.SIGTERM)
+
+    sim.faults.script(held[0].agent, ["slow:0.3s"], on="branches")
+    sim.faults.script(held[0].id, ["slow:0.3s"])
+    sim.before(stop, endpoint="discard")
+    process.append(job.start(job.list_of(held), "--concurrency", "1", "--ledger", "ledger.jsonl"))
+    ended = job.wait(process[0])
+    assert ended.code == 143
+    assert ended.counts == {"listed": 6, "discarded": 0, "skipped": 0, "failed": 0, "not_attempted": 6}
+    assert len(sim.left()) == 6
+
+
+def test_branches_and_agents_that_change_in_the_middle(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """A branch is renamed, another is deleted, an agent is deleted: the rest goes, and nothing else."""
+    held = drafts(9, agents=3)
+    world.mode = "branches"
+    renamed, deleted = held[0], held[3]
+    dead = held[1].agent
+
+    def rename(world: World) -> None:
+        world.agents[renamed.agent].branches[renamed.branch].name = "another"
+        world.take_away(deleted.id)
+        del world.agents[deleted.agent].branches[deleted.branch]
+
+    def delete(world: World) -> None:
+        for draft in world.drafts_of(dead):
+            world.take_away(draft.id)
+        del world.agents[dead]
+
+    sim.after(rename, endpoint="branches", agent=renamed.agent)
+    sim.before(delete, endpoint="branches", agent=dead)
+    ended = ledger(job, job.list_of(held))
+    assert ended.code == 0
+    dead_drafts = {draft.id for draft in held if draft.agent == dead}
+    assert {draft for draft, reason in reasons(ended).items() if reason == "not_found"} == {deleted.id, *dead_drafts}
+    assert set(world.discarded) == {draft.id for draft in held} - {deleted.id, *dead_drafts}
+
+
+@pytest.mark.parametrize("odd", ["../../archive", "a?b", ""])
+def test_an_odd_branch_is_never_part_of_a_url(
+    odd: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """A draft on a branch with such an id stays, and fails; other branches of the agent are no worse for it."""
+    strange, plain = drafts(2, agents=1)
+    world.mode = "branches"
+    world.agents[strange.agent].branches[strange.branch].id = odd
+    ended = ledger(job, job.list_of([plain, strange]))
+    assert ended.code == 3
+    assert reasons(ended) == {plain.id: "discarded", strange.id: "unexpected_response"}
+    assert sim.left() == {strange.id}
+    assert all(r.endpoint != "unknown" and "archive" not in r.path and ".." not in r.path for r in sim.requests())
+
+
+def test_a_frozen_workspace_is_worth_another_run(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """423 in a maintenance window: not retried, and said to be worth another run."""
+    held = drafts(3)
+    world.mode, world.frozen = "branches", True
+    ended = job(job.list_of(held))
+    assert ended.code == 75
+    assert ended.summary["failed"] == {"frozen": 3}
+    assert len(sim.requests("discard")) == 3 + 3
+
+
+def test_deprecation_and_sunset_are_told_once(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """The headers stand in the log and in the summary, once each, with the date."""
+    held = drafts(10)
+    world.headers = {"Deprecation": "@1785542400", "Sunset": "Sat, 31 Oct 2026 23:59:59 GMT"}
+    sim.after(lambda w: w.headers.update(Sunset="Sun, 01 Nov 2026 00:00:00 GMT"), endpoint="discard", nth=3)
+    ended = job(job.list_of(held))
+    assert ended.code == 0
+    for name, date in (("Deprecation", "@1785542400"), ("Sunset", "Sat, 31 Oct 2026 23:59:59 GMT")):
+        told = [entry for entry in ended.of("run.warning") if name in entry["message"]]
+        assert [entry["level"] for entry in told] == ["warning"]
+        assert date in told[0]["message"]
+        assert told[0]["message"] in ended.summary["warnings"]

@@ -1,0 +1,155 @@
+"""A dry run: reads alone, on either model, and it says what the run right after it does."""
+
+import http.server
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator, World
+from cleanup.simulator.documents import timestamp
+from tests.conftest import Ended, Runner
+
+Drafts = Callable[..., list[Any]]
+
+
+def verdicts(ended: Ended, *, dry: bool) -> dict[tuple[str, str], str]:
+    """What the log says of each pair; what would be discarded counts as discarded."""
+    events = (
+        ("draft.would_discard", "draft.skipped", "draft.failed")
+        if dry
+        else ("draft.discarded", "draft.skipped", "draft.failed")
+    )
+    return {
+        (entry["agent"], entry["draft"]): entry["reason"] or "discarded"
+        for event in events
+        for entry in ended.of(event)
+        if entry["reason"] != "duplicate"
+    }
+
+
+def only_reads(sim: Simulator) -> bool:
+    """Whether nothing but GET has reached the simulator."""
+    return {request.method for request in sim.requests()} == {"GET"}
+
+
+@pytest.mark.parametrize("workspace", ["v1", "branches", "removed"])
+def test_its_verdicts_are_those_of_the_run_after_it(
+    workspace: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Open, gone, edited, recently edited, protected, ageless, unknown, another agent's: the same words."""
+    now = datetime.now(UTC)
+    held = drafts(14, agents=4, updated_at=now - timedelta(days=40))
+    rows = [(draft.agent, draft.id, timestamp(draft.updated_at)) for draft in held]
+    world.take_away(held[0].id)
+    world.edit(held[1].id, updated_at=now - timedelta(days=2))
+    world.edit(held[2].id, updated_at=now)
+    rows[2] = (*rows[2][:2], "")
+    protected = held[3].agent
+    rows += [(world.new_id(), world.new_id(), ""), (held[5].agent, held[4].id, ""), rows[4]]
+    replaced = world.replace(held[6].id)
+    job.write("drafts.csv", "agent,draft,updated_at\n" + "".join(",".join(row) + "\n" for row in rows))
+    world.mode = "drafts" if workspace == "v1" else "branches"
+    world.removed = workspace == "removed"
+    words = ["drafts.csv", "--min-idle", "1d", "--protect", protected]
+    before = world.left()
+
+    dry = job(*words, "--dry-run", "--yes")
+    assert dry.code == 0
+    assert only_reads(sim)
+    assert world.left() == before
+    for endpoint in ("drafts", "branches"):
+        assert all(len(sim.requests(endpoint, agent=agent)) <= 1 for agent in world.agents)
+    assert dry.summary["mode"] == "dry-run"
+    assert "discarded" not in dry.counts
+    assert sum(dry.counts.values()) == 2 * dry.counts["listed"] == 2 * len(rows)
+
+    would_discard, skipped = dry.counts["would_discard"], dry.summary["skipped"]
+
+    real = job(*words)
+    expected = verdicts(real, dry=False)
+    assert verdicts(dry, dry=True) == expected
+    assert would_discard == real.counts["discarded"] > 5
+    assert skipped == real.summary["skipped"]
+    assert set(expected.values()) == {"discarded", "not_found", "changed", "recently_edited", "protected"}
+    assert replaced.id in sim.left()
+
+
+@pytest.mark.parametrize("mode", ["drafts", "branches"])
+def test_it_shows_what_would_go(mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """Each draft with its name, last editor and last edit, and on the branch model its branch."""
+    edited = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+    held = drafts(6, agents=2, name="Überarbeitung, Teil 2", editor="Zoë", updated_at=edited)
+    world.mode = mode
+    ended = job(job.list_of(held), "--dry-run")
+    told = ended.of("draft.would_discard")
+    assert {entry["draft"] for entry in told} == {draft.id for draft in held}
+    for entry in told:
+        assert (entry["name"], entry["editor"]) == ("Überarbeitung, Teil 2", "Zoë")
+        assert entry["updated_at"] == "2026-01-02T03:04:05.678Z"
+        if mode == "branches":
+            assert entry["branch"].startswith("branch-")
+    assert [entry["message"] for entry in ended.of("run.warning") if "403" in entry["message"]] == [
+        "a dry run: whether this key may discard these drafts (403) cannot be read"
+    ]
+    each = 1 if mode == "branches" else 0
+    asking = 2 if mode == "branches" else 0
+    assert len(sim.requests()) <= 1 + 2 + 6 * each + asking
+
+
+@pytest.mark.parametrize("source", ["file", "variable", "flag"])
+def test_it_beats_every_other_setting(source: str, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """Wherever it is asked for, and whatever else is: reads alone, and no record that could pass for a run's."""
+    pinged: list[str] = []
+
+    class Monitor(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            pinged.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        do_POST = do_GET  # noqa: N815
+
+    held = drafts(5)
+    with http.server.HTTPServer(("127.0.0.1", 0), Monitor) as monitor:
+        threading.Thread(target=monitor.serve_forever, daemon=True).start()
+        job.write(
+            "settings.yaml",
+            f"run:\n  dry_run: {'true' if source == 'file' else 'false'}\n  yes: true\n"
+            "output:\n  ledger: ledger.jsonl\n  leftover: leftover.csv\n  metrics: metrics.prom\n"
+            f"  heartbeat_url: http://127.0.0.1:{monitor.server_port}/ping\n"
+            "guard:\n  backup: backups\n",
+        )
+        env = {"CLEANUP_RUN__DRY_RUN": "yes" if source == "variable" else "no", "CLEANUP_RUN__YES": "true"}
+        words = ["--dry-run"] if source == "flag" else []
+        ended = job(job.list_of(held), "-c", "settings.yaml", "--yes", *words, env=env)
+        monitor.shutdown()
+    assert ended.code == 0
+    assert only_reads(sim)
+    assert ended.counts["would_discard"] == 5
+    assert sorted(path.name for path in job.folder.iterdir()) == ["drafts.csv", "settings.yaml", "summary.json"]
+    assert pinged == []
+
+
+def test_it_is_refused_on_a_migrated_workspace_if_model_says_drafts(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """As the run would be."""
+    held = drafts(20, agents=4)
+    world.mode = "branches"
+    ended = job(job.list_of(held), "--dry-run", "--model", "drafts", "--concurrency", "1")
+    assert ended.code == 78
+    assert ended.summary["stopped_by"] == "migration_required"
+    assert only_reads(sim)
+
+
+def test_what_is_odd_in_a_list_of_drafts_does_not_stain_the_rest(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Another draft with an id that no list may hold: the listed ones are told as the run would find them."""
+    held = drafts(3, agents=1)
+    world.open_draft(held[0].agent, draft_id="../archive")
+    ended = job(job.list_of(held), "--dry-run")
+    assert ended.counts["would_discard"] == 3
