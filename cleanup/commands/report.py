@@ -15,7 +15,7 @@ from cleanup.lists.ids import is_agent
 from cleanup.records.report import Report, read_report
 from cleanup.settings.values import parse_duration
 from cleanup.show.console import print_table, say
-from cleanup.show.log import make_stderr_lossless
+from cleanup.show.streams import make_lossless
 
 MOST_WARNINGS: Final = 20
 _COLUMNS: Final = ("listed", "discarded", "skipped", "failed", "not_attempted")
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 def report(argv: Sequence[str]) -> int:
     """Read ledgers and print what they add up to. Returns the exit code."""
     options = _parse(argv)
-    make_stderr_lossless()
+    make_lossless()
     since = None if options.since is None else datetime.now(UTC) - timedelta(seconds=options.since)
     try:
         found = read_report(options.ledgers, since, options.agent)
