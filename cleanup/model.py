@@ -23,6 +23,7 @@ class Trouble(StrEnum):
     TIMEOUT = "timeout"
     CONNECTION = "connection"
     TLS = "tls"
+    INTERRUPTED = "interrupted"
 
 
 class NotJson:

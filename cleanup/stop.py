@@ -1,9 +1,19 @@
 """Whether the run goes on. Anything may ask it to stop; the first cause is the one that is told."""
 
 import asyncio
+import signal
 from collections.abc import Callable
+from typing import Final
 
 from cleanup.model import StopCause
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def ignore_signals() -> None:
+    """From now on: what is left to do takes seconds, and is what matters most."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Stopped(Exception):
@@ -36,5 +46,8 @@ class Stop:
             listener()
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call this once when the run is to stop."""
-        self._listeners.append(listener)
+        """Call this once when the run is to stop; at once if it is already."""
+        if self.cause:
+            listener()
+        else:
+            self._listeners.append(listener)

@@ -4,15 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Final
 
 from cleanup.api.outage import Outage
 from cleanup.api.pace import Pace
 from cleanup.model import Reply, StopCause, Trouble
 from cleanup.stop import Stop, Stopped
-
-MOST_BEGUN: Final = 1024
-"""Pairs that may be begun and unfinished at once, most of them waiting between attempts."""
 
 Tell = Callable[..., None]
 """Told of an event: its name, then its fields."""
@@ -127,7 +123,7 @@ class Gate:
         elif reply.down and turn.subject.key is None:
             pass  # no pair, no evidence
         elif reply.down:
-            if self._outage.failed(turn.subject.key, now, probe=turn.probe):
+            if self._outage.failed(turn.subject.key, now, probe=turn.probe, reached=reply.sent):
                 self._tell("outage.began", message=reply.message, status=reply.status)
         else:
             began = self._outage.began
@@ -171,7 +167,7 @@ class Gate:
     def _wants_another(self) -> bool:
         if self._outage.holding:
             return not self._probing and not any(waiter.subject.spare for waiter in self._fresh)
-        return not self._fresh and len(self._begun) < MOST_BEGUN
+        return not self._fresh
 
     async def sleep(self, seconds: float) -> None:
         """Wait between attempts; cut short when the run stops."""

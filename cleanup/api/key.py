@@ -13,12 +13,16 @@ _GOOD: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 class Key:
-    """The key in use. `number` counts the different keys read so far, so that a reply can say which it used."""
+    """The key in use. `number` counts the different keys read so far, so that a reply can say which it used.
+
+    `unsettled`: when last looked at, the file was gone, empty or no key: somebody is about to write it anew.
+    """
 
     def __init__(self, file: str | None, value: str | None) -> None:
         """Take the key from `file`, else `value` (the variable). Raises SettingsError when there is none."""
         self._file = Path(file) if file else None
         self._stamp: tuple[int, ...] = ()
+        self.unsettled = False
         text = self._read() if self._file else (value or "").strip()
         self._values = [_check(text, str(self._file or VARIABLE))]
         self._disguises = _disguises(text)
@@ -42,7 +46,9 @@ class Key:
                 return False
             text = _check(self._read(), str(self._file))
         except SettingsError:
+            self.unsettled = True
             return False
+        self.unsettled = False
         if text == self._values[-1]:
             return False
         self._values.append(text)

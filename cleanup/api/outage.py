@@ -2,7 +2,8 @@
 
 An outage is declared when the latest attempts, of three different pairs, all failed without an answer or
 with 5xx. Then nothing but probes is sent, until one is answered. A pair that failed while the API answered
-others fails by itself: it is no evidence from then on. So three bad pairs at the end of a list are no outage.
+others fails by itself: it is no evidence from then on, unless its request never reached the API. So three bad
+pairs at the end of a list are no outage.
 """
 
 from collections.abc import Callable, Hashable
@@ -35,9 +36,12 @@ class Outage:
         """Whether other pairs should be heard before the same are tried again."""
         return bool(self._failing) and not self.holding
 
-    def failed(self, subject: Hashable, now: float, *, probe: bool) -> bool:
-        """An attempt brought no answer, or a 5xx. True when this is what begins an outage."""
-        if subject not in self._bad:
+    def failed(self, subject: Hashable, now: float, *, probe: bool, reached: bool = True) -> bool:
+        """An attempt brought no answer, or a 5xx. True when this is what begins an outage.
+
+        `reached`: the request may have reached the API, so its pair may be the reason.
+        """
+        if subject not in self._bad or not reached:
             self._failing[subject] = None
         if self.holding:
             if probe:

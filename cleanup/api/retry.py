@@ -66,18 +66,18 @@ class Caller:
             return reply
 
         def again(reply: Reply) -> bool:
-            return verdict.deserves_retry(reply) or (reply.status == 401 and self._another_key(reply))
+            return verdict.deserves_retry(reply) or (reply.status == 401 and self._may_get_another_key(reply))
 
         def give_up(state: RetryCallState) -> bool:
             reply = state.outcome.result() if state.outcome else None
             asked = reply.retry_after if reply and reply.status == 503 else None
-            exhausted = history.counted >= self._attempts and reply is not None and reply.status != 401
-            return once or exhausted or bool(self._stop.cause) or (asked or 0.0) > self._patience
+            exhausted = (once or history.counted >= self._attempts) and not self._has_another_key(reply)
+            return exhausted or bool(self._stop.cause) or (asked or 0.0) > self._patience
 
         def wait(state: RetryCallState) -> float:
             reply = state.outcome.result() if state.outcome else None
-            if reply is None or reply.status in (401, 429):
-                return 0.0  # another key, or the pause that everybody keeps
+            if reply is None or reply.status == 429 or self._has_another_key(reply):
+                return 0.0  # the pause that everybody keeps, or nothing to wait for
             return self._backoff(state) if reply.retry_after is None else float(reply.retry_after)
 
         def retrying(state: RetryCallState) -> None:
@@ -99,9 +99,12 @@ class Caller:
             self._stop.request(StopCause.UNAUTHORIZED, "the API refuses the key (401)")
         return history
 
-    def _another_key(self, reply: Reply) -> bool:
-        """Whether the key has changed since it was used for this reply, in its file or by now in here."""
-        return reply.key_number < self._key.number or self._key.refresh()
+    def _may_get_another_key(self, reply: Reply) -> bool:
+        """Whether the key has changed since it was used for this reply, or its file is about to be written anew."""
+        return reply.key_number < self._key.number or self._key.refresh() or self._key.unsettled
+
+    def _has_another_key(self, reply: Reply | None) -> bool:
+        return reply is not None and reply.status == 401 and reply.key_number < self._key.number
 
 
 def backoff(wait: wait_random_exponential, attempt: int) -> float:

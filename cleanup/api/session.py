@@ -17,7 +17,7 @@ from cleanup.api.traffic import Traffic
 from cleanup.api.transport import Transport
 from cleanup.model import Reply, StopCause
 from cleanup.settings.definitions import Settings
-from cleanup.stop import Stop, Stopped
+from cleanup.stop import SIGNALS, Stop, Stopped, ignore_signals
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ async def open_session(
         else:
             session.cut_short()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS:
         loop.add_signal_handler(number, on_signal, number)
     timer = None
     if limits.deadline is not None:
@@ -101,6 +101,10 @@ async def open_session(
     try:
         yield session
     finally:
+        # Not left to the loop: it would leave them deadly until the files are written.
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+        ignore_signals()
         if timer is not None:
             timer.cancel()
         await transport.aclose()

@@ -9,14 +9,19 @@ from typing import Any
 
 import pytest
 
-from cleanup.api.gate import MOST_BEGUN, Gate, Subject, Turn
+from cleanup.api.gate import Gate, Subject, Turn
 from cleanup.api.key import Key
 from cleanup.api.outage import Outage
 from cleanup.api.pace import NoPace, Pace, SteadyPace
 from cleanup.api.retry import Caller, History
-from cleanup.model import Reply, StopCause, Trouble
+from cleanup.discard import Case
+from cleanup.lists.pair_list import PairList
+from cleanup.lists.rows import Row
+from cleanup.model import Ending, Reply, Result, StopCause, Trouble
+from cleanup.plan import Order, make_plan
 from cleanup.settings.definitions import Retry
 from cleanup.stop import Stop, Stopped
+from cleanup.workers import MOST_BEGUN, Workers
 
 
 class Clock(selectors.DefaultSelector):
@@ -266,21 +271,80 @@ async def test_a_cancelled_waiter_makes_room() -> None:
         assert await room is False
 
 
+def listed(count: int) -> PairList:
+    pairs = PairList("drafts.csv")
+    for number in range(count):
+        pairs.add(Row(number + 2, "0" * 24, f"d{number}"))
+    return pairs
+
+
+async def work(
+    desk: Desk, process: Callable[[Case], Awaitable[Result | None]], count: int, record: Callable[[Result], None]
+) -> "asyncio.Task[None]":
+    """Begin a list of so many pairs; returns after a second, with the run as a task."""
+    pairs = listed(count)
+    running = asyncio.create_task(Workers(desk.gate, process, record).run(pairs, Order(make_plan(pairs))))
+    await asyncio.sleep(1)
+    return running
+
+
 @on_clock
 async def test_no_more_pairs_are_begun_than_can_be_kept() -> None:
-    """With everything begun waiting to be tried again, further pairs wait for room."""
-    desk = Desk(concurrency=1)
-    await desk.gate.turn(Subject("in flight"))
-    begun = [asyncio.create_task(desk.gate.turn(Subject(number))) for number in range(MOST_BEGUN)]
-    await asyncio.sleep(0)
-    room = asyncio.create_task(desk.gate.room())
-    await asyncio.sleep(1)
-    assert not room.done()
-    begun[0].cancel()
-    async with asyncio.timeout(1):
-        await room
-    for waiter in begun:
-        waiter.cancel()
+    """Pairs that wait for something other than their turn are begun pairs too: further ones wait for room."""
+    desk = Desk(concurrency=2)
+    begun: list[Case] = []
+    looked_up = asyncio.Event()
+
+    async def process(case: Case) -> Result | None:
+        begun.append(case)
+        await looked_up.wait()
+        return case.result(Ending.DISCARDED)
+
+    ended: list[Result] = []
+    running = await work(desk, process, 3000, ended.append)
+    assert len(begun) == MOST_BEGUN
+    looked_up.set()
+    await running
+    assert sorted(result.pair.index for result in ended) == list(range(3000))
+
+
+@pytest.mark.parametrize("where", ["process", "record"])
+@on_clock
+async def test_a_bug_ends_the_run(where: str) -> None:
+    """An exception that nobody expects is raised when all other pairs have ended, and nothing waits for ever."""
+    desk = Desk(concurrency=2)
+    ended: list[Result] = []
+
+    async def process(case: Case) -> Result | None:
+        history = await desk.caller.operate(case.subject, desk.answering(case.pair.index, GOOD, seconds=1.0))
+        if where == "process" and case.pair.index == 5:
+            raise ZeroDivisionError
+        return case.result(Ending.DISCARDED) if history.reply else None
+
+    def record(result: Result) -> None:
+        if where == "record" and result.pair.index == 5:
+            raise ZeroDivisionError
+        ended.append(result)
+
+    running = await work(desk, process, 100, record)
+    with pytest.raises(ZeroDivisionError):
+        await running
+    assert len(ended) < 10
+    assert len(desk.left) < 10
+
+
+@on_clock
+async def test_a_deed_does_not_follow_its_look_when_the_run_has_stopped() -> None:
+    """A turn may be for two requests: a stop between them keeps the second, and the pair has no answer to it."""
+    desk = Desk(concurrency=1, pace=SteadyPace(10))
+
+    async def attempt(turn: Turn) -> Reply:
+        desk.stop.request(StopCause.SIGNAL, "SIGTERM was received")
+        turn.next_leaves()
+        raise AssertionError("the deed left")
+
+    history = await desk.caller.operate(Subject("pair", fresh=True), attempt, units=2)
+    assert history.reply is None
 
 
 @on_clock

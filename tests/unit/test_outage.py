@@ -145,3 +145,13 @@ def test_patience() -> None:
     assert outage.over_patience(100, 31)
     outage.answered()
     assert not outage.over_patience(140, 31)
+
+
+def test_a_request_that_never_reached_the_api_is_evidence_whatever_its_pair() -> None:
+    """Pairs known to be bad still tell of an API that cannot be reached, as when only they are left of a list."""
+    outage = made()
+    for pair in "abc":
+        outage.failed(pair, 0, probe=False)
+        outage.answered()
+    assert not any(outage.failed(pair, 1, probe=False, reached=True) for pair in "abc")
+    assert [outage.failed(pair, 2, probe=False, reached=False) for pair in "abc"] == [False, False, True]
