@@ -51,16 +51,8 @@ class LastWords:
         """
         self._close_account()
         settings = self.settings
-        dry_run = settings.run.dry_run
         if files:
-            if not dry_run:
-                self._write(self._leftover)
-            self._write(self._end_of_ledger)
-            self._write(self._summary_file)
-            if not dry_run:
-                self._write(self._metrics)
-            if self.heartbeat is not None:
-                self.heartbeat.end(int(self._code()))
+            self._write_files()
         if self._code() is not ExitCode.OK:
             self._write(self.screen.output.show)
         if show and not (settings.output.quiet and self._code() is ExitCode.OK):
@@ -73,6 +65,21 @@ class LastWords:
         if code is not ExitCode.OK and settings.output.quiet:
             self._write(self.screen.output.show)
         return int(code)
+
+    def _write_files(self) -> None:
+        """Each is written though another could not be, and says so."""
+        recorded = not self.settings.run.dry_run
+        if recorded:
+            self._write(self._leftover)
+        told: ExitCode | None = None
+        while told is not self._code():  # the second time only if one of these could not be written
+            told = self._code()
+            self._write(self._summary_file)
+            if recorded:
+                self._write(self._metrics)
+            self._write(self._end_of_ledger)
+        if self.heartbeat is not None:
+            self.heartbeat.end(int(self._code()))
 
     def summary(self) -> dict[str, Any]:
         """The summary as things stand now."""
@@ -114,17 +121,21 @@ class LastWords:
         except OutputError as error:
             self.journal.unwritten(str(error))
             self.journal.tell("run.warning", level="error", message=str(error))
+        except Exception as bug:  # noqa: BLE001 - the other files are written all the same
+            self.journal.facts.bug = True
+            self.journal.tell("run.warning", level="error", message=f"a bug in this program: {bug!r}")
 
     def _leftover(self) -> None:
         if self.settings.output.leftover is not None and self.journal.account is not None:
             write_leftover(self.settings.output.leftover, self.journal.account)
 
     def _end_of_ledger(self) -> None:
-        ledger, journal = self.journal.ledger, self.journal
+        journal = self.journal
+        ledger, journal.ledger = journal.ledger, None
         if ledger is None:
             return
         try:
-            if self.measured.sending_seconds is not None:
+            if journal.begun:
                 ledger.write(
                     {
                         "type": "end",

@@ -1,45 +1,46 @@
 """One run from top to bottom: key, files, list, plan, whose key, question, discards, last words."""
 
 import asyncio
-import signal
-import time
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from cleanup.api.key import VARIABLE, Key
 from cleanup.errors import JobError, LedgerLocked, SettingsError
 from cleanup.last_words import LastWords, Measured
 from cleanup.lists.pair_list import PairList
-from cleanup.plan import Fate, Order, make_plan
-from cleanup.records.files import check_writable
+from cleanup.model import StopCause
+from cleanup.plan import Fate, make_plan
+from cleanup.records.files import check_distinct, check_writable
 from cleanup.records.heartbeat import Heartbeat
 from cleanup.records.journal import Journal
 from cleanup.records.ledger import Ledger, Past
 from cleanup.records.summary import Identity
 from cleanup.settings.sources import Loaded
 from cleanup.show.console import Screen
-from cleanup.stop import Stopped
+from cleanup.stop import Stopped, ignore_signals
 
 if TYPE_CHECKING:  # loaded only when there is something to send
     from cleanup.api.session import Session
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to run, and how it was asked for: the list is `read` at once, or it is found through the API."""
+    """What to run, and how it was asked for: the list is `read` at once, or it is found through the API.
+
+    `check` refuses settings that this command cannot run with.
+    """
 
     loaded: Loaded
     screen: Callable[[Callable[[str], str], str], Screen]
     environ: dict[str, str]
     command: list[str]
     list_name: str | None
+    check: Callable[[], None]
     read: Callable[[Journal], PairList] | None = None
     find: "Callable[[Journal, Session, Loaded], Awaitable[PairList]] | None" = None
 
@@ -67,39 +68,73 @@ class Run:
         self._last_words = LastWords(self.journal, self.settings, self.screen, job.command, self.measured)
         self._key: Key | None = None
         self._past: Past | None = None
+        self._crash: BaseException | None = None
 
     def execute(self) -> int:
         """Run, write everything down, say how it ended. Returns the exit code."""
         facts = self.journal.facts
-        locked = False
         with ExitStack() as stack:
             try:
-                self.prepare(stack)
-                if self.job.read is not None:
-                    self._plan(self.job.read(self.journal))
-                account = self.journal.account
-                if account is None or account.plan.to_send:
-                    asyncio.run(self._talk())
-            except JobError as error:
-                facts.refusal = error
-                locked = isinstance(error, LedgerLocked)
-                self.journal.tell("run.stopping", message=str(error))
-            except Stopped:
-                pass
+                self._go(stack)
+                ignore_signals()
             except SystemExit as end:  # a signal, while there was nothing to drain
+                ignore_signals()
                 facts.signal = int(end.code or 0) - 128
-            except Exception as bug:  # noqa: BLE001 - told as a bug, and everything is written
-                facts.bug = True
-                self._tell_bug(bug)
-            for number in (signal.SIGTERM, signal.SIGINT):  # what is left takes seconds, and is what matters most
-                signal.signal(number, signal.SIG_IGN)
-            return self._last_words.speak(files=not locked, show=self.shows_summary)
+            return self._last_words.speak(files=not isinstance(facts.refusal, LedgerLocked), show=self.shows_summary)
 
     shows_summary = True
+
+    def _go(self, stack: ExitStack) -> None:
+        facts = self.journal.facts
+        with self._told(settings="settings.invalid"):
+            self.prepare(stack)
+        if isinstance(facts.refusal, LedgerLocked):
+            return
+        if self.job.read is not None:  # even if something is wrong already: its rows are named, and what still stands
+            with self._told():
+                self._plan(self.job.read(self.journal))
+        if facts.refusal is not None or facts.bug:
+            return
+        account = self.journal.account
+        with self._told():
+            if account is None or account.plan.to_send:
+                try:
+                    asyncio.run(self._talk())
+                except asyncio.CancelledError:
+                    raise self._crash or RuntimeError("cancelled") from None
+            else:
+                self._begin()
+
+    def _begin(self) -> None:
+        """Open the record of a run that has nothing to send."""
+        if not self.settings.run.dry_run:
+            self.journal.begin(self.job.loaded.record(), self.settings.run.note)
+
+    @contextmanager
+    def _told(self, *, settings: str = "run.stopping") -> Iterator[None]:
+        """What ends a run is told, and noted for its last words. `settings`: the event for a SettingsError."""
+        facts = self.journal.facts
+        try:
+            yield
+        except JobError as error:
+            if error is facts.refusal:
+                return
+            facts.refusal = facts.refusal or error
+            if isinstance(error, SettingsError):
+                for problem in error.problems:
+                    self.journal.tell(settings, level="error", message=problem)
+            else:
+                self.journal.tell("run.stopping", message=str(error))
+        except Stopped:
+            pass
+        except Exception as bug:  # noqa: BLE001 - told as a bug, and everything is written
+            facts.bug = True
+            self._tell_bug(bug)
 
     def prepare(self, stack: ExitStack) -> None:
         """The lock, the key, the places of all files: what can be refused without looking at the list."""
         output, run = self.settings.output, self.settings.run
+        self._check_settings()
         if output.ledger is not None and not run.dry_run:
             self.journal.ledger = stack.enter_context(Ledger(output.ledger))
         if output.heartbeat_url is not None and not run.dry_run:
@@ -107,8 +142,6 @@ class Run:
             self._last_words.heartbeat.begin()
         if self.job.loaded.unconfirmed:
             self.journal.warn("a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads")
-        if run.resume and output.ledger is None:
-            raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
         key_file, variable = self.settings.api.key_file, self.job.environ.get(VARIABLE)
         if key_file or variable:
             self._key = Key(key_file, variable)
@@ -121,15 +154,37 @@ class Run:
             if path is not None:
                 check_writable(path)
 
+    def outputs(self) -> dict[str, str | None]:
+        """The files that this run may write, by what they are."""
+        output = self.settings.output
+        names = ("ledger", "leftover", "summary", "metrics") + (("list",) if self.job.find is not None else ())
+        return {f"output.{name}": getattr(output, name) for name in names}
+
+    def _check_settings(self) -> None:
+        settings, loaded = self.settings, self.job.loaded
+        self.job.check()
+        if settings.run.resume and settings.output.ledger is None:
+            raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
+        inputs = {
+            "the list": settings.pairs if self.job.read is not None and loaded.inline_pairs is None else None,
+            "the settings' file": None if loaded.file is None else str(loaded.file),
+            "api.key_file": settings.api.key_file,
+        }
+        check_distinct(inputs, self.outputs())
+
     def _plan(self, pairs: PairList) -> None:
         """Decide what to do with each pair. Raises SettingsError when it is more than may be sent."""
         settings, journal = self.settings, self.journal
         journal.identity.list_sha256 = pairs.sha256
         if not pairs and self.job.find is None:
             journal.warn("the list is empty: there is nothing to discard")
+        past = None
+        trouble = journal.facts.refusal
         if settings.run.resume and settings.output.ledger is not None:
-            self._past = Past(settings.output.ledger, set(pairs.keys))
-        past = self._past
+            try:
+                past = self._past = Past(settings.output.ledger, set(pairs.keys))
+            except SettingsError as error:
+                trouble = trouble or error
         plan = make_plan(
             pairs,
             protect=settings.guard.protect,
@@ -138,14 +193,9 @@ class Run:
             limit=settings.limits.per_run,
         )
         journal.open_account(plan)
-        ledger = settings.output.ledger
-        others = past.base_urls - {journal.identity.base_url} if past else set()
-        if others:
-            raise SettingsError(
-                f"{ledger}: this ledger is of runs against {', '.join(sorted(others))}, not {journal.identity.base_url}"
-            )
-        for line in past.unreadable[:5] if past else ():
-            journal.warn(f"{ledger}:{line}: this line cannot be read; its pair is not taken as settled")
+        if trouble is not None:
+            raise trouble
+        self._check_past()
         # A sweep is judged by all that it found, a list by what this run would send of it.
         count = plan.to_send + (plan.count(Fate.LIMIT) if self.job.find is not None else 0)
         if count > settings.limits.max_discards:
@@ -156,6 +206,24 @@ class Run:
             )
         journal.tell_planned()
 
+    def _check_past(self) -> None:
+        ledger, identity, past = self.settings.output.ledger, self.journal.identity, self._past
+        if past is None:
+            return
+        others = past.base_urls - {identity.base_url}
+        if others:
+            raise SettingsError(
+                f"{ledger}: this ledger is of runs against {', '.join(sorted(others))}, not {identity.base_url}"
+            )
+        others = past.organizations - {identity.organization} if identity.organization else set()
+        if others:
+            whose = ", ".join(sorted(others))
+            raise SettingsError(
+                f"{ledger}: this ledger is of organization {whose}, the key is of {identity.organization}"
+            )
+        for line in past.unreadable[:5]:
+            self.journal.warn(f"{ledger}:{line}: this line cannot be read; its pair is not taken as settled")
+
     async def _talk(self) -> None:
         """Everything that needs the API."""
         from cleanup.api.identity import whose_key
@@ -164,15 +232,17 @@ class Run:
         if self._key is None:
             raise SettingsError(f"there is no API key: set {VARIABLE}, or name a file with api.key_file (--key-file)")
         journal = self.journal
+        self._mind_callbacks(asyncio.current_task())
         async with open_session(self.settings, self._key, journal.traffic, journal.tell_api, journal.notice) as session:
             stop = journal.stop = session.stop
             stop.listen(lambda: journal.tell("run.stopping", cause=str(stop.cause), message=stop.sentence))
+            for sentence in journal.facts.unwritten[:1]:
+                stop.request(StopCause.OUTPUT, sentence)
             try:
                 owner = await session.cuttable_work(whose_key(session, self.settings.api.organization))
                 journal.identity.organization, journal.identity.user = owner.organization, owner.user
                 if owner.trouble:
                     journal.warn(owner.trouble)
-                self._answers_before = journal.traffic.answers()
                 await self.work(session)
             finally:
                 journal.facts.causes = list(stop.causes)
@@ -180,89 +250,32 @@ class Run:
                 self.measured.retries = session.caller.retries
                 self.measured.rate_limit = session.pace.limit
 
+    def _mind_callbacks(self, main: "asyncio.Task[None] | None") -> None:
+        """A bug in a callback of the loop ends the run: whom it should have woken would wait for ever."""
+
+        def failed(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            if "handle" in context and main is not None:
+                self._crash = self._crash or context.get("exception")
+                main.cancel()
+            else:
+                self.journal.tell("run.warning", level="debug", message=str(context["message"]))
+
+        asyncio.get_running_loop().set_exception_handler(failed)
+
     async def work(self, session: "Session") -> None:
         """What the run is for, once it is known whose key it is."""
         if self.job.find is not None:
             self._plan(await session.cuttable_work(self.job.find(self.journal, session, self.job.loaded)))
-        journal = self.journal
-        organization = journal.identity.organization
-        others = self._past.organizations - {organization} if self._past and organization else set()
-        if others:
-            whose = ", ".join(sorted(others))
-            raise SettingsError(
-                f"{self.settings.output.ledger}: this ledger is of organization {whose}, the key is of {organization}"
-            )
-        assert journal.account is not None
-        if journal.account.plan.to_send:
-            await self._discard_all(session)
-
-    async def _discard_all(self, session: "Session") -> None:
-        """Ask, open the record, send."""
-        from cleanup.branches import Workspace
-        from cleanup.discard import Discarder, Guards
-        from cleanup.preview import Previewer
-        from cleanup.records.backup import Backup
-        from cleanup.show.ask import confirm
-        from cleanup.workers import Workers
-
-        settings, journal = self.settings, self.journal
-        assert journal.account is not None
-        plan = journal.account.plan
-        dry_run = settings.run.dry_run
-        backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
-        if self.screen.person and not settings.run.yes and not dry_run:
-            await confirm(plan.to_send, plan.agents(), journal.identity, session.stop)
-        if not dry_run:
-            journal.begin(self.job.loaded.record(), settings.run.note)
-        identity = journal.identity
-        journal.tell(
-            "run.started",
-            mode=identity.mode,
-            list=identity.list_name,
-            listed=plan.listed,
-            to_send=plan.to_send,
-            base_url=identity.base_url,
-            organization=identity.organization,
-        )
-        if dry_run:
-            journal.warn("a dry run: whether this key may discard these drafts (403) cannot be read", level="info")
-        # What a sweep has learned while it was finding holds for its discards.
-        model = "branches" if identity.model == "branches" else settings.api.model
-        workspace = Workspace(session.atoms, session.caller, session.stop, model, journal.moved)
-        guards = Guards(settings.guard.min_idle)
-        process = (
-            Previewer(session.atoms, session.caller, workspace, guards)
-            if dry_run
-            else Discarder(session.atoms, session.caller, workspace, session.stop, guards, backup)
-        )
-        workers = Workers(session.gate, process, journal.settle)
-        session.cuttable.add(workers)
-        since = time.monotonic()
-        self.measured.sending_seconds = 0.0
-        try:
-            with self._progress(plan.to_send):
-                await workers.run(plan.pairs, Order(plan))
-            journal.all_sent()
-        finally:
-            self.measured.sending_seconds = time.monotonic() - since
-            journal.facts.sent = journal.traffic.total > 1
-            journal.facts.answered = journal.traffic.answers() > self._answers_before
-
-    _answers_before = 0
-
-    @contextmanager
-    def _progress(self, total: int) -> Iterator[None]:
-        """A bar for a person, a line every 30 seconds for a log."""
-        from cleanup.show.progress import bar, reporting
-
-        if self.screen.person and self.screen.style == "console" and not self.settings.output.quiet:
-            colours = self.screen.colours
-            with bar(self.screen.output, total, "discarding", colours=colours) as self.journal.advance:
-                yield
-            self.journal.advance = lambda: None
         else:
-            with reporting(self.journal.tell_progress):
-                yield
+            self._check_past()  # once more: now it is known whose key it is
+        account = self.journal.account
+        assert account is not None
+        if account.plan.to_send:
+            from cleanup.sending import send_all
+
+            await send_all(self.job.loaded, self.journal, self.screen, session, self.measured)
+        else:
+            self._begin()
 
     def _hide(self, text: str) -> str:
         return self._key.hide(text) if self._key is not None else text

@@ -80,9 +80,14 @@ class FindRun(Run):
     def __init__(self, job: Job, options: argparse.Namespace) -> None:
         super().__init__(replace(job, loaded=_reading_only(job.loaded)))
         self.journal.identity.mode = "find"
+        self.journal.identity.dry_run = False  # it sends no pair, so none would be discarded
         self.journal.identity.list_name = options.output
         self._file: str | None = options.output
         self._format: str = options.format or _by_ending(options.output)
+
+    def outputs(self) -> dict[str, str | None]:
+        """Also the list's own place."""
+        return super().outputs() | {"the list that is found (-o)": self._file}
 
     def prepare(self, stack: ExitStack) -> None:
         """Also the list's own place."""

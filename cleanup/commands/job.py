@@ -3,6 +3,7 @@
 import shlex
 import sys
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,32 +22,31 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
     options, flags = parse(command, argv)
     try:
         loaded = load(flags, environ, options.config, home)
-        check_settings(command, loaded)
     except JobError as error:
         return refuse_settings(error, flags)
     if command == "sweep":
         loaded = _dry_unless_confirmed(loaded)
+    if command == "find":
+        loaded = _only_reading(loaded)
     words = shlex.split(program()) + ([command] if command else []) + argv
 
     def screen(hide: Any, run_id: str) -> Screen:
         output = loaded.settings.output
         return make_screen(output.log_format, output.log_level, hide, quiet=output.quiet, run_id=run_id)
 
+    def check() -> None:
+        check_settings(command, loaded)
+
     if command == "":
-        name = loaded.file if loaded.inline_pairs else loaded.settings.pairs
-        what = Job(
-            loaded,
-            screen,
-            environ,
-            words,
-            str(name),
-            read=lambda journal: read_pairs(loaded, options.format, journal.bad_row),
-        )
+        name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
+        what = Job(loaded, screen, environ, words, None if name is None else str(name), check)
+        if name is not None:
+            what = replace(what, read=lambda journal: read_pairs(loaded, options.format, journal.bad_row))
         return Run(what).execute()
     from cleanup.commands.finding import FindRun, sweep_list
 
     name = loaded.settings.output.list or "sweep"
-    what = Job(loaded, screen, environ, words, name, find=sweep_list)
+    what = Job(loaded, screen, environ, words, name, check, find=sweep_list)
     return FindRun(what, options).execute() if command == "find" else Run(what).execute()
 
 
@@ -75,7 +75,9 @@ def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
     )
     for problem in error.problems if isinstance(error, SettingsError) else (str(error),):
         screen.log.error("settings.invalid", message=problem)
-    screen.log.error("run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, next=None)
+    screen.log.error(
+        "run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, stopped_by=None, next=None
+    )
     return int(error.code)
 
 
@@ -109,11 +111,13 @@ def check_settings(command: str, loaded: Loaded) -> None:
 
 def _dry_unless_confirmed(loaded: Loaded) -> Loaded:
     """A sweep that nobody has confirmed, and nobody can, only reads."""
-    from dataclasses import replace
-
     run = loaded.settings.run
     if run.yes or run.dry_run or sys.stderr.isatty():
         return loaded
-    sys.stderr.flush()
-    run = run.model_copy(update={"dry_run": True})
-    return replace(loaded, settings=loaded.settings.model_copy(update={"run": run}), unconfirmed=True)
+    return replace(_only_reading(loaded), unconfirmed=True)
+
+
+def _only_reading(loaded: Loaded) -> Loaded:
+    """The same settings, as a dry run: no ledger, leftover, metrics or heartbeat."""
+    run = loaded.settings.run.model_copy(update={"dry_run": True})
+    return replace(loaded, settings=loaded.settings.model_copy(update={"run": run}))

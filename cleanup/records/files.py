@@ -4,12 +4,13 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from cleanup.errors import OutputError
+from cleanup.errors import OutputError, SettingsError
 
 
 @contextmanager
@@ -21,11 +22,14 @@ def whole_file(path: str, *, durable: bool = True, mode: int = 0o666, through_li
     """
     target = Path(path)
     in_place = through_links and _must_be_in_place(target)
-    temporary = target if in_place else target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    temporary = target if in_place else _beside(target)
     try:
-        flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if in_place else os.O_EXCL)
+        # A pipe that nobody reads is an error, rather than a reason to wait for ever.
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC | os.O_NONBLOCK if in_place else os.O_EXCL)
         descriptor = os.open(temporary, flags, mode)
-        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:  # noqa: PTH123
+        os.set_blocking(descriptor, True)
+        # A lone surrogate is written as text: in JSON as the escape that means it.
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:  # noqa: PTH123
             yield stream
             stream.flush()
             if durable and not in_place:
@@ -40,16 +44,17 @@ def whole_file(path: str, *, durable: bool = True, mode: int = 0o666, through_li
                 temporary.unlink()
             if durable:
                 sync_folder(target.parent)
-    except OSError as error:
+    except BaseException as error:
         if not in_place:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: could not be written: {error.strerror or error}") from error
-    except BaseException:
-        if not in_place:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OutputError(f"{path}: could not be written: {error.strerror or error}") from error
         raise
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
 
 
 def _must_be_in_place(target: Path) -> bool:
@@ -69,12 +74,45 @@ def sync_folder(folder: Path) -> None:
 
 
 def check_writable(path: str) -> None:
-    """Refuse a target that cannot be written at the end of the run. Raises OutputError."""
+    """Refuse a target that could not be written at the end of the run. Raises OutputError."""
     target = Path(path)
-    if target.is_dir():
-        raise OutputError(f"{path}: could not be written: it is a folder")
-    if not target.parent.is_dir():
-        raise OutputError(f"{path}: could not be written: there is no folder {target.parent}")
-    place = target if _must_be_in_place(target) else target.parent
-    if not os.access(place, os.W_OK):
-        raise OutputError(f"{path}: could not be written: permission denied")
+    try:
+        if target.is_dir():
+            raise OutputError(f"{path}: could not be written: it is a folder")
+        if not target.parent.is_dir():
+            raise OutputError(f"{path}: could not be written: there is no folder {target.parent}")
+        if _must_be_in_place(target):
+            if not os.access(target if target.exists() else target.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
+        # Only trying tells: a file system may be read-only or full.
+        probe = _beside(target)
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        probe.unlink()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OutputError(f"{path}: could not be written: {reason}") from None
+
+
+def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str | None]) -> None:
+    """Refuse an output that is an input or another output: one would overwrite the other. Raises SettingsError.
+
+    Both: what a file is, in words, and its path, if there is one. Devices and pipes may be shared.
+    """
+    taken: dict[object, str] = {}
+    for place, (what, path) in enumerate([*inputs.items(), *outputs.items()]):
+        identity = None if path is None else _identity(path)
+        if identity is None:
+            continue
+        other = taken.setdefault(identity, what)
+        if other != what and place >= len(inputs):
+            raise SettingsError(f"{path}: {what} and {other} are the same file: one would overwrite the other")
+
+
+def _identity(path: str) -> object:
+    """What two names of one file have in common; None for what is no regular file."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return os.path.realpath(path) if "\0" not in path else None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None

@@ -38,6 +38,7 @@ class Journal:
         self.account: Account | None = None
         self.ledger: Ledger | None = None
         self.stop: Stop | None = None
+        self.begun = False
         self.advance: Callable[[], None] = lambda: None
         self._log = log
         self._forbidden = ForbiddenRule()
@@ -64,6 +65,7 @@ class Journal:
             return
         assert self.account is not None
         identity = self.identity
+        self.begun = True
         self.ledger.write(
             {
                 "type": "run",

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -31,12 +32,15 @@ class Ledger:
         self._dirty = threading.Event()
         self._closing = threading.Event()
         self._trouble: OSError | None = None
+        self._rest = b""
         existed = Path(path).exists()
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
         except OSError as error:
             raise OutputError(f"{path}: the ledger could not be opened: {error.strerror}") from None
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise OutputError(f"{path}: the ledger could not be opened: it is no regular file")
             self._lock()
             self._mend()
             if not existed:
@@ -91,23 +95,30 @@ class Ledger:
             raise SettingsError(f"{self.path}: this is no ledger: its first line is none of ours (output.ledger)")
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append a line; it has left the process when this returns. Raises OutputError."""
-        if self._trouble is not None:
-            raise OutputError(f"{self.path}: the ledger could not be written: {self._trouble.strerror}")
-        data = (_encode(line) + "\n").encode("utf-8", "backslashreplace")
-        start = -1
+        """Append a line; it has left the process when this returns. Raises OutputError.
+
+        What could not be written is kept, and goes before the next line, if that one can be.
+        """
+        self._rest += (_encode(line) + "\n").encode("utf-8", "backslashreplace")
         try:
-            written = os.write(self._file, data)
-            while written < len(data):
-                start = os.fstat(self._file).st_size - written
-                written += os.write(self._file, data[written:])
+            self._write_rest()
         except OSError as error:
             self._trouble = error
-            if start >= 0:
-                with suppress(OSError):
-                    os.ftruncate(self._file, start)
-            raise OutputError(f"{self.path}: the ledger could not be written: {error.strerror}") from None
+        self._raise_trouble()
         self._dirty.set()
+
+    def _write_rest(self) -> None:
+        while self._rest:
+            self._rest = self._rest[os.write(self._file, self._rest) :]
+
+    def _raise_trouble(self) -> None:
+        if self._trouble is not None:
+            raise OutputError(f"{self.path}: the ledger could not be written: {self._trouble.strerror}")
+
+    def _sync(self) -> None:
+        os.fsync(self._file)
+        if not os.fstat(self._file).st_nlink:
+            raise FileNotFoundError(errno.ENOENT, "it was removed while the run went on")
 
     def _sync_now_and_then(self) -> None:
         """In a thread: what was written is on disk within a second, and the event loop never waits for it."""
@@ -115,7 +126,7 @@ class Ledger:
             if self._dirty.is_set():
                 self._dirty.clear()
                 try:
-                    os.fsync(self._file)
+                    self._sync()
                 except OSError as error:
                     self._trouble = error
 
@@ -124,13 +135,15 @@ class Ledger:
         self._closing.set()
         self._syncer.join()
         try:
-            os.fsync(self._file)
+            if self._rest:
+                self._write_rest()
+            self._sync()
         except OSError as error:
-            if error.errno != errno.EINVAL:  # no regular file
-                self._trouble = error
+            self._trouble = error
+            with suppress(OutputError, SettingsError):
+                self._mend()  # half a line helps nobody
         os.close(self._file)
-        if self._trouble is not None:
-            raise OutputError(f"{self.path}: the ledger could not be written: {self._trouble.strerror}")
+        self._raise_trouble()
 
     def __enter__(self) -> Self:
         return self

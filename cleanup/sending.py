@@ -1,0 +1,80 @@
+"""What a run is for: ask, open the record, discard everything that is planned."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cleanup.api.session import Session
+from cleanup.branches import Workspace
+from cleanup.discard import Discarder, Guards
+from cleanup.last_words import Measured
+from cleanup.plan import Order
+from cleanup.preview import Previewer
+from cleanup.records.backup import Backup
+from cleanup.records.journal import Journal
+from cleanup.settings.sources import Loaded
+from cleanup.show.ask import confirm
+from cleanup.show.console import Screen
+from cleanup.show.progress import bar, reporting
+from cleanup.workers import Workers
+
+
+async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Session, measured: Measured) -> None:
+    """Ask a person if there is one, then discard (or preview) all planned pairs. Raises JobError, Stopped."""
+    settings = loaded.settings
+    assert journal.account is not None
+    plan = journal.account.plan
+    dry_run = settings.run.dry_run
+    backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
+    if screen.person and not settings.run.yes and not dry_run:
+        await confirm(plan.to_send, plan.agents(), journal.identity, session.stop)
+    if not dry_run:
+        journal.begin(loaded.record(), settings.run.note)
+    identity = journal.identity
+    journal.tell(
+        "run.started",
+        mode=identity.mode,
+        list=identity.list_name,
+        listed=plan.listed,
+        to_send=plan.to_send,
+        base_url=identity.base_url,
+        organization=identity.organization,
+    )
+    if dry_run:
+        journal.warn("a dry run: whether this key may discard these drafts (403) cannot be read", level="info")
+    # What a sweep has learned while it was finding holds for its discards.
+    model = "branches" if identity.model == "branches" else settings.api.model
+    workspace = Workspace(session.atoms, session.caller, session.stop, model, journal.moved)
+    guards = Guards(settings.guard.min_idle)
+    process = (
+        Previewer(session.atoms, session.caller, workspace, guards)
+        if dry_run
+        else Discarder(session.atoms, session.caller, workspace, session.stop, guards, backup)
+    )
+    workers = Workers(session.gate, process, journal.settle)
+    session.cuttable.add(workers)
+    requests, answers = journal.traffic.total, journal.traffic.answers()
+    since = time.monotonic()
+    measured.sending_seconds = 0.0
+    try:
+        with _progress(journal, screen, quiet=settings.output.quiet):
+            await workers.run(plan.pairs, Order(plan))
+        journal.all_sent()
+    finally:
+        measured.sending_seconds = time.monotonic() - since
+        journal.facts.sent = journal.traffic.total > requests
+        journal.facts.answered = journal.traffic.answers() > answers
+
+
+@contextmanager
+def _progress(journal: Journal, screen: Screen, *, quiet: bool) -> Iterator[None]:
+    """A bar for a person, a line every 30 seconds for a log."""
+    assert journal.account is not None
+    if screen.person and screen.style == "console" and not quiet:
+        to_send = journal.account.plan.to_send
+        with bar(screen.output, to_send, "discarding", colours=screen.colours) as journal.advance:
+            yield
+        journal.advance = lambda: None
+    else:
+        with reporting(journal.tell_progress):
+            yield
