@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 SEVERAL: Final = 3
+MOMENT: Final = 0.01
+"""Seconds before any probe, for a pair from elsewhere in the list to come forward for it."""
 
 
 class Outage:
@@ -46,13 +48,13 @@ class Outage:
         if self.holding:
             if probe:
                 self._failed_probes += 1
-                self.next_probe = now + self._backoff(self._failed_probes + 1)
+                self.next_probe = now + max(MOMENT, self._backoff(self._failed_probes + 1))
             return False
         if len(self._failing) < SEVERAL:
             return False
         self.began = now
         self._failed_probes = 0
-        self.next_probe = now + self._backoff(1)
+        self.next_probe = now + max(MOMENT, self._backoff(1))
         return True
 
     def answered(self) -> bool:

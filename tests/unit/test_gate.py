@@ -308,6 +308,40 @@ async def test_no_more_pairs_are_begun_than_can_be_kept() -> None:
     assert sorted(result.pair.index for result in ended) == list(range(3000))
 
 
+@pytest.mark.parametrize("concurrency", [1, 2, 8, 64])
+@pytest.mark.parametrize("bad", [range(100), range(450, 550), range(900, 1000)], ids=str)
+@on_clock
+async def test_a_block_of_bad_pairs_is_probed_with_pairs_from_elsewhere(bad: range, concurrency: int) -> None:
+    """Wherever it stands it costs its own attempts and hardly more: nearly every probe is answered."""
+    desk = Desk(concurrency=concurrency, retry=Retry(attempts=5, wait=1.0, max_wait=4.0))
+    probes: list[bool] = []
+    begun: list[Case] = []
+
+    async def process(case: Case) -> Result | None:
+        good = case.pair.index not in bad
+        begun.append(case)
+
+        async def attempt(turn: Turn) -> Reply:
+            desk.left.append((desk.gate.now(), case.pair.index))
+            await asyncio.sleep(0.1)
+            if turn.probe:
+                probes.append(good)
+            return GOOD if good else BAD
+
+        history = await desk.caller.operate(case.subject, attempt)
+        assert history.reply is not None
+        return case.result(Ending.DISCARDED if history.reply.status == 200 else Ending.SERVER_ERROR)
+
+    ended: list[Result] = []
+    running = await work(desk, process, 1000, ended.append)
+    assert len(begun) - len(ended) <= 3 * concurrency + 10, "a list is begun as there is room, not all at once"
+    await running
+    assert desk.stop.cause is None
+    assert {result.pair.index for result in ended if result.ending is Ending.SERVER_ERROR} == set(bad)
+    assert probes.count(False) <= 10
+    assert len(desk.left) <= 900 + 100 * 5 + probes.count(False)
+
+
 @pytest.mark.parametrize("where", ["process", "record"])
 @on_clock
 async def test_a_bug_ends_the_run(where: str) -> None:

@@ -1,0 +1,297 @@
+"""SIGTERM and SIGINT at every kind of moment: nothing new is sent, what was sent is finished, everything is written."""
+
+import array
+import fcntl
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator
+from tests.accounts import FLAGS, check_account, endings, keys, leftover
+from tests.conftest import JOB, Ended, Runner
+
+Drafts = Callable[..., list[Any]]
+SOON = 0.4
+"""Seconds after a signal from which on no request may arrive: a tenth is promised, a busy machine gets more."""
+
+
+def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.005)
+
+
+@dataclass
+class Watched:
+    """A run whose log can be read while it goes on."""
+
+    job: Runner
+    args: tuple[str, ...]
+    popen: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.log = self.job.folder / "log"
+        with self.log.open("wb") as stream:
+            self.process = self.job.start(*self.args, **({"stderr": stream} | self.popen))
+
+    def has_logged(self, text: str) -> bool:
+        return text in self.log.read_text()
+
+    def signal(self, number: int) -> float:
+        os.kill(self.process.pid, number)
+        return time.monotonic()
+
+    def end(self, timeout: float = 15) -> Ended:
+        ended = self.job.wait(self.process, timeout)
+        ended.stderr = self.log.read_text()
+        return ended
+
+
+@dataclass
+class Case:
+    """A moment: how the API behaves, when the signal comes, and how the pairs end."""
+
+    arrange: Callable[[Simulator, list[Any]], None]
+    moment: Callable[[Simulator, Watched], object]
+    flags: tuple[str, ...] = ()
+    drafts: int = 60
+    signals: tuple[int, ...] = (signal.SIGTERM,)
+    failed: set[str] = field(default_factory=set)
+    status: str = "stopped"
+
+
+def script(text: str, endpoint: str = "discard") -> Callable[[Simulator, list[Any]], None]:
+    return lambda sim, _held: sim.faults.script("*", text, on=endpoint)
+
+
+def answered(endpoint: str, count: int) -> Callable[[Simulator, Watched], object]:
+    return lambda sim, _run: sum(r.answered is not None for r in sim.requests(endpoint)) >= count
+
+
+def under_way(endpoint: str, count: int) -> Callable[[Simulator, Watched], object]:
+    return lambda sim, _run: sum(r.answered is None for r in sim.requests(endpoint)) >= count
+
+
+def logged(text: str) -> Callable[[Simulator, Watched], object]:
+    return lambda _sim, run: run.has_logged(text)
+
+
+SLEEPY = ("--retry-wait", "1h", "--retry-max-wait", "1h")
+HANGING = ("--timeout", "60s")
+CASES = {
+    "busy workers": Case(script("slow:20ms*"), answered("discard", 10)),
+    "busy workers, SIGINT": Case(script("slow:20ms*"), answered("discard", 10), signals=(signal.SIGINT,)),
+    "retries being slept": Case(script("500*"), answered("discard", 2), (*SLEEPY,), drafts=2, failed={"server_error"}),
+    "a pause after a 429": Case(
+        script("429:retry_after=200*"), logged("rate.paused"), ("--concurrency", "2"), failed={"rate_limited"}
+    ),
+    "an outage": Case(script("500*"), logged("outage.began"), SLEEPY, failed={"server_error"}),
+    "an outage that hangs": Case(
+        script("hang*"), logged("outage.began"), (*SLEEPY, "--timeout", "300ms"), failed={"timeout"}
+    ),
+    "a hanging attempt, twice": Case(
+        script("hang*"),
+        under_way("discard", 8),
+        HANGING,
+        signals=(signal.SIGTERM, signal.SIGTERM),
+        failed={"interrupted"},
+    ),
+    "a hanging attempt, SIGINT and SIGTERM": Case(
+        script("hang*"),
+        under_way("discard", 3),
+        (*HANGING, "--concurrency", "3"),
+        signals=(signal.SIGINT, signal.SIGTERM),
+        failed={"interrupted"},
+    ),
+    "an attempt that ends in time": Case(script("slow:700ms*"), under_way("discard", 8)),
+    "before it is known whose key it is": Case(
+        script("hang*", "user"), under_way("user", 1), HANGING, signals=(signal.SIGTERM,) * 2, status="refused"
+    ),
+    "right after it is known whose key it is": Case(
+        script("slow:300ms", "user"), under_way("user", 1), status="refused"
+    ),
+    "between a look and its deed": Case(
+        script("slow:700ms*", "look"), under_way("look", 4), ("--min-idle", "0s", "--concurrency", "4")
+    ),
+    "a backup being asked for": Case(
+        script("slow:700ms*", "backup"), under_way("backup", 4), ("--backup", "kept", "--concurrency", "4")
+    ),
+}
+
+
+TO_THE_END = ("busy workers", "a hanging attempt, twice", "between a look and its deed")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_signal_at_any_moment(name: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Exit 130 or 143 within the bound, no new request, and an account that adds up and agrees with the API's."""
+    case = CASES[name]
+    held = drafts(case.drafts)
+    case.arrange(sim, held)
+    run = Watched(job, (job.list_of(held), *FLAGS, *case.flags))
+    wait_until(lambda: case.moment(sim, run))
+    at = run.signal(case.signals[0])
+    for number in case.signals[1:]:
+        wait_until(lambda: run.has_logged("run.stopping"))
+        run.signal(number)
+    ended = run.end()
+    assert ended.code == 128 + case.signals[0]
+    assert [request for request in sim.requests() if request.arrived > at + SOON] == []
+    check_account(ended, sim, keys(held))
+    summary = ended.summary
+    assert (summary["status"], summary["stopped_by"]) == (case.status, "signal")
+    assert set(summary["failed"]) == case.failed
+    assert set(summary["not_attempted"]) <= {"interrupted"}
+    sent = {request.draft for request in sim.requests("discard")}
+    assert {draft for (_, draft), _ in endings(ended).items()} >= sent, "what was sent is on record"
+    assert summary["requests"]["total"] == len(sim.requests())
+    if case.status == "stopped" and case.drafts > 2:
+        assert summary["counts"]["not_attempted"] > 0
+    if name not in TO_THE_END:
+        return
+    # What is left goes straight back in, and then everything is gone.
+    for endpoint in ("discard", "user", "look", "backup"):
+        sim.faults.script("*", "ok", on=endpoint)
+    again = job("leftover.csv", "--ledger", "ledger.jsonl", "--leftover", "leftover2.csv", "--resume")
+    assert again.code == 0
+    assert sim.left() == set()
+
+
+@pytest.mark.slow
+def test_a_hanging_attempt_is_cut_short_after_20_seconds(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """One signal alone gives what is in flight 20 seconds."""
+    held = drafts(20)
+    sim.faults.script("*", "hang*")
+    run = Watched(job, (job.list_of(held), *FLAGS, *HANGING))
+    wait_until(lambda: len(sim.requests("discard")) == 8)
+    at = run.signal(signal.SIGTERM)
+    ended = run.end(timeout=40)
+    assert 19 < time.monotonic() - at < 25
+    assert ended.code == 143
+    check_account(ended, sim, keys(held))
+    assert ended.summary["failed"] == {"interrupted": 8}
+
+
+def test_a_list_that_never_ends(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """While standard input is being read a signal ends the run at once, with a summary that tells of no pair."""
+    rows = "agent,draft\n" + "".join(f"{agent},{draft}\n" for agent, draft in keys(drafts(20)))
+    run = Watched(job, ("-", *FLAGS), {"stdin": subprocess.PIPE})
+    stdin = run.process.stdin
+    assert stdin is not None
+    stdin.write(rows)
+    stdin.flush()
+    unread = array.array("i", [1])
+
+    def all_read() -> bool:
+        fcntl.ioctl(stdin.fileno(), termios.FIONREAD, unread)
+        return unread[0] == 0
+
+    wait_until(all_read)
+    run.signal(signal.SIGTERM)
+    run.process.wait(timeout=10)  # standard input is still open
+    ended = run.end()
+    assert ended.code == 143
+    assert (ended.summary["status"], ended.summary["stopped_by"]) == ("refused", "signal")
+    assert ended.counts == {"listed": 0, "discarded": 0, "skipped": 0, "failed": 0, "not_attempted": 0}
+    assert ended.events[-1]["event"] == "run.finished"
+    assert sim.requests() == []
+
+
+@pytest.mark.parametrize("command", ["find", "sweep"])
+def test_a_signal_while_the_workspace_is_looked_over(command: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Nothing is printed as if it were the whole list, nothing is discarded, and the summary says why."""
+    drafts(40, agents=40)
+    sim.faults.script("*", "slow:50ms*", on="drafts")
+    more = () if command == "find" else ("--organization", sim.world.organization, "--yes", "--max-share", "100%")
+    run = Watched(job, (command, "--older-than", "0s", "--concurrency", "2", *more))
+    wait_until(lambda: len(sim.requests("drafts")) > 5)
+    at = run.signal(signal.SIGTERM)
+    ended = run.end()
+    assert ended.code == 143
+    assert [request for request in sim.requests() if request.arrived > at + SOON] == []
+    assert sim.requests("discard") == []
+    assert "draft," not in ended.stdout
+    assert (ended.summary["status"], ended.summary["stopped_by"]) == ("refused", "signal")
+    assert ended.events[-1]["event"] == "run.finished"
+
+
+def take_terminal(number: int) -> Callable[[], None]:
+    def take() -> None:
+        os.setsid()
+        fcntl.ioctl(number, termios.TIOCSCTTY, 0)
+
+    return take
+
+
+@pytest.mark.parametrize("typed", [b"\x03", None], ids=["ctrl-c", "SIGTERM"])
+def test_the_question_is_answered_with_a_signal(
+    typed: bytes | None, job: Runner, sim: Simulator, drafts: Drafts
+) -> None:
+    """At the question a signal means no: nothing was sent, everything is left over, and the code is the signal's."""
+    held = drafts(12)
+    master, terminal = pty.openpty()
+    try:
+        process = job.start(
+            job.list_of(held), *FLAGS, stdin=terminal, stderr=terminal, preexec_fn=take_terminal(terminal)
+        )
+        os.close(terminal)
+        seen = b""
+        while b"[y/N]" not in seen:
+            seen += os.read(master, 4096)
+        assert b"Discard 12 drafts of 3 agents" in seen
+        if typed is None:
+            os.kill(process.pid, signal.SIGTERM)
+        else:
+            os.write(master, typed)
+        assert process.wait(timeout=15) == (143 if typed is None else 130)
+        process.communicate()
+    finally:
+        os.close(master)
+    ended = Ended(process.returncode, "", "", job.folder)
+    assert (ended.summary["status"], ended.summary["stopped_by"]) == ("refused", "signal")
+    assert ended.summary["not_attempted"] == {"interrupted": 12}
+    assert [row["reason"] for row in leftover(job.folder)] == ["interrupted"] * 12
+    assert sim.requests("discard") == []
+
+
+def can_unshare() -> bool:
+    command = shutil.which("unshare")
+    return (
+        command is not None
+        and subprocess.run([command, "--pid", "--fork", "true"], capture_output=True).returncode == 0
+    )
+
+
+def test_as_pid_1(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """As the first process of a container, where a signal without a handler would be ignored."""
+    if not can_unshare():
+        pytest.skip("this user may not begin a namespace of process ids")
+    held = drafts(60)
+    sim.faults.script("*", "slow:20ms*")
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, str(JOB), *job.defaults]
+    process = subprocess.Popen(
+        [*command, job.list_of(held), *FLAGS],
+        cwd=job.folder, env=job.environ, text=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    job.started.append(process)
+    wait_until(lambda: len(sim.requests("discard")) > 10)
+    inside = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+    os.kill(inside, signal.SIGTERM)
+    ended = job.wait(process, timeout=15)
+    assert ended.code == 143
+    check_account(ended, sim, keys(held))
+    assert Counter(row["outcome"] for row in leftover(job.folder))["not_attempted"] > 0
