@@ -33,7 +33,7 @@ class Ledger:
         self._closing = threading.Event()
         self._trouble: OSError | None = None
         self._rest = b""
-        existed = Path(path).exists()
+        existed = os.path.lexists(path)
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
         except OSError as error:

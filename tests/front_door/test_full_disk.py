@@ -1,0 +1,215 @@
+"""Files that cannot be written: exit 74 and a sentence, nothing sent unrecorded, what was in flight reported."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator
+from tests.accounts import FLAGS, keys, leftover
+from tests.conftest import Ended, Runner
+
+Drafts = Callable[..., list[Any]]
+
+
+def check(ended: Ended, sim: Simulator, held: list[Any], *named: str) -> None:
+    """The promises that hold whichever file it was; `named`: what the last words have to name."""
+    assert ended.code == 74
+    assert "Traceback" not in ended.stdout + ended.stderr
+    last = ended.events[-1]
+    assert (last["event"], last["exit_code"]) == ("run.finished", 74)
+    counts = last["counts"]
+    if counts["listed"]:
+        assert counts["listed"] == len(held) == sum(counts.values()) - counts["listed"]
+        assert counts["discarded"] == len(held) - len(sim.left())
+    assert any(name in ended.stderr for name in named)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 kB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    mounted = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], capture_output=True)
+    if not mounted or mounted.returncode or not umount:
+        pytest.skip("this user may not mount a tiny file system; the tests with a limit on file sizes do the same")
+    yield place
+    subprocess.run([umount, "-l", place], check=True)
+
+
+def fill(place: Path, leave: int) -> Path:
+    """Leave so many bytes free, in whole pages."""
+    hog = place / "hog"
+    free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
+    hog.write_bytes(b"x" * (free - leave))
+    return hog
+
+
+def test_the_ledgers_disk_is_full(tiny_disk: Path, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """In the middle of a run: no request begins after that, and leftover, summary and log tell of those in flight."""
+    held = drafts(120)
+    fill(tiny_disk, 4096)
+    ended = job(job.list_of(held), "--ledger", tiny_disk / "ledger.jsonl", "--leftover", "leftover.csv")
+    check(ended, sim, held, "No space left on device")
+    assert (ended.summary["status"], ended.summary["stopped_by"]) == ("stopped", "output")
+    lines = (tiny_disk / "ledger.jsonl").read_bytes().splitlines()
+    on_record = sum(json.loads(line).get("outcome") == "discarded" for line in lines)
+    assert 0 < on_record < 120
+    assert ended.counts["discarded"] - on_record <= 9  # what was in flight, and the one whose line did not fit
+    assert len(sim.requests("discard")) == ended.counts["discarded"]
+    assert [row["reason"] for row in leftover(job.folder)] == ["stopped"] * ended.counts["not_attempted"]
+    (tiny_disk / "hog").unlink()
+    again = job(job.list_of(held), "--ledger", tiny_disk / "ledger.jsonl", "--resume")
+    assert (again.code, sim.left()) == (0, set())
+
+
+def test_a_disk_that_has_room_again(tiny_disk: Path, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """The run stops all the same, but what was in flight, and the end, are on record."""
+    held = drafts(120)
+    hog = fill(tiny_disk, 4096)
+    sim.faults.script("*", "slow:150ms*")
+    process = job.start(job.list_of(held), "--ledger", tiny_disk / "ledger.jsonl", "--leftover", "leftover.csv")
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:  # until it has noticed
+        said.append(line)
+        if "run.stopping" in line:
+            break
+    hog.unlink()
+    ended = job.wait(process)
+    ended.stderr = "".join(said) + ended.stderr
+    check(ended, sim, held, "No space left on device")
+    lines = [json.loads(line) for line in (tiny_disk / "ledger.jsonl").read_text().splitlines()]
+    assert sum(line.get("outcome") == "discarded" for line in lines) == ended.counts["discarded"]
+    assert (lines[-1]["type"], lines[-1]["exit_code"]) == ("end", 74)
+
+
+@pytest.mark.parametrize("what", ["leftover", "summary"])
+def test_the_disk_of_a_file_at_the_end_is_full(
+    what: str, tiny_disk: Path, job: Runner, sim: Simulator, drafts: Drafts
+) -> None:
+    """The old file stays as it was, the others are written, and what they say of the exit code is right."""
+    held = drafts(60)
+    for draft in held[:50]:
+        sim.faults.script(draft.id, "400")
+    old = tiny_disk / f"{what}.txt"
+    old.write_text("of an earlier run\n")
+    fill(tiny_disk, 0)
+    ended = job(job.list_of(held), *FLAGS, f"--{what}", old)
+    check(ended, sim, held, "No space left on device")
+    assert len(sim.requests("discard")) == 60
+    assert old.read_text() == "of an earlier run\n"
+    assert sorted(path.name for path in tiny_disk.iterdir()) == sorted(["hog", old.name])
+    end = ended.ledger()[-1]
+    assert (end["type"], end["exit_code"]) == ("end", 74)
+    if what != "summary":
+        assert (ended.summary["exit_code"], ended.summary["stopped_by"]) == (74, "output")
+    if what != "leftover":
+        assert len(leftover(job.folder)) == 50
+
+
+def limit_file_size(size: int) -> Callable[[], None]:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+def test_a_ledger_that_may_not_grow(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A write that fails for any reason stops the run; the ledger is not left torn."""
+    held = drafts(200)
+    process = job.start(job.list_of(held), "--ledger", "ledger.jsonl", preexec_fn=limit_file_size(6000))
+    ended = job.wait(process)
+    check(ended, sim, held, "File too large")
+    assert 0 < ended.counts["discarded"] < 200
+    lines = ended.ledger()
+    on_record = sum(line.get("outcome") == "discarded" for line in lines)
+    assert ended.counts["discarded"] - on_record <= 9
+    assert ended.summary["stopped_by"] == "output"
+
+
+def test_a_leftover_that_is_too_large(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """The last file fails, everything before it was done: nothing is called a success."""
+    held = drafts(200)
+    sim.faults.script("*", "400*")
+    process = job.start(
+        job.list_of(held), "--leftover", "leftover.csv", "--summary", "off", preexec_fn=limit_file_size(6000)
+    )
+    check(job.wait(process), sim, held, "File too large")
+    assert not [path for path in job.folder.iterdir() if path.name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize(
+    ("what", "place"),
+    [
+        ("--ledger", "/dev/full"),
+        ("--ledger", "pipe"),
+        ("--ledger", "x" * 300),
+        ("--leftover", "/dev/full"),
+        ("--leftover", "pipe"),
+        ("--leftover", "/proc/file"),
+        ("--summary", "/dev/full"),
+        ("--summary", "folder"),
+        ("--summary", "missing/file"),
+    ],
+    ids=lambda value: value[:12],
+)
+def test_a_place_where_nothing_can_be_written(
+    what: str, place: str, job: Runner, sim: Simulator, drafts: Drafts
+) -> None:
+    """Noticed before anything is sent if it can be, and never waited for."""
+    held = drafts(3)
+    os.mkfifo(job.folder / "pipe")
+    (job.folder / "folder").mkdir()
+    ended = job(job.list_of(held), what, place, timeout=20)
+    check(ended, sim, held, place)
+    late = what != "--ledger" and place in ("/dev/full", "pipe")  # only writing tells
+    assert len(sim.left()) == (0 if late else 3)
+    assert not [path for path in job.folder.iterdir() if path.name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("what", ["ledger", "summary"])
+def test_a_folder_that_is_removed_in_the_middle(what: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A ledger without a name records nothing for anybody: that is noticed while the run goes on."""
+    held = drafts(400 if what == "ledger" else 40)
+    place = job.folder / "place"
+    place.mkdir()
+    sim.faults.script("*", "slow:20ms*")
+    sim.after(lambda _world: shutil.rmtree(place), endpoint="discard", nth=20)
+    ended = job(job.list_of(held), f"--{what}", place / "file")
+    check(ended, sim, held, "place/file")
+    if what == "ledger":
+        assert ended.counts["not_attempted"] > 0
+        assert len(sim.requests("discard")) == ended.counts["discarded"]
+
+
+def test_a_file_system_that_is_read_only(tiny_disk: Path, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Refused at the start, though root may do anything."""
+    subprocess.run(["mount", "-o", "remount,ro", tiny_disk], check=True)
+    held = drafts(3)
+    for what in ("--ledger", "--leftover", "--summary"):
+        check(job(job.list_of(held), what, tiny_disk / "file"), sim, held, "Read-only file system")
+    assert sim.requests() == []
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_log_that_cannot_be_written(style: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Nobody would see what happens, so nothing does, from the first line that was lost."""
+    held = drafts(30)
+    rows = keys(held)
+    with Path("/dev/full").open("w") as full:
+        process = job.start(
+            job.list_of([rows[0], *rows]), *FLAGS, "--log-format", style, stderr=full, stdout=subprocess.DEVNULL
+        )
+        assert job.wait(process).code == 74
+    ended = Ended(74, "", "", job.folder)
+    assert sim.requests("discard") == []
+    assert (ended.summary["exit_code"], ended.summary["stopped_by"]) == (74, "output")
+    assert len(leftover(job.folder)) == 30
