@@ -2,6 +2,7 @@
 
     JobError
     ├── SettingsError      78  a setting is unknown, missing or out of range
+    │   └── SameFile           one file for two things
     ├── ListMissing        66  the list cannot be opened
     ├── ListMalformed      65  the list can be opened, but not trusted
     ├── OutputError        74  something could not be written
@@ -28,6 +29,10 @@ class SettingsError(JobError):
     def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+class SameFile(SettingsError):
+    """Two settings name one file, so that one would overwrite the other."""
 
 
 class ListMissing(JobError):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cleanup.api.key import VARIABLE, Key
-from cleanup.errors import JobError, LedgerLocked, SettingsError
+from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError
 from cleanup.last_words import LastWords, Measured
 from cleanup.lists.pair_list import PairList
 from cleanup.model import StopCause
@@ -80,7 +80,7 @@ class Run:
             except SystemExit as end:  # a signal, while there was nothing to drain
                 ignore_signals()
                 facts.signal = int(end.code or 0) - 128
-            return self._last_words.speak(files=not isinstance(facts.refusal, LedgerLocked), show=self.shows_summary)
+            return self._last_words.speak(files=not self._hands_off(), show=self.shows_summary)
 
     shows_summary = True
 
@@ -88,7 +88,7 @@ class Run:
         facts = self.journal.facts
         with self._told(settings="settings.invalid"):
             self.prepare(stack)
-        if isinstance(facts.refusal, LedgerLocked):
+        if self._hands_off():
             return
         if self.job.read is not None:  # even if something is wrong already: its rows are named, and what still stands
             with self._told():
@@ -109,6 +109,10 @@ class Run:
         """Open the record of a run that has nothing to send."""
         if not self.settings.run.dry_run:
             self.journal.begin(self.job.loaded.record(), self.settings.run.note)
+
+    def _hands_off(self) -> bool:
+        """Whether no file may be written at all, not even to say so."""
+        return isinstance(self.journal.facts.refusal, (LedgerLocked, SameFile))
 
     @contextmanager
     def _told(self, *, settings: str = "run.stopping") -> Iterator[None]:
@@ -162,15 +166,15 @@ class Run:
 
     def _check_settings(self) -> None:
         settings, loaded = self.settings, self.job.loaded
-        self.job.check()
-        if settings.run.resume and settings.output.ledger is None:
-            raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
         inputs = {
             "the list": settings.pairs if self.job.read is not None and loaded.inline_pairs is None else None,
             "the settings' file": None if loaded.file is None else str(loaded.file),
             "api.key_file": settings.api.key_file,
         }
         check_distinct(inputs, self.outputs())
+        self.job.check()
+        if settings.run.resume and settings.output.ledger is None:
+            raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
 
     def _plan(self, pairs: PairList) -> None:
         """Decide what to do with each pair. Raises SettingsError when it is more than may be sent."""

@@ -75,7 +75,7 @@ class Runner:
     ended: list[Ended] = field(default_factory=list)
     started: list["subprocess.Popen[str]"] = field(default_factory=list)
 
-    def start(self, *args: str, env: dict[str, str] | None = None, **popen: Any) -> "subprocess.Popen[str]":
+    def start(self, *args: str | Path, env: dict[str, str] | None = None, **popen: Any) -> "subprocess.Popen[str]":
         """Start a run and return its process. Arguments come after the default flags, so they win."""
         command = [sys.executable, str(JOB)]
         words = [str(arg) for arg in args]
@@ -98,7 +98,7 @@ class Runner:
         return ended
 
     def __call__(
-        self, *args: str, env: dict[str, str] | None = None, timeout: float = 60, stdin: str | None = None
+        self, *args: str | Path, env: dict[str, str] | None = None, timeout: float = 60, stdin: str | None = None
     ) -> Ended:
         """Run to the end."""
         popen: dict[str, Any] = {} if stdin is None else {"stdin": subprocess.PIPE}

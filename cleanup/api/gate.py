@@ -136,6 +136,10 @@ class Gate:
             if reply.status == 429:
                 self._pause(now, backoff if reply.retry_after is None else reply.retry_after)
 
+    def hold_back(self, seconds: float) -> None:
+        """Nothing leaves for so many seconds."""
+        self._paused_until = max(self._paused_until, self.now() + seconds)
+
     def _pause(self, now: float, seconds: float) -> None:
         if self.deadline is not None and now + seconds > self.deadline:
             self._stop.request(

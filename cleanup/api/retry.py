@@ -57,7 +57,10 @@ class Caller:
                 history.counted += not turn.probe
                 history.reply = reply
                 # Before the turn ends: what this answer says holds for whoever is next.
-                self._gate.heard(turn, reply, backoff(self._backoff, history.attempts))
+                seconds = backoff(self._backoff, history.attempts)
+                self._gate.heard(turn, reply, seconds)
+                if reply.status == 401 and again(reply) and not self._has_another_key(reply):
+                    self._gate.hold_back(seconds)
             except asyncio.CancelledError:
                 subject.cut_off = True
                 raise
@@ -76,8 +79,8 @@ class Caller:
 
         def wait(state: RetryCallState) -> float:
             reply = state.outcome.result() if state.outcome else None
-            if reply is None or reply.status == 429 or self._has_another_key(reply):
-                return 0.0  # the pause that everybody keeps, or nothing to wait for
+            if reply is None or reply.status in (401, 429):
+                return 0.0  # another key, or the pause that everybody keeps
             return self._backoff(state) if reply.retry_after is None else float(reply.retry_after)
 
         def retrying(state: RetryCallState) -> None:

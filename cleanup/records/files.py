@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from cleanup.errors import OutputError, SettingsError
+from cleanup.errors import OutputError, SameFile
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def check_writable(path: str) -> None:
 
 
 def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str | None]) -> None:
-    """Refuse an output that is an input or another output: one would overwrite the other. Raises SettingsError.
+    """Refuse an output that is an input or another output: one would overwrite the other. Raises SameFile.
 
     Both: what a file is, in words, and its path, if there is one. Devices and pipes may be shared.
     """
@@ -106,7 +106,7 @@ def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str |
             continue
         other = taken.setdefault(identity, what)
         if other != what and place >= len(inputs):
-            raise SettingsError(f"{path}: {what} and {other} are the same file: one would overwrite the other")
+            raise SameFile(f"{path}: {what} and {other} are the same file: one would overwrite the other")
 
 
 def _identity(path: str) -> object:
