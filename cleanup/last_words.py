@@ -21,7 +21,7 @@ from cleanup.settings.definitions import Settings
 from cleanup.show.console import Screen
 
 NEXT_BYTES: Final = 1200
-_NEVER_LOOKED_FOR = frozenset({Ending.DUPLICATE, Ending.PROTECTED, Ending.SETTLED, Ending.LEFT_LIMIT})
+_NEVER_LOOKED_FOR = frozenset({Ending.DUPLICATE, Ending.PROTECTED, Ending.LEFT_LIMIT})
 
 
 @dataclass(slots=True)

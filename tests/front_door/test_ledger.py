@@ -1,0 +1,102 @@
+"""The ledger as it reaches the disk: one write for each line, on disk within a second, never in the way."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator
+from tests.accounts import FLAGS, check_account, keys
+from tests.conftest import Runner
+
+Drafts = Callable[..., list[Any]]
+PAIR_KEYS = {
+    "type", "time", "run_id", "agent", "draft", "outcome", "reason", "status", "attempts", "seconds", "request_id",
+    "source",
+}  # fmt: skip
+
+
+def test_what_stands_in_it(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A run line, a line for each pair that was sent or protected, an end line; no key, no secret."""
+    held = drafts(12, agents=4)
+    listed = job.list_of([*held, held[0]])
+    sim.faults.script(held[3].id, ["500", "ok"])
+    ended = job(listed, *FLAGS, "--protect", held[1].agent, "--limit", "7", "--note", "change 4711")
+    assert ended.code == 0
+    check_account(ended, sim, keys(held))
+    run, *pairs, end = ended.ledger()
+    assert set(run) == {
+        "type", "run_id", "time", "version", "host", "base_url", "organization", "user", "list", "list_sha256",
+        "settings", "note",
+    }  # fmt: skip
+    assert (run["note"], run["list"], run["settings"]["limits"]["per_run"]) == ("change 4711", "drafts.csv", 7)
+    assert all(set(line) == PAIR_KEYS for line in pairs)
+    assert sum(line["reason"] == "protected" for line in pairs) == 3
+    retried = next(line for line in pairs if line["draft"] == held[3].id)
+    assert (retried["attempts"], retried["status"], retried["source"]) == (2, 200, "drafts.csv:5")
+    requests = {request.request_id for request in sim.requests("discard")}
+    assert {line["request_id"] for line in pairs if line["reason"] != "protected"} <= requests
+    assert set(end) == {"type", "run_id", "time", "exit_code", "counts"}
+    assert "sk_simulator" not in (job.folder / "ledger.jsonl").read_text()
+
+
+def test_nothing_to_send_is_on_record_too(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """All pairs are protected: no request, but whoever asks later is told."""
+    held = drafts(3, agents=1)
+    ended = job(job.list_of(held), *FLAGS, "--protect", held[0].agent)
+    assert ended.code == 0
+    check_account(ended, sim, keys(held))
+    assert sim.requests() == []
+    assert [line["type"] for line in ended.ledger()] == ["run", "pair", "pair", "pair", "end"]
+
+
+def test_system_calls(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Each line is one write; syncs come from another thread than the writes do, at the end from any."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("there is no strace here; tests/unit/test_ledger.py counts the same calls from inside")
+    held = drafts(120)
+    sim.faults.script("*", "slow:100ms*")
+    popen = job.start(job.list_of(held), "--ledger", "ledger.jsonl", "--concurrency", "8")
+    command = list(popen.args)  # type: ignore[arg-type]
+    popen.kill()
+    popen.communicate()
+    (job.folder / "ledger.jsonl").unlink(missing_ok=True)
+    trace = job.folder / "trace"
+    traced = subprocess.run(
+        [strace, "-f", "-y", "-s", "1", "-e", "trace=write,fsync,fdatasync", "-o", str(trace), *map(str, command)],
+        cwd=job.folder, env=job.environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+    )  # fmt: skip
+    if b"ptrace" in traced.stderr and not trace.read_text():
+        pytest.skip("this user may not trace")
+    assert traced.returncode == 0
+    calls = re.findall(r"^(\d+) +(write|fsync|fdatasync)\(\d+<[^>]*/ledger\.jsonl>", trace.read_text(), re.MULTILINE)
+    lines = [json.loads(line) for line in (job.folder / "ledger.jsonl").read_text().splitlines()]
+    writers = {thread for thread, call in calls if call == "write"}
+    syncs = [thread for thread, call in calls if call != "write"]
+    assert len([call for _, call in calls if call == "write"]) == len(lines)
+    assert len(writers) == 1
+    assert len(syncs) >= 2
+    assert [thread for thread in syncs[:-1] if thread in writers] == [], "the event loop waits for no disk"
+    assert calls[-1][1] != "write", "and at the end everything is on disk"
+
+
+def test_a_line_has_left_the_process_before_its_pair_counts(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Whenever somebody looks, the ledger has at least every pair that the log tells of."""
+    held = drafts(40)
+    ledger = job.folder / "ledger.jsonl"
+    process = job.start(job.list_of(held), "--ledger", ledger)
+    assert process.stderr is not None
+    told = 0
+    for line in process.stderr:
+        if '"draft.discarded"' in line:
+            told += 1
+            assert json.loads(line)["draft"] in ledger.read_text()
+    assert job.wait(process).code == 0
+    assert told == 40
+    assert Path(ledger).read_text().count('"pair"') == 40

@@ -1,0 +1,198 @@
+"""--resume: by pair and never by position; what is settled stays so, everything else is tried anew."""
+
+import json
+import random
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator
+from tests.accounts import FLAGS, check_account, endings, keys, leftover
+from tests.conftest import Runner
+
+Drafts = Callable[..., list[Any]]
+RESUME = (*FLAGS, "--resume")
+
+
+def sent(sim: Simulator, since: int = 0) -> list[tuple[str, str]]:
+    return [(r.agent, r.draft or "") for r in sim.requests()[since:] if r.endpoint == "discard"]
+
+
+def test_a_list_that_was_sorted_cut_and_extended_meanwhile(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Only what the ledger does not settle is sent, wherever it stands now; what was cut from the list stays."""
+    held = drafts(60)
+    first = job(job.list_of(held), *FLAGS, "--limit", "25")
+    assert (first.code, first.summary["not_attempted"]) == (0, {"limit": 35})
+    check_account(first, sim, keys(held))
+    before = len(sim.requests())
+    now = [*held[10:50], *drafts(5)]
+    random.Random(3).shuffle(now)
+    ended = job(job.list_of(now, "other.csv"), *RESUME)
+    assert ended.code == 0
+    check_account(ended, sim, keys(now))
+    assert ended.summary["skipped"] == {"settled": 15}
+    assert sorted(sent(sim, before)) == sorted(keys([*held[25:50], *(draft for draft in now if draft not in held)]))
+    assert sim.left() == {draft.id for draft in held[50:]}
+    third = job("other.csv", *RESUME)
+    assert (third.code, third.summary["skipped"]) == (0, {"settled": 45})
+    assert third.summary["requests"]["total"] == 0, "nothing to send, so not even whose key it is is asked"
+    assert [line["type"] for line in third.ledger()[-2:]] == ["run", "end"]
+
+
+def test_only_what_is_done_is_settled(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A night with the wrong key skipped drafts as forbidden: these are tried again, as is everything that failed."""
+    held = drafts(8)
+    texts = {
+        "403": "forbidden",
+        "404": "not_found",
+        "400": "bad_request",
+        "423": "frozen",
+        "empty200": "unexpected_response",
+    }
+    for draft, text in zip(held, texts, strict=False):
+        sim.faults.script(draft.id, text)
+    first = job(job.list_of(held), *FLAGS, "--attempts", "1")
+    assert first.code == 75
+    check_account(first, sim, keys(held))
+    assert [reason for _, reason in endings(first).values()].count(None) == 3
+    before = len(sim.requests())
+    again = job(job.list_of(held), *RESUME)
+    assert again.code == 0
+    check_account(again, sim, keys(held))
+    assert sorted(sent(sim, before)) == sorted(keys([held[0], *held[2:5]]))
+    assert again.summary["skipped"] == {"settled": 4}
+    assert sim.left() == {held[1].id}
+
+
+def test_torn_and_foreign_lines(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A torn last line is cut off, lines of others are left where they are and told, and neither settles a pair."""
+    held = drafts(6)
+    first = job(job.list_of(held), *FLAGS)
+    lines = (job.folder / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    pairs = [line for line in lines if b'"type": "pair"' in line]
+    torn = lines[0] + b"not ours\n" + b"".join(pairs[:3]) + b'{"type": "other"}\n' + pairs[3] + pairs[4][:-9]
+    job.write("ledger.jsonl", torn)
+    before = len(sim.requests())
+    again = job(job.list_of(held), *RESUME)
+    assert again.code == 0
+    done = {(json.loads(line)["agent"], json.loads(line)["draft"]) for line in pairs[:4]}
+    assert set(sent(sim, before)) == set(keys(held)) - done
+    assert again.summary["skipped"] == {"settled": 4, "not_found": 2}
+    assert [warning.split(": ")[0] for warning in again.summary["warnings"]] == ["ledger.jsonl:2", "ledger.jsonl:6"]
+    now = (job.folder / "ledger.jsonl").read_bytes()
+    kept = torn[: -len(pairs[4]) + 9]
+    assert now.startswith(kept)
+    assert [json.loads(line)["type"] for line in now[len(kept) :].splitlines()] == ["run", "pair", "pair", "end"]
+    assert first.summary["run_id"] != again.summary["run_id"]
+
+
+@pytest.mark.parametrize("what", ["base URL", "organization"])
+def test_a_ledger_of_something_else_is_refused(what: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Ids of another place must not pass for done here: 78, nothing sent, the ledger as it was, all left over."""
+    held = drafts(4)
+    job(job.list_of(held[:2]), *FLAGS)
+    before, ledger = len(sim.requests()), (job.folder / "ledger.jsonl").read_bytes()
+    env = {}
+    more: tuple[str, ...] = ()
+    if what == "organization":
+        sim.world.add_key("sk_of_others", organization=sim.world.new_id())
+        env["SMALLEST_API_KEY"] = "sk_of_others"
+    else:
+        more = ("--base-url", sim.url.replace("127.0.0.1", "localhost"))
+    ended = job(job.list_of(held), *RESUME, *more, env=env)
+    assert ended.code == 78
+    assert ("of organization" if what == "organization" else "runs against") in ended.summary["next"]
+    assert sent(sim, before) == []
+    assert (job.folder / "ledger.jsonl").read_bytes() == ledger
+    assert [row["reason"] for row in leftover(job.folder)] == ["stopped"] * 2
+    assert ended.summary["skipped"] == {"settled": 2}
+
+
+def test_a_ledger_in_use(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A second run exits 75 at once: no request, no file, not even a summary; the first one does not notice."""
+    held = drafts(30)
+    sim.faults.script("*", "hang*")
+    first = job.start(job.list_of(held), *FLAGS, "--timeout", "60s")
+    while len(sim.requests("discard")) < 8:
+        assert first.poll() is None
+        time.sleep(0.01)
+    before = {path.name for path in job.folder.iterdir()}
+    (job.folder / "link.jsonl").symlink_to("ledger.jsonl")
+    second = job(
+        "drafts.csv", "--ledger", "link.jsonl", "--leftover", "l2.csv", "--summary", "s2.json", "--metrics", "m2.prom"
+    )
+    assert second.code == 75
+    assert "another run holds this ledger" in second.stderr
+    assert {path.name for path in job.folder.iterdir()} - before <= {"link.jsonl", "summary.json", "leftover.csv"}
+    assert len(sim.requests("user")) == 1
+    assert first.stderr is not None
+    first.send_signal(signal.SIGTERM)
+    said = next(line for line in first.stderr if "run.stopping" in line)
+    first.send_signal(signal.SIGTERM)
+    ended = job.wait(first)
+    assert said
+    assert ended.code == 143
+    assert ended.summary["failed"] == {"interrupted": 8}
+    assert [line["type"] for line in ended.ledger()] == ["run", *["pair"] * 8, "end"]
+
+
+def test_a_ledger_behind_a_link(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """It is the file that is appended to, and the link stays one."""
+    held = drafts(6)
+    (job.folder / "elsewhere").mkdir()
+    (job.folder / "ledger.jsonl").symlink_to("elsewhere/real.jsonl")
+    for limit in ("2", "2", "2"):
+        assert job(job.list_of(held), *RESUME, "--limit", limit).code == 0
+    assert (job.folder / "ledger.jsonl").is_symlink()
+    assert sim.left() == set()
+    lines = job.ended[-1].ledger("elsewhere/real.jsonl")
+    assert [line["type"] for line in lines] == ["run", "pair", "pair", "end"] * 3
+    assert len({line["run_id"] for line in lines}) == 3
+
+
+def test_a_dry_run_records_nothing(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """It reads the ledger to say what a run would do, also while another run holds it, and writes only a summary."""
+    held = drafts(5)
+    job(job.list_of(held), *FLAGS, "--limit", "2")
+    before = {path.name: path.read_bytes() for path in job.folder.iterdir()}
+    ended = job("drafts.csv", *RESUME, "--metrics", "metrics.prom", "--dry-run")
+    assert ended.code == 0
+    assert ended.summary["counts"] == {"listed": 5, "would_discard": 3, "skipped": 2, "failed": 0, "not_attempted": 0}
+    after = {path.name: path.read_bytes() for path in job.folder.iterdir()}
+    assert {name for name in after if after[name] != before.get(name)} == {"summary.json"}
+    assert len(sim.left()) == 3
+
+
+def test_the_first_run_of_a_command_that_resumes(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A CronJob passes --resume always; with no ledger yet nothing is settled."""
+    held = drafts(3)
+    ended = job(job.list_of(held), *RESUME)
+    assert ended.code == 0
+    check_account(ended, sim, keys(held))
+    run = ended.ledger()[0]
+    assert (run["base_url"], run["organization"], run["user"]) == (sim.url, sim.world.organization, sim.world.user)
+    assert run["list_sha256"] == ended.summary["list_sha256"]
+
+
+def test_warnings_that_prevent_silent_failure(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """An old list, an empty one, an endpoint about to end, a key of nobody: exit 0 or not, it is said."""
+    held = drafts(4)
+    rows = [(draft.agent, "0" * 24) for draft in held[:1]] + [(held[1].agent, "f" * 24)]
+    sim.world.headers = {"Deprecation": "true", "Sunset": "Sat, 31 Oct 2026 23:59:59 GMT"}
+    sim.faults.script("*", "404", on="user")
+    old = job(job.list_of(rows))
+    assert old.code == 0
+    told = "\n".join(old.summary["warnings"])
+    for words in ("none of the listed drafts was found", "Deprecation: true", "Sunset: Sat, 31 Oct", "whose key it is"):
+        assert words in told
+    logged = [entry["message"] for entry in old.of("run.warning")]
+    assert [warning for warning in old.summary["warnings"] if warning not in logged] == []
+    assert len(logged) == len(set(logged))
+    empty = job(job.list_of([]))
+    assert (empty.code, empty.summary["requests"]["total"]) == (0, 0)
+    assert "empty" in empty.summary["warnings"][0]
+    fine = job(job.list_of([*rows, *keys(held)]))
+    assert not any("none of the listed" in warning for warning in fine.summary["warnings"])
