@@ -86,6 +86,9 @@ class Transport:
         ) as error:
             trouble = error
             await self._drop(lane)
+        except asyncio.CancelledError:
+            await self._drop(lane)
+            raise
         else:
             if _has_more(response):
                 await self._drop(lane)

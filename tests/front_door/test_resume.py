@@ -70,7 +70,7 @@ def test_only_what_is_done_is_settled(job: Runner, sim: Simulator, drafts: Draft
 def test_torn_and_foreign_lines(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """A torn last line is cut off, lines of others are left where they are and told, and neither settles a pair."""
     held = drafts(6)
-    first = job(job.list_of(held), *FLAGS)
+    job(job.list_of(held), *FLAGS)
     lines = (job.folder / "ledger.jsonl").read_bytes().splitlines(keepends=True)
     pairs = [line for line in lines if b'"type": "pair"' in line]
     torn = lines[0] + b"not ours\n" + b"".join(pairs[:3]) + b'{"type": "other"}\n' + pairs[3] + pairs[4][:-9]
@@ -86,7 +86,6 @@ def test_torn_and_foreign_lines(job: Runner, sim: Simulator, drafts: Drafts) -> 
     kept = torn[: -len(pairs[4]) + 9]
     assert now.startswith(kept)
     assert [json.loads(line)["type"] for line in now[len(kept) :].splitlines()] == ["run", "pair", "pair", "end"]
-    assert first.summary["run_id"] != again.summary["run_id"]
 
 
 @pytest.mark.parametrize("what", ["base URL", "organization"])
