@@ -109,11 +109,11 @@ class Order:
     def __init__(self, plan: Plan) -> None:
         count = plan.to_send
         spares = min(_MAX_SPARES, count // 8 + (count > 3))
-        step = count // spares if spares else 0
+        places = {(2 * spare + 1) * count // (2 * spares) for spare in range(spares)}
         spread: list[int] = []
         self._fates = bytearray(plan.fates)
         for place, index in enumerate(plan.indexes(Fate.SEND)):
-            if spares and place % step == step // 2 and len(spread) < spares:
+            if place in places:
                 spread.append(index)
                 self._fates[index] = Fate.ELSEWHERE
         # Steps of the golden ratio: however few are taken, they come from all over the list.

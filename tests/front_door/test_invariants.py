@@ -20,6 +20,16 @@ FAULTS = (
 ENDS = ("403", "404", "400", "423", "html", "html403", "redirect", "status_false", "empty200", "418", "500*", "429*")
 
 
+def taken_away(draft: str) -> Callable[[World], None]:
+    """Somebody else discards a draft meanwhile, if it is still there."""
+
+    def take(world: World) -> None:
+        if draft in world.drafts:
+            world.take_away(draft)
+
+    return take
+
+
 def arrange(chance: random.Random, sim: Simulator) -> list[Any]:
     """A workspace of some size in which much goes wrong, and the list, with doubles and unknown drafts."""
     world = sim.world
@@ -31,8 +41,7 @@ def arrange(chance: random.Random, sim: Simulator) -> list[Any]:
     for draft in chance.sample(held, chance.randint(0, len(held) // 3)):
         sim.faults.script(draft.id, chance.choice(ENDS))
     for draft in chance.sample(held, len(held) // 10):
-        sim.after(lambda world, draft=draft: world.take_away(draft.id) if draft.id in world.drafts else None,
-                  endpoint="discard", nth=chance.randint(1, 30))  # fmt: skip
+        sim.after(taken_away(draft.id), endpoint="discard", nth=chance.randint(1, 30))
     if chance.random() < 0.3:
         sim.after(lambda _world: sim.down(chance.choice(("500", "refuse", "hang")), seconds=0.3),
                   endpoint="discard", nth=chance.randint(1, 40))  # fmt: skip
@@ -52,7 +61,6 @@ def flags(chance: random.Random, held: list[Any]) -> list[str]:
         ("--max-discards", str(chance.choice((10, 1000)))),
         ("--min-idle", chance.choice(("0s", "1d"))),
         ("--backup", "kept"),
-        ("--max-outage", "200ms"),
         ("--attempts", chance.choice(("1", "2"))),
         ("--rate", chance.choice(("200", "auto"))),
     ]
@@ -112,7 +120,7 @@ def make(runner: Runner) -> Callable[[str, Simulator], Runner]:
     return made
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_any_mixture(seed: int, make: Callable[[str, Simulator], Runner]) -> None:
     """Listed = discarded + skipped + failed + not attempted; ledger, summary, leftover, log and exit code agree."""
     mixture(seed, make)

@@ -1,6 +1,9 @@
 """The ledger: torn tails at every byte, what is refused untouched, what it says of earlier runs."""
 
+import errno
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +206,73 @@ def test_no_past(tmp_path: Path) -> None:
     (tmp_path / "drafts.csv").write_text("agent,draft\n")
     with pytest.raises(SettingsError, match="no ledger"):
         Past(str(tmp_path / "drafts.csv"), set())
+
+
+def test_what_could_not_be_written_goes_before_the_next_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that was full, with half a line written, and has room again: no line is lost and none is torn."""
+    path = tmp_path / "ledger.jsonl"
+    really, room = os.write, [10**6]
+
+    def write(descriptor: int, data: bytes) -> int:
+        size = min(len(data), room[0])
+        room[0] -= size
+        if not size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return really(descriptor, data[:size])
+
+    monkeypatch.setattr(os, "write", write)
+    ledger = Ledger(str(path))
+    ledger.write(NEXT)
+    room[0] = 30
+    for draft in ("d1", "d2"):
+        with pytest.raises(OutputError, match="No space left"):
+            ledger.write(pair(draft))
+    room[0] = 10**6
+    with pytest.raises(OutputError):  # the run stops all the same
+        ledger.write(pair("d3"))
+    assert lines_of(path) == [NEXT, pair("d1"), pair("d2"), pair("d3")]
+    room[0] = 20
+    with pytest.raises(OutputError):
+        ledger.write(pair("d4"))
+    with pytest.raises(OutputError):
+        ledger.close()
+    assert lines_of(path) == [NEXT, pair("d1"), pair("d2"), pair("d3")]  # not left torn
+
+
+def test_lines_are_on_disk_soon_without_waiting_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One write for each line, a sync soon after in a thread of its own, and one at the end; trouble is raised."""
+    syncs: list[threading.Thread] = []
+    writes: list[bytes] = []
+    synced = threading.Event()
+    really_sync, really_write = os.fsync, os.write
+
+    def sync(descriptor: int) -> None:
+        syncs.append(threading.current_thread())
+        synced.set()
+        really_sync(descriptor)
+
+    def write(descriptor: int, data: bytes) -> int:
+        writes.append(data)
+        return really_write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    with Ledger(str(tmp_path / "ledger.jsonl")) as ledger:
+        monkeypatch.setattr(os, "fsync", sync)
+        for number in range(50):
+            ledger.write(pair(f"d{number}"))
+        assert len(writes) == 50
+        assert synced.wait(10)
+        assert threading.current_thread() not in syncs
+    assert threading.current_thread() in syncs
+
+    def fails(_descriptor: int) -> None:
+        synced.set()
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with Ledger(str(tmp_path / "other.jsonl")) as ledger:
+        monkeypatch.setattr(os, "fsync", fails)
+        synced.clear()
+        ledger.write(NEXT)
+        assert synced.wait(10)
+        with pytest.raises(OutputError, match="Input/output error"):
+            ledger.close()
