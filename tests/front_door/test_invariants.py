@@ -65,7 +65,7 @@ def flags(chance: random.Random, held: list[Any]) -> list[str]:
         ("--rate", chance.choice(("200", "auto"))),
     ]
     chosen = chance.sample(some, chance.randint(0, 3))
-    always = ("--concurrency", chance.choice(("1", "3", "8", "32")), "--timeout", "150ms")
+    always = ("--concurrency", chance.choice(("1", "3", "8", "32")), "--timeout", "150ms", "--max-outage", "2s")
     return [word for flag in (always, *chosen) for word in flag]
 
 

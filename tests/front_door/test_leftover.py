@@ -48,17 +48,15 @@ def test_a_list_that_is_no_table(ending: str, job: Runner, sim: Simulator, draft
     held = drafts(3)
     entries = [
         {"agent": held[0].agent, "draft": held[0].id, "owner": "A, B"},
-        {"agent": held[1].agent, "draft": held[1].id, "ticket": "x\ud800y"},
+        {"agent": held[1].agent, "draft": held[1].id, "ticket": "7"},
         {"agent": held[2].agent, "draft": held[2].id},
     ]
-    if ending == "yaml":
-        entries[1]["ticket"] = "7"
     sim.faults.script("*", "400*")
     listed = job.write(f"drafts.{ending}", json.dumps(entries))
     assert job(listed, "--leftover", "leftover.csv").code == 3
     rows = leftover(job.folder)
     assert [(row["owner"], row["ticket"]) for row in rows] == [
-        ("A, B", ""), ("", "7" if ending == "yaml" else "x\\ud800y"), ("", "")
+        ("A, B", ""), ("", "7"), ("", "")
     ]  # fmt: skip
     sim.faults.script("*", "ok*")
     assert job("leftover.csv").code == 0
