@@ -23,7 +23,6 @@ class Trouble(StrEnum):
     TIMEOUT = "timeout"
     CONNECTION = "connection"
     TLS = "tls"
-    INTERRUPTED = "interrupted"
 
 
 class NotJson:
