@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cleanup.api.key import VARIABLE, Key
-from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError
+from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
 from cleanup.last_words import LastWords, Measured
 from cleanup.lists.pair_list import PairList
 from cleanup.model import StopCause
@@ -80,7 +80,8 @@ class Run:
             except SystemExit as end:  # a signal, while there was nothing to drain
                 ignore_signals()
                 facts.signal = int(end.code or 0) - 128
-            return self._last_words.speak(files=not self._hands_off(), show=self.shows_summary)
+            no_list = isinstance(facts.refusal, UsageError) and self.journal.account is None
+            return self._last_words.speak(files=not self._hands_off(), show=self.shows_summary and not no_list)
 
     shows_summary = True
 
