@@ -23,11 +23,11 @@ def went_down(ended: Ended) -> int:
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("kind", ["refuse", "500", "hang"])
 def test_down_for_a_while(kind: str, concurrency: int, job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """In the middle of a run: it holds its breath, and then all pairs are discarded, with two attempts each."""
+    """In the middle of a run: it holds its breath, and then all pairs are discarded, with four attempts each."""
     held = drafts(200)
     sim.after(lambda _world: sim.down(kind, seconds=1.2), endpoint="discard", nth=60)
     ended = job(
-        job.list_of(held), *FLAGS, "--attempts", "2", "--timeout", "150ms", "--concurrency", str(concurrency),
+        job.list_of(held), *FLAGS, "--attempts", "4", "--timeout", "150ms", "--concurrency", str(concurrency),
         "--retry-max-wait", "100ms",
     )  # fmt: skip
     assert ended.code == 0
