@@ -2,8 +2,8 @@
 
 An outage is declared when the latest attempts, of three different pairs, all failed without an answer or
 with 5xx. Then nothing but probes is sent, until one is answered. A pair that failed while the API answered
-others fails by itself: it is no evidence from then on, unless its request never reached the API. So three bad
-pairs at the end of a list are no outage.
+others, or in two outages one after the other, fails by itself: it is no evidence from then on, unless its request
+never reached the API. So three bad pairs at the end of a list are no outage.
 """
 
 from collections.abc import Callable, Hashable
@@ -23,6 +23,7 @@ class Outage:
         self._backoff = backoff
         self._failing: dict[Hashable, None] = {}
         self._bad: set[Hashable] = set()
+        self._once: set[Hashable] = set()
         self._failed_probes = 0
         self._held_off_since: float | None = None
         self.began: float | None = None
@@ -60,7 +61,11 @@ class Outage:
     def answered(self) -> bool:
         """An attempt was answered, whatever the answer. True when this ends an outage."""
         ended = self.holding
-        if not (ended and self._failed_probes):
+        if ended and self._failed_probes:
+            # The API was down, or so it seemed: only what failed the last time too fails by itself.
+            self._bad.update(self._failing.keys() & self._once)
+            self._once.update(self._failing)
+        else:
             self._bad.update(self._failing)
         self._failing.clear()
         self._held_off_since = None

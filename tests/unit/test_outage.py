@@ -155,3 +155,14 @@ def test_a_request_that_never_reached_the_api_is_evidence_whatever_its_pair() ->
         outage.answered()
     assert not any(outage.failed(pair, 1, probe=False, reached=True) for pair in "abc")
     assert [outage.failed(pair, 2, probe=False, reached=False) for pair in "abc"] == [False, False, True]
+
+
+def test_what_fails_in_two_outages_one_after_the_other_fails_by_itself() -> None:
+    """One outage that lasted is no pair's fault; a pair that is there in the next one as well is no evidence any more."""
+    outage = made()
+    pairs = ["a", "b", "c"]
+    for _ in range(2):
+        assert [outage.failed(pair, 0.0, probe=False) for pair in pairs] == [False, False, True]
+        outage.failed("probe", 1.0, probe=True)
+        assert outage.answered()
+    assert not any(outage.failed(pair, 2.0, probe=False) for pair in pairs)
