@@ -59,7 +59,7 @@ class Caller:
                 # Before the turn ends: what this answer says holds for whoever is next.
                 seconds = backoff(self._backoff, history.attempts)
                 self._gate.heard(turn, reply, seconds)
-                if reply.status == 401 and again(reply) and not self._has_another_key(reply):
+                if reply.status == 401 and self._again(reply) and not self._has_another_key(reply):
                     self._gate.hold_back(seconds)
             except asyncio.CancelledError:
                 subject.cut_off = True
@@ -67,9 +67,6 @@ class Caller:
             finally:
                 self._gate.release(turn)
             return reply
-
-        def again(reply: Reply) -> bool:
-            return verdict.deserves_retry(reply) or (reply.status == 401 and self._may_get_another_key(reply))
 
         def give_up(state: RetryCallState) -> bool:
             reply = state.outcome.result() if state.outcome else None
@@ -88,19 +85,24 @@ class Caller:
             wait = state.next_action.sleep if state.next_action else 0.0
             self._tell("draft.retrying", subject=subject.key, reply=reply, attempts=history.attempts, wait=wait)
 
-        loop = AsyncRetrying(
-            sleep=self._gate.sleep,
-            stop=give_up,
-            wait=wait,
-            retry=retry_if_result(again),
-            before_sleep=retrying,
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        )
         with suppress(Stopped):
-            await loop(one_attempt)
+            reply = await one_attempt()
+            if self._again(reply):  # only now: what tenacity does around an attempt takes as long as it
+                loop = AsyncRetrying(
+                    sleep=self._gate.sleep,
+                    stop=give_up,
+                    wait=wait,
+                    retry=retry_if_result(self._again),
+                    before_sleep=retrying,
+                    retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+                )
+                await _go_on(loop, reply, one_attempt)
         if history.reply is not None and history.reply.status == 401 and not self._stop.cause:
             self._stop.request(StopCause.UNAUTHORIZED, "the API refuses the key (401)")
         return history
+
+    def _again(self, reply: Reply) -> bool:
+        return verdict.deserves_retry(reply) or (reply.status == 401 and self._may_get_another_key(reply))
 
     def _may_get_another_key(self, reply: Reply) -> bool:
         """Whether the key has changed since it was used for this reply, or its file is about to be written anew."""
@@ -108,6 +110,16 @@ class Caller:
 
     def _has_another_key(self, reply: Reply | None) -> bool:
         return reply is not None and reply.status == 401 and reply.key_number < self._key.number
+
+
+async def _go_on(loop: AsyncRetrying, first: Reply, attempt: Callable[[], Awaitable[Reply]]) -> None:
+    """Let `loop` take over after an attempt that was made without it."""
+    made = [first]
+
+    async def next_attempt() -> Reply:
+        return made.pop() if made else await attempt()
+
+    await loop(next_attempt)
 
 
 def backoff(wait: wait_random_exponential, attempt: int) -> float:
