@@ -1,4 +1,10 @@
-"""Finding the workspace's limit without knowing it, staying just under it, giving way to others."""
+"""Finding the workspace's limit without knowing it, staying just under it, giving way to others.
+
+Three states. *Searching*: the rate doubles twice a second as long as everything is accepted. The first 429 ends
+that for good: a limit is found, and from then on the rate is *under it*. A 429 there means that others use
+part of the limit: the rate halves at once, and is won back slowly (*recovering*), slower after every further
+429 until it is won back whole. After a long time without a 429 it is tried whether there is more.
+"""
 
 import math
 from collections import deque
@@ -13,27 +19,37 @@ PLANS: Final = (10.0, 100.0)
 """Requests a second of the published plans; contracts have more."""
 UNDER: Final = 0.97
 """How much of a limit is used."""
-DOUBLING: Final = 0.7
+LEAST: Final = 1.0
+"""Requests a second that remain however much others take."""
+DOUBLING: Final = 0.5
 """Seconds in which the rate doubles while no limit is known."""
-RECOVERY: Final = 0.02
-"""Share of the limit that is won back a second after others used up part of it."""
+AHEAD: Final = 2.5
+"""How many times what was accepted in the last second is sent while no limit is known; answers may be slow."""
+RECOVERY: Final = 0.04
+"""Share of the limit that is won back a second after others used up part of it, at first."""
+CALM: Final = 10.0
+"""Seconds without a refusal after which others seem to have stopped."""
 SETTLED: Final = 120.0
-"""Seconds without a refusal after which it is tried whether the limit is higher than was thought."""
+"""Seconds without a refusal after which it is tried whether there is more than a plan that was found."""
+TRYING: Final = 0.05
+"""Share by which the rate grows a second while that is tried."""
 ECHO: Final = 0.5
 """Seconds after a refusal in which further ones tell nothing new: they were in flight already."""
+BUCKET: Final = 20.0
+"""Requests that even the smallest plan may let through at once, before it refuses."""
 
 
-def limit_behind(accepted: int) -> float:
-    """The limit that probably stands behind a first refusal, after so many accepted in the last second.
+def plan_behind(accepted: int) -> float | None:
+    """The published plan that fits a first refusal after so many accepted in the last second, if one does.
 
-    A bucket lets more through than the limit until it is empty, so a known plan a good way below is taken.
+    Twice the rate was half of it in the second's first half; or a bucket had to be emptied first.
     """
-    fitting = [plan for plan in PLANS if 0.3 * accepted <= plan <= accepted]
-    return fitting[-1] if fitting else max(1.0, 0.7 * accepted)
+    fitting = [plan for plan in PLANS if plan / 2 <= accepted <= plan + 1.2 * max(plan, BUCKET)]
+    return fitting[-1] if fitting else None
 
 
 class AutoPace(SteadyPace):
-    """A rate that doubles until it is refused, then stays under what it found."""
+    """A rate that doubles until it is refused, then stays under what it found. It grows with what is accepted."""
 
     def __init__(self, tell: Callable[..., Any]) -> None:
         """`tell` is told `rate.changed` when a limit is found or others are given way."""
@@ -41,8 +57,8 @@ class AutoPace(SteadyPace):
         self._tell = tell
         self._found: float | None = None
         self._accepted: deque[float] = deque()
-        self._last_step: float | None = None
         self._last_refusal = -math.inf
+        self._recovery = RECOVERY
         self._settled_after = SETTLED
         self._go(START)
 
@@ -51,40 +67,49 @@ class AutoPace(SteadyPace):
         """The limit that was found, None as long as nothing was refused."""
         return self._found
 
-    def take(self, now: float, units: int) -> None:
-        """See Pace. The rate grows only while it is used: otherwise something else is the limit."""
-        super().take(now, units)
-        elapsed = 0.0 if self._last_step is None else min(1.0, now - self._last_step)
-        self._last_step = now
-        if len(self._times) < 0.5 * self._rate and self._rate > START:
-            return
-        if self._found is None:
-            self._go(self._rate * 2 ** (elapsed / DOUBLING))
-        elif self._rate < UNDER * self._found:
-            self._go(min(UNDER * self._found, self._rate + elapsed * RECOVERY * self._found))
-        elif now - self._last_refusal > self._settled_after:
-            self._go(self._rate + elapsed * RECOVERY * self._found / 2)
-
     def answered(self, now: float, *, refused: bool) -> None:
         """See Pace."""
-        if not refused:
-            self._accepted.append(now)
-            while self._accepted[0] < now - 1.0:
-                self._accepted.popleft()
+        if refused:
+            echo, self._last_refusal = now - self._last_refusal < ECHO, now
+            if not echo:
+                self._give_way(now)
             return
-        echo, self._last_refusal = now - self._last_refusal < ECHO, now
-        if echo:
-            return
-        accepted = sum(time >= now - 1.0 for time in self._accepted)
+        elapsed = min(1.0, now - self._accepted[-1]) if self._accepted else 0.0
+        self._accepted.append(now)
+        while self._accepted[0] < now - 1.0:
+            self._accepted.popleft()
+        # A rate that is not used is not what limits the run, and says nothing.
+        if len(self._times) >= 0.5 * self._rate or self._rate <= START:
+            self._grow(now, elapsed)
+
+    def _grow(self, now: float, elapsed: float) -> None:
         if self._found is None:
-            self._found = limit_behind(accepted)
+            most = max(2 * START, AHEAD * len(self._accepted))
+            self._go(max(self._rate, min(most, self._rate * 2 ** (elapsed / DOUBLING))))
+            return
+        whole, quiet = UNDER * self._found, now - self._last_refusal
+        if self._rate < whole:
+            if quiet > CALM:
+                self._recovery = RECOVERY
+            self._go(min(whole, self._rate + elapsed * self._recovery * self._found))
+        elif quiet > self._settled_after:
+            self._go(self._rate * (1 + elapsed * TRYING))
+
+    def _give_way(self, now: float) -> None:
+        if self._found is None:
+            accepted = sum(time >= now - 1.0 for time in self._accepted)
+            plan = plan_behind(accepted)
+            self._found = plan or max(LEAST, accepted * 2 / 3)
+            self._settled_after = SETTLED if plan else CALM
             self._go(UNDER * self._found)
         elif self._rate > UNDER * self._found:
-            self._found = max(self._found, UNDER * self._rate)
+            # It was tried whether there is more: there is, but not as much as was tried.
+            self._found = math.sqrt(self._found * self._rate)
             self._settled_after *= 2
             self._go(UNDER * self._found)
         else:
-            self._go(max(1.0, self._rate / 2))
+            self._go(max(LEAST, self._rate / 2))
+            self._recovery /= 2
         self._tell("rate.changed", rate=round(self._rate, 1), limit=round(self._found, 1))
 
     def _go(self, rate: float) -> None:

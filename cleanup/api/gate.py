@@ -117,7 +117,8 @@ class Gate:
     def heard(self, turn: Turn, reply: Reply, backoff: float) -> None:
         """Learn from an answer, or from none. `backoff`: the seconds to pause on a 429 that names none."""
         now = self.now()
-        self._pace.answered(now, refused=reply.status == 429)
+        if not reply.down:  # an error is no permission to go faster
+            self._pace.answered(now, refused=reply.status == 429)
         if reply.trouble is Trouble.TLS:
             self._stop.request(StopCause.TLS, reply.message or "the server's certificate cannot be verified")
         elif reply.down and turn.subject.key is None:

@@ -4,10 +4,14 @@ import math
 from collections import deque
 from typing import Final, Protocol
 
-WINDOW: Final = 1.01
-"""Seconds in which no more than the rate leave: a second, and what clocks and networks may shift."""
+WINDOW: Final = 1.006
+"""Seconds in which no more than the rate leave: a second, and what may be between leaving and arriving."""
 SLACK: Final = 0.02
 """Seconds that a request may be late without the ones after it being late too."""
+LATE: Final = 0.1
+"""Seconds that requests may be behind their times and make up for it, in small steps."""
+HURRY: Final = 0.8
+"""How much of the time between two requests is kept meanwhile."""
 
 
 class Pace(Protocol):
@@ -61,10 +65,10 @@ class SteadyPace:
     def __init__(self, rate: float) -> None:
         self._times: deque[float] = deque()
         self._reserved = 0
-        self._due = 0.0
+        self._due = self._slot = -math.inf
         self._rate = rate
         self._most = max(1, math.floor(rate))
-        self._interval = 1.0 / (self._most if rate >= 1 else rate)
+        self._interval = WINDOW / (self._most if rate >= 1 else rate)
 
     @property
     def limit(self) -> float | None:
@@ -75,7 +79,7 @@ class SteadyPace:
         """See Pace."""
         while self._times and self._times[0] + WINDOW <= now:
             self._times.popleft()
-        ready = max(now, self._due)
+        ready = max(now, self._due, self._slot + HURRY * self._interval)
         # A look and its deed go together, so at one request a second there are two in that second.
         excess = len(self._times) + self._reserved + units - max(self._most, units)
         if excess <= 0:
@@ -88,7 +92,10 @@ class SteadyPace:
         """See Pace."""
         self._times.append(now)
         self._reserved += units - 1
-        self._due = max(self._due, now - SLACK) + units * self._interval
+        behind = now - self._due <= LATE and self._rate >= 1
+        due = self._due if behind else now
+        self._slot = max(due, self._slot + HURRY * self._interval, now - SLACK) + (units - 1) * self._interval
+        self._due = due + units * self._interval
 
     def leave(self, now: float) -> None:
         """See Pace."""
