@@ -6,19 +6,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cleanup.errors import OutputError
 from cleanup.exit_codes import ExitCode
 from cleanup.model import Ending
 from cleanup.records.account import fold
 from cleanup.records.files import whole_file
-from cleanup.records.heartbeat import Heartbeat
 from cleanup.records.journal import Journal
 from cleanup.records.leftover import write_leftover
 from cleanup.records.summary import exit_code, summarize, utc
 from cleanup.settings.definitions import Settings
 from cleanup.show.console import Screen
+
+if TYPE_CHECKING:  # loaded only where there is a monitor
+    from cleanup.records.heartbeat import Heartbeat
 
 NEXT_BYTES: Final = 1200
 _NEVER_LOOKED_FOR = frozenset({Ending.DUPLICATE, Ending.PROTECTED, Ending.LEFT_LIMIT})
@@ -26,11 +28,22 @@ _NEVER_LOOKED_FOR = frozenset({Ending.DUPLICATE, Ending.PROTECTED, Ending.LEFT_L
 
 @dataclass(slots=True)
 class Measured:
-    """What only the part that talked to the API knows. `sending_seconds`: None when nothing was to be sent."""
+    """What only the part that talked to the API knows. `sending_seconds`: None when nothing was to be sent.
+
+    `requests_before`: those that found the list, or asked whose key it is.
+    """
 
     retries: int = 0
     rate_limit: float | None = None
     sending_seconds: float | None = None
+    requests_before: int = 0
+
+    def achieved(self, requests: int) -> float:
+        """Requests a second while the pairs were sent, of so many requests in all; never above the limit."""
+        if not self.sending_seconds:
+            return 0.0
+        rate = (requests - self.requests_before) / self.sending_seconds
+        return rate if self.rate_limit is None else min(rate, self.rate_limit)
 
 
 @dataclass(slots=True)
@@ -42,7 +55,7 @@ class LastWords:
     screen: Screen
     command: list[str]
     measured: Measured
-    heartbeat: Heartbeat | None = None
+    heartbeat: "Heartbeat | None" = None
 
     def speak(self, *, files: bool, show: bool = True) -> int:
         """Write the files (unless another run holds the ledger), show the summary, log the last line.
@@ -84,10 +97,12 @@ class LastWords:
     def summary(self) -> dict[str, Any]:
         """The summary as things stand now."""
         journal, measured = self.journal, self.measured
-        achieved = journal.traffic.total / measured.sending_seconds if measured.sending_seconds else 0.0
         traffic = {
             "requests": journal.traffic.account(measured.retries),
-            "rate": {"achieved": round(achieved, 2), "limit": measured.rate_limit},
+            "rate": {
+                "achieved": round(measured.achieved(journal.traffic.total), 2),
+                "limit": measured.rate_limit,
+            },
             "seconds_per_request": journal.traffic.percentiles(),
         }
         failures = journal.account.failures if journal.account is not None else []

@@ -16,7 +16,6 @@ from cleanup.lists.pair_list import PairList
 from cleanup.model import StopCause
 from cleanup.plan import Fate, make_plan
 from cleanup.records.files import check_distinct, check_writable
-from cleanup.records.heartbeat import Heartbeat
 from cleanup.records.journal import Journal
 from cleanup.records.ledger import Ledger, Past
 from cleanup.records.summary import Identity
@@ -143,6 +142,8 @@ class Run:
         if output.ledger is not None and not run.dry_run:
             self.journal.ledger = stack.enter_context(Ledger(output.ledger))
         if output.heartbeat_url is not None and not run.dry_run:
+            from cleanup.records.heartbeat import Heartbeat
+
             self._last_words.heartbeat = Heartbeat(output.heartbeat_url.get_secret_value(), self.journal.warn)
             self._last_words.heartbeat.begin()
         if self.job.loaded.unconfirmed:
@@ -187,7 +188,7 @@ class Run:
         trouble = journal.facts.refusal
         if settings.run.resume and settings.output.ledger is not None:
             try:
-                past = self._past = Past(settings.output.ledger, set(pairs.keys))
+                past = self._past = Past(settings.output.ledger, pairs.keys)
             except SettingsError as error:
                 trouble = trouble or error
         plan = make_plan(

@@ -56,6 +56,7 @@ async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Se
     requests, answers = journal.traffic.total, journal.traffic.answers()
     since = time.monotonic()
     measured.sending_seconds = 0.0
+    measured.requests_before = journal.traffic.total
     try:
         with _progress(journal, screen, quiet=settings.output.quiet):
             await workers.run(plan.pairs, Order(plan))

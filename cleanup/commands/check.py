@@ -1,6 +1,7 @@
 """`job.py check`: what a run would do and how long it would take, without a single request."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,12 +91,12 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
     }
 
 
-def _settled(settings: Settings, pairs: PairList) -> set[bytes]:
+def _settled(settings: Settings, pairs: PairList) -> Collection[bytes]:
     """What the ledger settles. Raises SettingsError where a run would refuse it before it asks whose key it is."""
     ledger, base_url = settings.output.ledger, settings.api.base_url
     if ledger is None:
         raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
-    past = Past(ledger, set(pairs.keys))
+    past = Past(ledger, pairs.keys)
     others = past.base_urls - {base_url}
     if others:
         raise SettingsError(f"{ledger}: this ledger is of runs against {', '.join(sorted(others))}, not {base_url}")

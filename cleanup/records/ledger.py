@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator, KeysView
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -185,18 +185,26 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 class Past:
     """What a ledger says of earlier runs: against what, and which of the listed pairs are settled."""
 
-    def __init__(self, path: str, listed: Collection[bytes]) -> None:
+    def __init__(self, path: str, listed: Iterable[bytes]) -> None:
         """Read the ledger; only pairs in `listed` are kept. Raises SettingsError."""
         self.base_urls: set[str] = set()
         self.organizations: set[str] = set()
-        self.settled: set[bytes] = set()
         self.unreadable: list[int] = []
-        self._discarded: set[bytes] = set()
+        # Whether a pair was discarded (True) or is settled otherwise (False): one table, of the list's own keys,
+        # as both list and ledger may have a million rows.
+        self._settled: dict[bytes, bool | None] = dict.fromkeys(listed)
         if Path(path).exists():
             for number, entry in read(path):
-                self._add(number, entry, listed)
+                self._add(number, entry)
+        for key in [key for key, discarded in self._settled.items() if discarded is None]:
+            del self._settled[key]
 
-    def _add(self, number: int, entry: dict[str, Any] | None, listed: Collection[bytes]) -> None:
+    @property
+    def settled(self) -> KeysView[bytes]:
+        """The listed pairs that need not be sent again."""
+        return self._settled.keys()
+
+    def _add(self, number: int, entry: dict[str, Any] | None) -> None:
         if entry is None:
             self.unreadable.append(number)
         elif entry["type"] == "run":
@@ -205,17 +213,15 @@ class Past:
                 self.organizations.add(str(entry["organization"]))
         elif entry["type"] == "pair":
             key = pack(entry["agent"], entry["draft"])
-            if key in listed:
+            if key in self._settled:
                 self._settle(key, entry.get("outcome"), entry.get("reason"))
 
     def _settle(self, key: bytes, outcome: object, reason: object) -> None:
         """The latest line counts, but what was discarded once stays so."""
-        if outcome == "discarded":
-            self._discarded.add(key)
-        if (reason or outcome) in SETTLING:
-            self.settled.add(key)
-        elif key not in self._discarded:
-            self.settled.discard(key)
+        if outcome == "discarded" or self._settled[key]:
+            self._settled[key] = True
+        else:
+            self._settled[key] = False if (reason or outcome) in SETTLING else None
 
 
 def _sync_parent(path: str) -> None:

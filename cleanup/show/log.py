@@ -1,10 +1,9 @@
 """The log: structlog to standard error, JSON or for people. The only module that imports structlog."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal, Protocol, TextIO
-
-import structlog
 
 from cleanup.errors import OutputError
 from cleanup.show.streams import give_up
@@ -66,8 +65,11 @@ def make_log(
     colours: bool,
 ) -> Log:
     """A logger that writes to `output`; `hide` takes secrets out of every text."""
+    # structlog loads rich wherever it finds it, for tracebacks that are never shown here: a fifth of the whole start.
+    with _hidden("rich"):
+        import structlog
 
-    def redact(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
         return {key: hide(value) if isinstance(value, str) else value for key, value in event.items()}
 
     processors: list[Any] = [
@@ -97,7 +99,20 @@ def make_log(
     return logger
 
 
-def _drop_empty(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Meanwhile, importing the module fails as if it were not installed."""
+    loaded = sys.modules.get(module)
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+        if loaded is not None:
+            sys.modules[module] = loaded
+
+
+def _drop_empty(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """A program looks for every field, a person for what there is to say."""
     return {key: value for key, value in event.items() if value is not None}
 

@@ -1,0 +1,91 @@
+"""The pace through the front door, and what a command loads before it does anything."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator, World
+from cleanup.simulator.limit import RateLimit
+from tests.conftest import JOB, Runner
+
+HEAVY = {
+    "aiohttp", "anyio", "certifi", "h11", "http.client", "httpx", "prometheus_client", "rich", "starlette", "tenacity",
+    "urllib.request", "uvicorn",
+}  # fmt: skip
+LOADING = f"""
+import json, runpy, sys
+sys.argv = {[str(JOB)]!r} + sys.argv[1:]
+sys.path.insert(0, {str(JOB.parent)!r})
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    with open("modules", "w") as stream:
+        json.dump([name for name, module in sys.modules.items() if module], stream)
+"""
+
+
+def test_retries_and_looks_keep_the_pace_too(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
+    """Everything that goes to the workspace counts: whose key it is, a look before each deed, second attempts."""
+    listed = drafts(20)
+    for draft in listed[::4]:
+        sim.faults.script(draft.id, ["500"])
+    ended = job(job.list_of(listed), "--rate", "40", "--min-idle", "1ms")
+    assert (ended.code, sim.left()) == (0, set())
+    arrived = [request.arrived for request in sim.requests()]
+    assert len(arrived) == 1 + 2 * 25
+    # A busy machine may shift arrivals; the pace itself is exact (tests/unit/test_pace.py).
+    assert arrived[-1] - arrived[0] >= 50 / 40 - 0.1
+    assert sim.max_per_second(0.5) <= 40
+    rate = ended.summary["rate"]
+    assert rate["limit"] == 40
+    assert 0 < rate["achieved"] <= 40
+
+
+def test_without_a_rate_there_is_no_limit(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
+    """`off` is off."""
+    ended = job(job.list_of(drafts(60)), "--rate", "off")
+    assert (ended.code, sim.left(), ended.summary["rate"]["limit"]) == (0, set(), None)
+    assert ended.summary["rate"]["achieved"] > 0
+
+
+def test_the_limit_is_found_and_kept(world: World, drafts: Callable[..., list[Any]], runner: Runner) -> None:
+    """`auto` tells what it found, leaves nothing, and is hardly ever refused."""
+    listed = drafts(260, agents=8)
+    with Simulator(world, limit=RateLimit(100, 20, retry_after=0.2), latency=0.02) as sim:
+        runner.defaults += ["--base-url", sim.url, "--rate", "auto", "--concurrency", "32", "--retry-wait", "50ms"]
+        ended = runner(runner.list_of(listed))
+        assert (ended.code, sim.left()) == (0, set())
+        refused = sim.requests(status=429)
+        assert 1 <= len(refused) <= 20
+    changed = ended.of("rate.changed")
+    assert changed[0]["limit"] == changed[-1]["limit"] == ended.summary["rate"]["limit"] == 100
+    assert changed[0]["rate"] == 97
+    assert len(ended.of("rate.paused")) == len(changed)
+
+
+def test_a_limit_that_is_never_met_is_not_told(job: Runner, drafts: Callable[..., list[Any]]) -> None:
+    """With `auto`, the summary names a limit only when the API did."""
+    ended = job(job.list_of(drafts(6)), "--rate", "auto")
+    assert (ended.code, ended.summary["rate"]["limit"], ended.of("rate.changed")) == (0, None, [])
+
+
+@pytest.mark.parametrize("command", [["drafts.csv"], ["check", "drafts.csv"], ["report", "ledger.jsonl"], ["--help"]])
+def test_a_command_loads_only_what_it_needs(runner: Runner, command: list[str]) -> None:
+    """A CronJob starts every time: no HTTP, no table, no simulator where there is nothing to send."""
+    runner.write("drafts.csv", "agent,draft\n")
+    runner.write("ledger.jsonl", json.dumps({"type": "run", "run_id": "1", "base_url": "http://127.0.0.1/"}) + "\n")
+    process = subprocess.run(
+        [sys.executable, "-c", LOADING, *command],
+        cwd=runner.folder,
+        env=runner.environ,
+        capture_output=True,
+        timeout=60,
+    )
+    assert process.returncode == 0, process.stderr
+    loaded = json.loads((runner.folder / "modules").read_text())
+    assert "cleanup.commands.main" in loaded
+    assert set(loaded) & HEAVY == ({"rich"} if command[0] == "report" else set())
