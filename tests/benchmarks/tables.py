@@ -1,0 +1,86 @@
+"""What came of it, as tables in Markdown, and where they go in the README."""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+
+from tests.benchmarks.drain import Drained
+from tests.benchmarks.memory import SENT, Size
+from tests.benchmarks.processes import NAMES
+from tests.benchmarks.processor import IN_FLIGHT
+
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+
+
+def head() -> str:
+    """How to repeat it, and on what it was measured."""
+    return (
+        f"Measured by `make bench` on {os.cpu_count()} cores with Python {platform.python_version()}, everybody in the "
+        "same run, against the simulator (drain) or a stand-in without latency (processor time). Ratios carry over to "
+        "other machines, seconds do not."
+    )
+
+
+def drained(found: Iterable[Drained]) -> str:
+    """Who took how long, left what standing, and was refused how often."""
+    rows = [
+        (
+            one.entry.plan.name,
+            str(one.entry.drafts),
+            one.entry.name,
+            f"{one.ratio:.2f} ×",
+            str(one.left),
+            f"{one.refused:.1%}",
+            "" if one.neighbour is None else f"{one.neighbour:.0%}",
+        )
+        for one in found
+    ]
+    return _table(("limit", "drafts", "client", "time / floor", "left standing", "429s", "neighbour served"), rows)
+
+
+def cost(found: dict[str, dict[int, float]]) -> str:
+    """Milliseconds for each discard."""
+    ours = found["job"][IN_FLIGHT[-1]]
+    rows = [
+        (NAMES[name], *(f"{costs[flying]:.2f} ms" for flying in IN_FLIGHT), f"{costs[IN_FLIGHT[-1]] / ours:.1f} ×")
+        for name, costs in found.items()
+    ]
+    columns = (
+        "processor time for each discard",
+        *(f"{flying} in flight" for flying in IN_FLIGHT),
+        "of ours at the last",
+    )
+    return _table(columns, rows)
+
+
+def sizes(found: Iterable[Size]) -> str:
+    """Memory and time by rows."""
+    rows = [
+        (
+            f"{one.rows:,} ({one.form})",
+            f"{one.checked.seconds:.1f} s",
+            f"{one.checked.megabytes:.0f} MB",
+            "" if one.run is None else f"{one.run.megabytes:.0f} MB",
+        )
+        for one in found
+    ]
+    return _table(("rows", "checked in", "peak, checking", f"peak, a run of {SENT} with ledger and leftover"), rows)
+
+
+def started(found: dict[str, float]) -> str:
+    """Seconds to start."""
+    base = next(iter(found.values()))
+    rows = [(f"`{name}`", f"{seconds:.2f} s", f"{seconds / base:.1f} ×") for name, seconds in found.items()]
+    return _table(("start", "time", "of the first"), rows)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def placed(text: str, figures: str) -> str | None:
+    """A page with the figures between its marks; None when it has no marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n{figures}\n{end}{after}" if begin and end else None
