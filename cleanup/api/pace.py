@@ -8,8 +8,8 @@ WINDOW: Final = 1.006
 """Seconds in which no more than the rate leave: a second, and what may be between leaving and arriving."""
 SLACK: Final = 0.02
 """Seconds that a request may be late without the ones after it being late too."""
-LATE: Final = 0.1
-"""Seconds that requests may be behind their times and make up for it, in small steps."""
+LATE: Final = 0.15
+"""Seconds that requests may be behind their times and make up for it, in small steps: an answer waited for, a stall."""
 HURRY: Final = 0.8
 """How much of the time between two requests is kept meanwhile."""
 
