@@ -80,7 +80,13 @@ class RawApi:
         ready, loop = threading.Event(), asyncio.new_event_loop()
 
         async def serve() -> None:
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
+            accepted: list[asyncio.StreamWriter] = []
+
+            async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                accepted.append(writer)
+                await self._serve(reader, writer)
+
+            server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=self.tls)
             self.port = server.sockets[0].getsockname()[1]
             self._stop = asyncio.Event()
             ready.set()
@@ -90,6 +96,9 @@ class RawApi:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
+            for writer in accepted:
+                writer.transport.abort()
+            await asyncio.sleep(0)  # lets the sockets be closed
 
         thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
         thread.start()

@@ -57,7 +57,7 @@ class Caller:
                 history.counted += not turn.probe
                 history.reply = reply
                 # Before the turn ends: what this answer says holds for whoever is next.
-                seconds = backoff(self._backoff, history.attempts)
+                seconds = backoff(self._backoff, history.attempts) if reply.status in (401, 429) else 0.0
                 self._gate.heard(turn, reply, seconds)
                 if reply.status == 401 and self._again(reply) and not self._has_another_key(reply):
                     self._gate.hold_back(seconds)

@@ -6,30 +6,30 @@ Each request in flight has a transport, and so a connection, of its own.
 """
 
 import asyncio
-import json
 import os
 import ssl
 import time
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from cleanup import __version__
+from cleanup.api.answers import Answer, needs_its_body, read_answer
 from cleanup.api.key import Key
 from cleanup.api.proxies import proxy_for
-from cleanup.api.retry_after import timestamp, wait_asked_for
+from cleanup.api.sockets import Sockets
 from cleanup.errors import SettingsError
-from cleanup.model import NOT_JSON, Reply, Trouble
+from cleanup.model import Reply, Trouble
 
 SMALL: Final = 1 << 20
 LARGE: Final = 64 << 20
-_EXCERPT: Final = 8192
-"""Characters at the start of an answer's text, out of which a message is made."""
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_TROUBLES: Final = (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError)
 
 
-class _TooLarge(Exception):
+class _TooLarge(httpx.StreamError):
     """The body is larger than it may be."""
 
 
@@ -45,22 +45,16 @@ class Transport:
         proxy = proxy_for(base_url)
         self._ssl = _ssl_context(needed=any(url.startswith("https:") for url in (base_url, proxy or "")))
         self._proxy = None if proxy is None else _proxy(proxy, self._ssl)
+        self._headers = self._make_headers()
+        self._headers_for = key.number
+        self._nothing = httpx.ByteStream(b"")
         self._idle = [self._open()]
         # A little less than the whole, so that running out of it proves that nothing was sent.
         self._extensions = {"timeout": {"connect": timeout * 0.95}}
 
     async def send(self, method: str, path: str, *, most: int = SMALL) -> Reply:
         """One attempt at `method path`, the answer's body read up to `most` bytes. Never raises but on cancellation."""
-        request = httpx.Request(
-            method,
-            self._base.copy_with(raw_path=self._path + path.encode("ascii")),
-            headers={
-                "Authorization": self.key.authorization,
-                "Accept": "application/json",
-                "User-Agent": f"atoms-draft-cleanup/{__version__}",
-            },
-            extensions=self._extensions,
-        )
+        request = self._request(method, path)
         used = self.key.number
         lane = self._idle.pop() if self._idle else self._open()
         start = time.perf_counter()
@@ -70,39 +64,49 @@ class Transport:
         try:
             async with asyncio.timeout(self._timeout):
                 response = await lane.handle_async_request(request)
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > most:
-                        raise _TooLarge
-                await response.aclose()
-        except (
-            TimeoutError,
-            httpx.HTTPError,
-            httpx.InvalidURL,
-            httpx.StreamError,
-            _TooLarge,
-            OSError,
-            ValueError,
-        ) as error:
+                await _read(response, body, most)
+        except _TROUBLES as error:
             trouble = error
-            await self._drop(lane)
-        except asyncio.CancelledError:
-            await self._drop(lane)
-            raise
-        else:
-            if _has_more(response):
-                await self._drop(lane)
+        finally:
+            if response is None or not response.is_closed or _has_more(response):
+                await _give_up(lane)
             else:
                 self._idle.append(lane)
         seconds = time.perf_counter() - start
-        return self._reply(response, bytes(body), trouble, seconds, used)
+        unreadable = isinstance(trouble, (httpx.DecodingError, _TooLarge))
+        if response is None or (trouble is not None and not unreadable and needs_its_body(response.status_code)):
+            return self._without_answer(trouble, seconds, used)
+        answer = Answer(response.status_code, response.headers, bytes(body) if trouble is None else None, seconds, used)
+        return read_answer(answer, self.key.hide, time.time())
 
     async def aclose(self) -> None:
         """Close every connection."""
         while self._idle:
-            await self._drop(self._idle.pop())
+            await _give_up(self._idle.pop())
+
+    def _request(self, method: str, path: str) -> httpx.Request:
+        if self._headers_for != self.key.number:
+            self._headers = self._make_headers()
+            self._headers_for = self.key.number
+        request = httpx.Request(
+            method, self._base, headers=self._headers, stream=self._nothing, extensions=self._extensions
+        )
+        # Set afterwards: httpx would make, and parse, a URL of its own.
+        request.url = _Url(self._base, self._path + path.encode("ascii"))
+        return request
+
+    def _make_headers(self) -> httpx.Headers:
+        """The headers of every request with the present key; httpx adds the host."""
+        headers = {
+            "Authorization": self.key.authorization,
+            "Accept": "application/json",
+            "User-Agent": f"atoms-draft-cleanup/{__version__}",
+        }
+        return httpx.Request("GET", self._base, headers=headers).headers
 
     def _open(self) -> httpx.AsyncHTTPTransport:
+        if self._proxy is None:
+            return _Direct(self._base, self._ssl)
         try:
             return httpx.AsyncHTTPTransport(
                 verify=self._ssl,
@@ -114,66 +118,60 @@ class Transport:
                 "the proxy in the environment is of a kind that cannot be used: name an http:// or https:// proxy"
             ) from None
 
-    @staticmethod
-    async def _drop(lane: httpx.AsyncHTTPTransport) -> None:
-        try:
-            async with asyncio.timeout(1):
-                await lane.aclose()
-        except (TimeoutError, httpx.HTTPError, OSError):
-            pass  # it is given up either way
-
-    def _reply(
-        self,
-        response: httpx.Response | None,
-        body: bytes,
-        trouble: Exception | None,
-        seconds: float,
-        used: int,
-    ) -> Reply:
-        unreadable = isinstance(trouble, (httpx.DecodingError, _TooLarge))
-        if response is None or (trouble is not None and not unreadable and _needs_its_body(response.status_code)):
-            kind = _kind(trouble)
-            return Reply(
-                None,
-                trouble=kind,
-                sent=not isinstance(trouble, _NOT_SENT),
-                seconds=seconds,
-                message=self.key.hide(_describe(trouble, kind, self._timeout))[:300],
-                key_number=used,
-            )
-        parsed = NOT_JSON if unreadable or trouble is not None else _parse(body)
-        headers = response.headers
-        now = (timestamp(headers["date"]) if "date" in headers else None) or time.time()
-        request_id = headers.get("x-request-id")
+    def _without_answer(self, trouble: Exception | None, seconds: float, used: int) -> Reply:
+        kind = _kind(trouble)
         return Reply(
-            response.status_code,
-            parsed,
-            retry_after=wait_asked_for(response.status_code, headers.get("retry-after"), parsed, now),
-            request_id=self.key.hide(request_id)[:200] if request_id else None,
+            None,
+            trouble=kind,
+            sent=not isinstance(trouble, _NOT_SENT),
             seconds=seconds,
-            message=self._message(response.status_code, parsed, body),
-            notices=tuple(
-                (name, self.key.hide(headers[name])[:200]) for name in ("Deprecation", "Sunset") if name in headers
-            ),
+            message=self.key.hide(_describe(trouble, kind, self._timeout))[:300],
             key_number=used,
         )
 
-    def _message(self, status: int, parsed: object, body: bytes) -> str | None:
-        if 200 <= status < 300 and parsed is not NOT_JSON:
-            return None
-        if isinstance(parsed, dict):
-            errors = parsed.get("errors") or parsed.get("error") or parsed.get("message")
-            text = "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
-        else:
-            text = body.decode("utf-8", "replace") if parsed is NOT_JSON else ""
-        # Before it is cut short: half a key is no key any more that could be found and hidden.
-        start = self.key.hide(text)[:_EXCERPT]
-        return " ".join("".join(char if char.isprintable() else " " for char in start).split())[:300] or None
+
+class _Direct(httpx.AsyncHTTPTransport):
+    """httpx's transport over a single connection: a pool around it costs more than the connection itself."""
+
+    def __init__(self, base: httpx.URL, context: ssl.SSLContext) -> None:
+        self._origin = httpcore.URL(str(base)).origin
+        self._context = context
+        self._pool: Any = self._new()
+
+    def _new(self) -> httpcore.AsyncHTTPConnection:
+        return httpcore.AsyncHTTPConnection(self._origin, ssl_context=self._context, network_backend=Sockets())
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Over the connection there is, unless the other end has closed it, or said something unasked."""
+        if self._pool.is_closed() or self._pool.has_expired():
+            await self._pool.aclose()
+            self._pool = self._new()
+        return await super().handle_async_request(request)
 
 
-def _needs_its_body(status: int) -> bool:
-    """Whether the meaning of a status depends on its body, so that one cut short is no answer."""
-    return 200 <= status < 300 or status in (403, 404, 409)
+class _Url(httpx.URL):
+    """A URL that differs from its base in path and query alone, and whose path needs no parsing: ids are checked."""
+
+    def __init__(self, base: httpx.URL, raw_path: bytes) -> None:
+        super().__init__(base)
+        self._raw_path = raw_path
+
+    @property
+    def raw_path(self) -> bytes:
+        """Path and query as they are sent."""
+        return self._raw_path
+
+
+async def _read(response: httpx.Response, body: bytearray, most: int) -> None:
+    """Read a body to its end into `body`. Raises _TooLarge when it has more than `most` bytes."""
+    # Compression is rare, as nobody asks for it; going round the decoders saves a tenth of an answer's cost.
+    compressed = "content-encoding" in response.headers
+    chunks: Any = response.aiter_bytes() if compressed else response.stream
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > most:
+            raise _TooLarge("the body is too large")
+    await response.aclose()
 
 
 def _has_more(response: Any) -> bool:
@@ -181,26 +179,18 @@ def _has_more(response: Any) -> bool:
 
     There is no public way to ask; a test holds that this one works.
     """
-    return bool(response.stream._httpcore_stream._stream._connection._h11_state.trailing_data[0])  # noqa: SLF001
+    stream = response.stream._httpcore_stream  # noqa: SLF001
+    stream = getattr(stream, "_stream", stream)  # a pool's, or the connection's own
+    return bool(stream._connection._h11_state.trailing_data[0])  # noqa: SLF001
 
 
-def _parse(body: bytes) -> object:
-    if not body.strip():
-        return None
+async def _give_up(lane: httpx.AsyncHTTPTransport) -> None:
+    """Close a connection, whatever state it is in."""
     try:
-        return json.loads(body, parse_int=_whole, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return NOT_JSON
-
-
-def _whole(digits: str) -> int | float:
-    """Python refuses to read whole numbers of thousands of digits, which JSON does not."""
-    return int(digits) if len(digits) <= 100 else float(digits)
-
-
-def _refuse(constant: str) -> NoReturn:
-    """NaN and infinities are no JSON."""
-    raise ValueError(constant)
+        async with asyncio.timeout(1):
+            await lane.aclose()
+    except _TROUBLES:
+        pass  # it is given up either way
 
 
 def _kind(trouble: Exception | None) -> Trouble:
@@ -220,6 +210,8 @@ def _describe(trouble: Exception | None, kind: Trouble, timeout: float) -> str:
             return f"no answer within {timeout:g} s"
         case Trouble.TLS:
             return "the server's certificate cannot be verified; a CA of your own is named in SSL_CERT_FILE"
+        case _ if isinstance(trouble, httpx.ProxyError):
+            return f"no connection: the proxy refuses: {trouble}"
         case _ if isinstance(trouble, _NOT_SENT):
             return f"no connection: {str(trouble) or type(trouble).__name__}"
         case _:

@@ -260,7 +260,7 @@ def test_what_was_never_sent_is_not_taken_for_done(job: Runner, sim: Simulator, 
     held = drafts(1)
     sim.faults.script(held[0].id, ["404"])
     sim.down("refuse")
-    process = job.start(job.list_of(held))
+    process = job.start(job.list_of(held), "--attempts", "100", "--retry-wait", "50ms", "--retry-max-wait", "50ms")
     assert process.stderr is not None
     seen = next(line for line in process.stderr if "draft.retrying" in line)
     sim.up()

@@ -16,6 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 HOMES = {
     "httpx": {"cleanup.api.transport"},
+    "httpcore": {"cleanup.api.transport", "cleanup.api.sockets"},
     "tenacity": {"cleanup.api.retry"},
     "yaml": {"cleanup.documents"},
     "structlog": {"cleanup.show.log"},

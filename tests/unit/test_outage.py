@@ -158,7 +158,7 @@ def test_a_request_that_never_reached_the_api_is_evidence_whatever_its_pair() ->
 
 
 def test_what_fails_in_two_outages_one_after_the_other_fails_by_itself() -> None:
-    """One outage that lasted is no pair's fault; a pair that is there in the next one as well is no evidence any more."""
+    """An outage that lasted is no pair's fault; a pair that is there in the next one too is no evidence any more."""
     outage = made()
     pairs = ["a", "b", "c"]
     for _ in range(2):

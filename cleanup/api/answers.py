@@ -1,0 +1,79 @@
+"""What came back on the wire → a Reply. Pure; it trusts nothing that the other end says."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from cleanup.api.retry_after import timestamp, wait_asked_for
+from cleanup.model import NOT_JSON, Reply
+
+_EXCERPT: Final = 8192
+"""Characters at the start of an answer's text, out of which a message is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; a body of None could not be read. `seconds` and `key_number` as in Reply."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
+    seconds: float
+    key_number: int
+
+
+def needs_its_body(status: int) -> bool:
+    """Whether the meaning of a status depends on its body, so that one cut short is no answer."""
+    return 200 <= status < 300 or status in (403, 404, 409)
+
+
+def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply:
+    """The answer as a Reply, without any secret that `hide` knows. `now`: seconds since the epoch, by our clock."""
+    headers = answer.headers
+    parsed = NOT_JSON if answer.body is None else _parse(answer.body)
+    if "date" in headers:
+        now = timestamp(headers["date"]) or now
+    request_id = headers.get("x-request-id")
+    return Reply(
+        answer.status,
+        parsed,
+        retry_after=wait_asked_for(answer.status, headers.get("retry-after"), parsed, now),
+        request_id=hide(request_id)[:200] if request_id else None,
+        seconds=answer.seconds,
+        message=_message(answer, parsed, hide),
+        notices=tuple((name, hide(headers[name])[:200]) for name in ("Deprecation", "Sunset") if name in headers),
+        key_number=answer.key_number,
+    )
+
+
+def _message(answer: Answer, parsed: object, hide: Callable[[str], str]) -> str | None:
+    if 200 <= answer.status < 300 and parsed is not NOT_JSON:
+        return None
+    if isinstance(parsed, dict):
+        errors = parsed.get("errors") or parsed.get("error") or parsed.get("message")
+        text = "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
+    else:
+        text = (answer.body or b"").decode("utf-8", "replace") if parsed is NOT_JSON else ""
+    # Before it is cut short: half a key is no key any more that could be found and hidden.
+    start = hide(text)[:_EXCERPT]
+    return " ".join("".join(char if char.isprintable() else " " for char in start).split())[:300] or None
+
+
+def _parse(body: bytes) -> object:
+    if not body.strip():
+        return None
+    try:
+        return json.loads(body, parse_int=_whole, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return NOT_JSON
+
+
+def _whole(digits: str) -> int | float:
+    """Python refuses to read whole numbers of thousands of digits, which JSON does not."""
+    return int(digits) if len(digits) <= 100 else float(digits)
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and infinities are no JSON."""
+    raise ValueError(constant)
