@@ -12,6 +12,11 @@ from tests.conftest import Ended, Runner
 Drafts = Callable[..., list[Any]]
 
 
+def slow(*values: Any) -> Any:
+    """Parameters that only `make test-slow` tries."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def went_down(ended: Ended) -> int:
     """How often an outage began, and as often ended."""
     began = [entry["event"] for entry in ended.events if entry["event"] in ("outage.began", "outage.ended")]
@@ -20,8 +25,10 @@ def went_down(ended: Ended) -> int:
     return len(began[::2])
 
 
-@pytest.mark.parametrize("concurrency", [1, 8])
-@pytest.mark.parametrize("kind", ["refuse", "500", "hang"])
+@pytest.mark.parametrize(
+    ("kind", "concurrency"),
+    [("refuse", 8), ("500", 8), ("hang", 8), ("500", 1), slow("refuse", 1), slow("hang", 1)],
+)
 def test_down_for_a_while(kind: str, concurrency: int, job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """In the middle of a run: it holds its breath, and then all pairs are discarded, with four attempts each."""
     held = drafts(200)
@@ -50,7 +57,8 @@ def test_down_again_and_again(job: Runner, sim: Simulator, drafts: Drafts) -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "concurrency", "attempts"), [("500", 8, 5), ("refuse", 32, 3), ("hang", 4, 2), ("500", 1, 5)]
+    ("kind", "concurrency", "attempts"),
+    [("500", 8, 5), ("hang", 4, 2), slow("refuse", 32, 3), slow("500", 1, 5)],
 )
 def test_down_for_good(kind: str, concurrency: int, attempts: int, job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """However long the list is, an API that stays down costs a few requests and the probes; the run stops by itself."""
@@ -85,14 +93,14 @@ def test_refused_from_the_first_request_on(job: Runner, sim: Simulator, drafts: 
     ("bad", "total", "concurrency"),
     [
         (range(300, 400), 1000, 8),
-        (range(300, 400), 1000, 1),
-        (range(100), 1000, 1),
-        (range(900, 1000), 1000, 8),
         (range(900, 1000), 1000, 1),
         (range(0, 400, 2), 400, 3),
-        (range(200), 400, 2),
-        (range(1), 3, 1),
         (range(1, 3), 3, 1),
+        slow(range(300, 400), 1000, 1),
+        slow(range(100), 1000, 1),
+        slow(range(900, 1000), 1000, 8),
+        slow(range(200), 400, 2),
+        slow(range(1), 3, 1),
     ],
     ids=lambda value: f"{value.start}-{value.stop}-{value.step}" if isinstance(value, range) else str(value),
 )
@@ -115,7 +123,7 @@ def test_pairs_that_always_fail_are_no_outage(
     assert ended.summary["seconds"] < 20
 
 
-@pytest.mark.parametrize("good", [0, 17, 39])
+@pytest.mark.parametrize("good", [slow(0), 17, slow(39)])
 def test_only_one_pair_works(good: int, job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """The one is found and discarded, wherever it stands; then nothing speaks for the API, and patience ends."""
     held = drafts(40)
