@@ -22,6 +22,8 @@ def open_closed_streams() -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, end)
     open_closed_streams()
     from cleanup.commands.main import main
 

@@ -7,12 +7,17 @@ from typing import Final
 
 from cleanup.model import StopCause
 
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def heeded_signals() -> list[signal.Signals]:
+    """The signals that end a run: all that the entry point has not left to be ignored."""
+    return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def ignore_signals() -> None:
     """From now on: what is left to do takes seconds, and is what matters most."""
-    for number in SIGNALS:
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 

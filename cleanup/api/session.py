@@ -17,7 +17,7 @@ from cleanup.api.traffic import Traffic
 from cleanup.api.transport import Transport
 from cleanup.model import Reply, StopCause
 from cleanup.settings.definitions import Settings
-from cleanup.stop import SIGNALS, Stop, Stopped, ignore_signals
+from cleanup.stop import Stop, Stopped, heeded_signals, ignore_signals
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ async def open_session(
         else:
             session.cut_short()
 
-    for number in SIGNALS:
+    for number in heeded_signals():
         loop.add_signal_handler(number, on_signal, number)
     timer = None
     if limits.deadline is not None:
@@ -102,7 +102,7 @@ async def open_session(
         yield session
     finally:
         # Not left to the loop: it would leave them deadly until the files are written.
-        for number in SIGNALS:
+        for number in heeded_signals():
             loop.remove_signal_handler(number)
         ignore_signals()
         if timer is not None:

@@ -295,3 +295,18 @@ def test_as_pid_1(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     assert ended.code == 143
     check_account(ended, sim, keys(held))
     assert Counter(row["outcome"] for row in leftover(job.folder))["not_attempted"] > 0
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["a terminal that is closed", "under nohup"])
+def test_a_hangup(ignored: bool, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """It ends the run as a SIGTERM does, unless the caller wants it to be ignored."""
+    held = drafts(30)
+    flags = (*FLAGS, "--rate", "40", "--concurrency", "1")
+    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)} if ignored else {}
+    run = Watched(job, (job.list_of(held), *flags), ignore)
+    wait_until(lambda: len(sim.requests("discard")) > 3)
+    run.signal(signal.SIGHUP)
+    ended = run.end()
+    check_account(ended, sim, keys(held))
+    assert ended.code == (0 if ignored else 143)
+    assert bool(sim.left()) != ignored
