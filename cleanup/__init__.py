@@ -10,6 +10,7 @@ In the order in which data flows:
 - `find`        the workspace → a list, by rule
 - `plan`        pure: duplicate, protected, settled, other share, beyond the limit, or to be sent
 - `sending`     what a run is for: ask, open the record, discard what is planned
+- `planning`    a plan by the settings, and what refuses it before anything is sent
 - `workers`     begins pairs, collects how they end, drains when the run stops
 - `discard`     one pair → how it ended: guards, then the deed, on either model
 - `preview`     the same for a dry run, by reads alone

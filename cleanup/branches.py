@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
 from cleanup import verdict
-from cleanup.api.atoms import Atoms, BadShape, Draft, agents_in, branch_in, draft_in
+from cleanup.api.atoms import BadShape, Draft, agents_in, branch_in, draft_in
 from cleanup.api.gate import Subject
 from cleanup.api.retry import Caller
+from cleanup.api.session import Session
 from cleanup.model import NOT_JSON, Reply, StopCause
-from cleanup.stop import Stop, Stopped
+from cleanup.stop import Stopped
 
 Model = Literal["drafts", "branches"]
 _REMEMBERED: Final = 10_000
@@ -63,23 +64,21 @@ class Workspace:
 
     def __init__(
         self,
-        atoms: Atoms,
-        caller: Caller,
-        stop: Stop,
+        session: Session,
         model: Literal["auto", "drafts", "branches"],
         moved: Callable[[str], None],
     ) -> None:
         """`moved` is told, once, why the workspace is taken to be on the branch model now."""
-        self._atoms = atoms
-        self._caller = caller
-        self._stop = stop
+        self._atoms = session.atoms
+        self._caller = session.caller
+        self._stop = session.stop
         self._moved = moved
         self._asking: asyncio.Lock = asyncio.Lock()
         self._asked = False
         self.auto = model == "auto"
         self.model: Model = "branches" if model == "branches" else "drafts"
-        self.branches = Shared(caller, atoms.branches)
-        self.drafts = Shared(caller, atoms.drafts)
+        self.branches = Shared(session.caller, session.atoms.branches)
+        self.drafts = Shared(session.caller, session.atoms.drafts)
 
     def move(self, why: str) -> None:
         """From now on, drafts are discarded through their branches."""

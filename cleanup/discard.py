@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cleanup import verdict
-from cleanup.api.atoms import Atoms, BadShape, Draft, draft_configuration_in, latest_in
+from cleanup.api.atoms import BadShape, Draft, draft_configuration_in, latest_in
 from cleanup.api.gate import Subject, Turn
-from cleanup.api.retry import Caller
+from cleanup.api.session import Session
 from cleanup.branches import Moved, Unanswered, Workspace
 from cleanup.errors import OutputError
 from cleanup.lists.rows import parse_time
-from cleanup.model import NOT_JSON, Ending, Pair, Reply, Result, StopCause
+from cleanup.model import Ending, Pair, Reply, Result, StopCause
 from cleanup.records.backup import Backup
-from cleanup.stop import Stop, Stopped
+from cleanup.stop import Stopped
 
 Ask = Callable[[], Awaitable[Reply]]
 
@@ -100,19 +100,11 @@ class Case:
 class Discarder:
     """Discards one pair after another, many at a time."""
 
-    def __init__(
-        self,
-        atoms: Atoms,
-        caller: Caller,
-        workspace: Workspace,
-        stop: Stop,
-        guards: Guards,
-        backup: Backup | None,
-    ) -> None:
-        self._atoms = atoms
-        self._caller = caller
+    def __init__(self, session: Session, workspace: Workspace, guards: Guards, backup: Backup | None) -> None:
+        self._atoms = session.atoms
+        self._caller = session.caller
+        self._stop = session.stop
         self._workspace = workspace
-        self._stop = stop
         self._guards = guards
         self._backup = backup
 
@@ -154,7 +146,7 @@ class Discarder:
 
         reply = await self._attempts(case, look if self._guards.need_age(pair) else None, deed, still_there)
         still_there()
-        if reply.status == 404 and reply.body is not NOT_JSON:
+        if verdict.says_not_found(reply):
             await self._workspace.ensure_endpoint(case.subject, pair.agent, pair.draft)
         return self._judge(case, reply)
 
@@ -238,8 +230,7 @@ class Discarder:
         except OutputError as error:
             self._stop.request(StopCause.OUTPUT, str(error))
             return case.result(Ending.BACKUP_FAILED, str(error))
-        if self._stop.cause:
-            raise Stopped
+        self._stop.check()
         return None
 
     async def _explain_no_copy(self, case: Case, reply: Reply) -> Result:
@@ -264,7 +255,7 @@ class Discarder:
                 if history.reply is None:
                     raise Stopped
                 reply = case.heard(history.reply)
-                if reply.status == 404:
+                if verdict.says_not_found(reply):
                     await self._workspace.ensure_endpoint(case.subject, pair.agent, pair.draft)
                 return reply if reply.data is None else latest_in(reply, pair.agent)
         found = await self._workspace.branch_of(case.subject, pair.agent, pair.draft)

@@ -14,7 +14,6 @@ from typing import Final
 from cleanup import verdict
 from cleanup.api.atoms import (
     PAGE_SIZE,
-    Atoms,
     BadShape,
     Draft,
     agents_in,
@@ -23,7 +22,7 @@ from cleanup.api.atoms import (
     open_drafts_in,
 )
 from cleanup.api.gate import Subject
-from cleanup.api.retry import Caller
+from cleanup.api.session import Session
 from cleanup.branches import Workspace
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import Columns, Row, parse_time
@@ -31,7 +30,7 @@ from cleanup.lists.writing import write_rows
 from cleanup.model import Reply
 from cleanup.settings.definitions import Find
 from cleanup.settings.values import duration_text
-from cleanup.stop import Stop, Stopped
+from cleanup.stop import Stopped
 
 COLUMNS: Final = ("agent", "draft", "branch", "name", "editor", "updated_at")
 _MOST_PAGES: Final = 100_000
@@ -132,11 +131,11 @@ class Findings:
 class Finder:
     """Looks a workspace over; many agents at a time."""
 
-    def __init__(self, atoms: Atoms, caller: Caller, workspace: Workspace, stop: Stop, most_at_once: int) -> None:
-        self._atoms = atoms
-        self._caller = caller
+    def __init__(self, session: Session, workspace: Workspace, most_at_once: int) -> None:
+        self._atoms = session.atoms
+        self._caller = session.caller
+        self._stop = session.stop
         self._workspace = workspace
-        self._stop = stop
         self._places = asyncio.Semaphore(2 * most_at_once)
 
     async def look(self, rule: Rule) -> Findings:
@@ -148,8 +147,7 @@ class Finder:
         findings.agents = len(agents)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._agent(agent, findings)) for agent in agents]
-        if self._stop.cause:
-            raise Stopped
+        self._stop.check()
         results = [task.result() for task in tasks]
         gone = [agent for agent, drafts in zip(agents, results, strict=True) if drafts is None]
         if named:
@@ -214,7 +212,7 @@ class Finder:
             return []
 
     async def _drafts(self, agent: str) -> list[Draft] | None:
-        subject = Subject(agent)
+        subject = Subject(agent, agent=agent)
         workspace = self._workspace
         if workspace.model == "drafts":
             reply = await self._read(subject, lambda: self._atoms.drafts(agent), "its drafts", fine=(404, 409))
@@ -223,8 +221,7 @@ class Finder:
             if reply.status == 409 and not workspace.migrated(reply):
                 raise Unreadable(reply.message or "409")
             if not workspace.auto:
-                if self._stop.cause:
-                    raise Stopped
+                self._stop.check()
                 return None
         reply = await self._read(subject, lambda: self._atoms.branches(agent), "its branches", fine=(404,))
         if reply.status == 404:
@@ -233,7 +230,7 @@ class Finder:
         drafts = []
         for place in open_drafts_in(reply, agent):
             opened = await self._read(
-                Subject(place.draft),
+                Subject(place.draft, agent=agent, draft=place.draft),
                 partial(self._atoms.open_draft, agent, place.branch),
                 "a draft",
                 fine=(404,),

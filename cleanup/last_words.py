@@ -105,16 +105,7 @@ class LastWords:
             },
             "seconds_per_request": journal.traffic.percentiles(),
         }
-        failures = journal.account.failures if journal.account is not None else []
-        return summarize(
-            journal.identity,
-            journal.facts,
-            datetime.now(UTC),
-            failures,
-            traffic,
-            journal.warnings,
-            self._next(self._code()),
-        )
+        return summarize(journal.identity, journal.facts, datetime.now(UTC), traffic, self._next(self._code()))
 
     def _code(self) -> ExitCode:
         return exit_code(self.journal.facts)
@@ -125,7 +116,7 @@ class LastWords:
             return
         cause = facts.stopped_by
         account.close(Ending.LEFT_STOPPED if cause is None else cause.leaves)
-        facts.endings = account.endings()
+        facts.endings, facts.failures = account.endings(), account.failures
         looked_for = {ending for ending, count in facts.endings.items() if count} - _NEVER_LOOKED_FOR
         if looked_for == {Ending.NOT_FOUND}:
             self.journal.warn("none of the listed drafts was found: is this an old list?")

@@ -4,20 +4,20 @@ from contextlib import suppress
 from dataclasses import replace
 
 from cleanup import verdict
-from cleanup.api.atoms import Atoms, BadShape, Draft, draft_in, latest_in
-from cleanup.api.retry import Caller
+from cleanup.api.atoms import BadShape, Draft, draft_in, latest_in
+from cleanup.api.session import Session
 from cleanup.branches import Moved, Unanswered, Workspace
 from cleanup.discard import Case, Guards, not_open
-from cleanup.model import NOT_JSON, Ending, Reply, Result
+from cleanup.model import Ending, Reply, Result
 from cleanup.stop import Stopped
 
 
 class Previewer:
     """Says of a pair what a run would do with it now, by reads alone."""
 
-    def __init__(self, atoms: Atoms, caller: Caller, workspace: Workspace, guards: Guards) -> None:
-        self._atoms = atoms
-        self._caller = caller
+    def __init__(self, session: Session, workspace: Workspace, guards: Guards) -> None:
+        self._atoms = session.atoms
+        self._caller = session.caller
         self._workspace = workspace
         self._guards = guards
 
@@ -42,7 +42,7 @@ class Previewer:
         if self._workspace.migrated(reply) and self._workspace.auto:
             raise Moved
         if reply.data is None:
-            if reply.status == 404 and reply.body is not NOT_JSON:
+            if verdict.says_not_found(reply):
                 await self._workspace.ensure_endpoint(case.subject, pair.agent, pair.draft)
             return case.result(verdict.of_read(reply))
         draft = draft_in(reply, pair.agent, pair.draft)

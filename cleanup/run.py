@@ -14,7 +14,8 @@ from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, Usag
 from cleanup.last_words import LastWords, Measured
 from cleanup.lists.pair_list import PairList
 from cleanup.model import StopCause
-from cleanup.plan import Fate, make_plan
+from cleanup.plan import Fate
+from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
 from cleanup.records.files import check_distinct, check_writable
 from cleanup.records.journal import Journal
 from cleanup.records.ledger import Ledger, Past
@@ -175,60 +176,34 @@ class Run:
         }
         check_distinct(inputs, self.outputs())
         self.job.check()
-        if settings.run.resume and settings.output.ledger is None:
-            raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
+        check_resume(settings)
 
     def _plan(self, pairs: PairList) -> None:
         """Decide what to do with each pair. Raises SettingsError when it is more than may be sent."""
         settings, journal = self.settings, self.journal
         journal.identity.list_sha256 = pairs.sha256
         if not pairs and self.job.find is None:
-            journal.warn("the list is empty: there is nothing to discard")
-        past = None
-        trouble = journal.facts.refusal
-        if settings.run.resume and settings.output.ledger is not None:
-            try:
-                past = self._past = Past(settings.output.ledger, pairs.keys)
-            except SettingsError as error:
-                trouble = trouble or error
-        plan = make_plan(
-            pairs,
-            protect=settings.guard.protect,
-            settled=past.settled if past else (),
-            shard=settings.run.shard,
-            limit=settings.limits.per_run,
-        )
+            journal.warn(EMPTY)
+        past, trouble = None, journal.facts.refusal
+        try:
+            past = self._past = past_of(settings, pairs)
+        except SettingsError as error:
+            trouble = trouble or error
+        plan = plan_of(settings, pairs, past)
         journal.open_account(plan)
         if trouble is not None:
             raise trouble
         self._check_past()
         # A sweep is judged by all that it found, a list by what this run would send of it.
-        count = plan.to_send + (plan.count(Fate.LIMIT) if self.job.find is not None else 0)
-        if count > settings.limits.max_discards:
-            most = f"limits.max_discards ({settings.limits.max_discards})"
-            raise SettingsError(
-                f"{count} drafts would be sent, more than {most}, so none was: "
-                f"if that many are meant, pass --max-discards {count}"
-            )
+        check_cap(plan.to_send + (plan.count(Fate.LIMIT) if self.job.find is not None else 0), settings)
         journal.tell_planned()
 
     def _check_past(self) -> None:
-        ledger, identity, past = self.settings.output.ledger, self.journal.identity, self._past
-        if past is None:
-            return
-        others = past.base_urls - {identity.base_url}
-        if others:
-            raise SettingsError(
-                f"{ledger}: this ledger is of runs against {', '.join(sorted(others))}, not {identity.base_url}"
-            )
-        others = past.organizations - {identity.organization} if identity.organization else set()
-        if others:
-            whose = ", ".join(sorted(others))
-            raise SettingsError(
-                f"{ledger}: this ledger is of organization {whose}, the key is of {identity.organization}"
-            )
-        for line in past.unreadable[:5]:
-            self.journal.warn(f"{ledger}:{line}: this line cannot be read; its pair is not taken as settled")
+        past, identity = self._past, self.journal.identity
+        if past is not None:
+            check_past(past, identity.base_url, identity.organization)
+            for line in past.unreadable[:5]:
+                self.journal.warn(f"{past.path}:{line}: this line cannot be read; its pair is not taken as settled")
 
     async def _talk(self) -> None:
         """Everything that needs the API."""

@@ -44,26 +44,20 @@ async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Se
         journal.warn("a dry run: whether this key may discard these drafts (403) cannot be read", level="info")
     # What a sweep has learned while it was finding holds for its discards.
     model = "branches" if identity.model == "branches" else settings.api.model
-    workspace = Workspace(session.atoms, session.caller, session.stop, model, journal.moved)
+    workspace = Workspace(session, model, journal.moved)
     guards = Guards(settings.guard.min_idle)
-    process = (
-        Previewer(session.atoms, session.caller, workspace, guards)
-        if dry_run
-        else Discarder(session.atoms, session.caller, workspace, session.stop, guards, backup)
-    )
+    process = Previewer(session, workspace, guards) if dry_run else Discarder(session, workspace, guards, backup)
     workers = Workers(session.gate, process, journal.settle)
     session.cuttable.add(workers)
-    requests, answers = journal.traffic.total, journal.traffic.answers()
+    answers, measured.requests_before = journal.traffic.answers(), journal.traffic.total
     since = time.monotonic()
-    measured.sending_seconds = 0.0
-    measured.requests_before = journal.traffic.total
     try:
         with _progress(journal, screen, quiet=settings.output.quiet):
             await workers.run(plan.pairs, Order(plan))
         journal.all_sent()
     finally:
         measured.sending_seconds = time.monotonic() - since
-        journal.facts.sent = journal.traffic.total > requests
+        journal.facts.sent = journal.traffic.total > measured.requests_before
         journal.facts.answered = journal.traffic.answers() > answers
 
 
@@ -73,7 +67,8 @@ def _progress(journal: Journal, screen: Screen, *, quiet: bool) -> Iterator[None
     assert journal.account is not None
     if screen.person and screen.style == "console" and not quiet:
         to_send = journal.account.plan.to_send
-        with bar(screen.output, to_send, "discarding", colours=screen.colours) as journal.advance:
+        what = "looking at" if journal.identity.dry_run else "discarding"
+        with bar(screen.output, to_send, what, colours=screen.colours) as journal.advance:
             yield
         journal.advance = lambda: None
     else:

@@ -50,6 +50,11 @@ class Stop:
         for listener in self._listeners:
             listener()
 
+    def check(self) -> None:
+        """Raise Stopped when the run is to stop."""
+        if self.causes:
+            raise Stopped
+
     def listen(self, listener: Callable[[], None]) -> None:
         """Call this once when the run is to stop; at once if it is already."""
         if self.cause:

@@ -15,6 +15,11 @@ def asks_for_migration(reply: Reply) -> bool:
     return reply.status == 409 and isinstance(reply.body, dict) and reply.body.get("error_type") == MIGRATION_ERROR
 
 
+def says_not_found(reply: Reply) -> bool:
+    """Whether this is the API's own 404, and no page of somebody in between."""
+    return reply.status == 404 and reply.body is not NOT_JSON
+
+
 def of_failure(reply: Reply) -> Ending:
     """The ending when an operation came to this last reply, and it is neither a success nor a skip."""
     if reply.status is None:
@@ -41,10 +46,10 @@ def of_read(reply: Reply, *, maybe_done: bool = False) -> Ending:
 
     `maybe_done`: an earlier attempt to discard this pair may have been carried out, its answer is unknown.
     """
-    if reply.status in (403, 404) and reply.body is not NOT_JSON:
-        if reply.status == 403:
-            return Ending.FORBIDDEN
+    if says_not_found(reply):
         return Ending.GONE_AFTER_RETRY if maybe_done else Ending.NOT_FOUND
+    if reply.status == 403 and reply.body is not NOT_JSON:
+        return Ending.FORBIDDEN
     return of_failure(reply)
 
 

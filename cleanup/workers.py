@@ -37,7 +37,8 @@ class Workers:
                 index = order.spare() if spare else order.next()
                 if index is None or self._bug:
                     break
-                case = Case(pairs[index], Subject(index, fresh=True, spare=spare))
+                pair = pairs[index]
+                case = Case(pair, Subject(index, pair.agent, pair.draft, fresh=True, spare=spare))
                 task = asyncio.create_task(self._one(case))
                 self._tasks.add(task)
                 task.add_done_callback(self._ended)

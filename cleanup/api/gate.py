@@ -18,12 +18,14 @@ Tell = Callable[..., None]
 class Subject:
     """What a request is about, a pair mostly; a key of None is for what says nothing about pairs.
 
-    `fresh` until its first turn; a `spare` is there to probe with.
+    `agent` and `draft`: as the log names it. `fresh` until its first turn; a `spare` is there to probe with.
 
     `cut_off`: a request was in flight when the run was cut short.
     """
 
     key: Hashable
+    agent: str | None = None
+    draft: str | None = None
     fresh: bool = False
     spare: bool = False
     cut_off: bool = False
@@ -77,8 +79,7 @@ class Gate:
 
     async def turn(self, subject: Subject, units: int = 1) -> Turn:
         """Wait until a request may leave, or `units` right after each other. Raises Stopped."""
-        if self._stop.cause:
-            raise Stopped
+        self._stop.check()
         waiter = _Waiter(subject, units, self._loop.create_future())
         queue = self._fresh if subject.fresh else self._begun
         if subject.spare:
@@ -160,13 +161,11 @@ class Gate:
 
     async def room(self) -> bool:
         """Wait until another pair may be begun; True when it should be a spare. Raises Stopped."""
+        self._stop.check()
         while not self._wants_another():
-            if self._stop.cause:
-                raise Stopped
             self._room = self._loop.create_future()
             await self._room
-        if self._stop.cause:
-            raise Stopped
+            self._stop.check()
         return self._outage.holding
 
     def _wants_another(self) -> bool:

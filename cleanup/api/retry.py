@@ -11,7 +11,7 @@ from cleanup import verdict
 from cleanup.api.gate import Gate, Subject, Tell, Turn
 from cleanup.api.key import Key
 from cleanup.model import Reply, StopCause
-from cleanup.settings.definitions import Retry
+from cleanup.settings.definitions import Retry, Settings
 from cleanup.stop import Stop, Stopped
 
 Attempt = Callable[[Turn], Awaitable[Reply]]
@@ -29,15 +29,14 @@ class History:
 class Caller:
     """Runs operations: attempts at one thing, each in its turn, until an answer stands or patience ends."""
 
-    def __init__(self, settings: Retry, gate: Gate, key: Key, stop: Stop, tell: Tell, patience: float) -> None:
-        """`patience`: the longest wait in seconds that a 503 may ask for before its operation is given up."""
-        self._attempts = settings.attempts
-        self._backoff = wait_random_exponential(multiplier=settings.wait, max=settings.max_wait)
+    def __init__(self, settings: Settings, gate: Gate, key: Key, stop: Stop, tell: Tell) -> None:
+        self._attempts = settings.retry.attempts
+        self._backoff = _waits(settings.retry)
+        self._patience = settings.limits.max_outage  # also the longest wait that a 503 may ask for
         self._gate = gate
         self._key = key
         self._stop = stop
         self._tell = tell
-        self._patience = patience
         self.retries = 0
 
     async def operate(self, subject: Subject, attempt: Attempt, *, units: int = 1, once: bool = False) -> History:
@@ -83,7 +82,7 @@ class Caller:
         def retrying(state: RetryCallState) -> None:
             reply = history.reply
             wait = state.next_action.sleep if state.next_action else 0.0
-            self._tell("draft.retrying", subject=subject.key, reply=reply, attempts=history.attempts, wait=wait)
+            self._tell("draft.retrying", subject=subject, reply=reply, attempts=history.attempts, wait=wait)
 
         with suppress(Stopped):
             reply = await one_attempt()
@@ -131,5 +130,9 @@ def backoff(wait: wait_random_exponential, attempt: int) -> float:
 
 def jitter(settings: Retry) -> Callable[[int], float]:
     """Seconds before probe n, from 1: the same jitter as between attempts."""
-    wait = wait_random_exponential(multiplier=settings.wait, max=settings.max_wait)
-    return lambda number: backoff(wait, number)
+    waits = _waits(settings)
+    return lambda number: backoff(waits, number)
+
+
+def _waits(settings: Retry) -> wait_random_exponential:
+    return wait_random_exponential(multiplier=settings.wait, max=settings.max_wait)

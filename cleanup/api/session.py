@@ -41,7 +41,6 @@ class Session:
     caller: Caller
     gate: Gate
     stop: Stop
-    traffic: Traffic
     pace: Pace
     cuttable: "set[Cuttable]"
 
@@ -81,8 +80,8 @@ async def open_session(
         for name, value in reply.notices:
             notice(name, value)
 
-    caller = Caller(settings.retry, gate, key, stop, tell, limits.max_outage)
-    session = Session(key, Atoms(transport, observe), caller, gate, stop, traffic, pace, set())
+    caller = Caller(settings, gate, key, stop, tell)
+    session = Session(key, Atoms(transport, observe), caller, gate, stop, pace, set())
 
     def on_signal(number: int) -> None:
         if stop.signal is None:

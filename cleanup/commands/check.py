@@ -1,20 +1,18 @@
 """`job.py check`: what a run would do and how long it would take, without a single request."""
 
 import json
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
 from cleanup.api.key import VARIABLE, Key
 from cleanup.commands.job import check_settings, read_pairs, refuse_settings
 from cleanup.commands.options import parse
-from cleanup.errors import JobError, SettingsError
+from cleanup.errors import JobError
 from cleanup.exit_codes import ExitCode
-from cleanup.lists.pair_list import PairList
-from cleanup.plan import Fate, make_plan
-from cleanup.records.ledger import Past
-from cleanup.settings.definitions import Settings
+from cleanup.plan import Fate
+from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
 from cleanup.settings.sources import Loaded, load
+from cleanup.settings.values import share_text
 from cleanup.show.console import Screen, make_screen, say
 
 RATES: Final = (5, 10, 100)
@@ -39,13 +37,14 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
             found = _sweep_in_words(loaded)
         else:
             check_settings("", loaded)
+            check_resume(loaded.settings)
             found = _list_in_numbers(loaded, options.format, screen)
         if screen.style == "json":
             say(json.dumps({"mode": "check", **found}, ensure_ascii=False))
         else:
             say("\n".join(_sentences(found)))
         _check_key(loaded, environ, screen)
-        _check_cap(loaded, found)
+        check_cap(found.get("to_send", 0), loaded.settings)
     except JobError as error:
         screen.log.error("check.refused", message=str(error), exit_code=int(error.code), meaning=error.code.meaning)
         return int(error.code)
@@ -60,14 +59,11 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
 
     pairs = read_pairs(loaded, format_name, bad_row)
     if not pairs:
-        screen.log.warning("run.warning", message="the list is empty: there is nothing to discard")
-    plan = make_plan(
-        pairs,
-        protect=settings.guard.protect,
-        settled=_settled(settings, pairs) if settings.run.resume else (),
-        shard=settings.run.shard,
-        limit=settings.limits.per_run,
-    )
+        screen.log.warning("run.warning", message=EMPTY)
+    past = past_of(settings, pairs)
+    if past is not None:
+        check_past(past, settings.api.base_url)
+    plan = plan_of(settings, pairs, past)
     # A look goes with each deed on the branch model or where an age matters; a backup is one more.
     needs_age = pairs.columns.updated_at is not None or settings.guard.min_idle is not None
     each = 1 + (needs_age or settings.api.model == "branches") + (settings.guard.backup is not None)
@@ -91,18 +87,6 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
     }
 
 
-def _settled(settings: Settings, pairs: PairList) -> Collection[bytes]:
-    """What the ledger settles. Raises SettingsError where a run would refuse it before it asks whose key it is."""
-    ledger, base_url = settings.output.ledger, settings.api.base_url
-    if ledger is None:
-        raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
-    past = Past(ledger, pairs.keys)
-    others = past.base_urls - {base_url}
-    if others:
-        raise SettingsError(f"{ledger}: this ledger is of runs against {', '.join(sorted(others))}, not {base_url}")
-    return past.settled
-
-
 def _sweep_in_words(loaded: Loaded) -> dict[str, Any]:
     from datetime import UTC, datetime
 
@@ -116,7 +100,7 @@ def _sweep_in_words(loaded: Loaded) -> dict[str, Any]:
         "organization": settings.api.organization,
         "dry_run": settings.run.dry_run or not settings.run.yes,
         "most": settings.limits.max_discards,
-        "most_share": None if share is None else f"{share:.0%}",
+        "most_share": None if share is None else share_text(share),
         "per_run": settings.limits.per_run,
     }
 
@@ -168,12 +152,3 @@ def _check_key(loaded: Loaded, environ: dict[str, str], screen: Screen) -> None:
         )
         return
     Key(file, variable)
-
-
-def _check_cap(loaded: Loaded, found: dict[str, Any]) -> None:
-    most = loaded.settings.limits.max_discards
-    if found.get("to_send", 0) > most:
-        raise SettingsError(
-            f"a run would be refused: {found['to_send']} drafts are more than limits.max_discards ({most}); "
-            f"if that many are meant, pass --max-discards {found['to_send']}"
-        )

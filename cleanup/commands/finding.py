@@ -17,6 +17,7 @@ from cleanup.records.files import check_writable, whole_file
 from cleanup.records.journal import Journal
 from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded
+from cleanup.settings.values import share_text
 from cleanup.show.console import say_list
 
 _MOST_WARNINGS: Final = 20
@@ -33,8 +34,8 @@ class Incomplete(JobError):
 async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findings:
     """Find what the settings mean, and warn of what could not be read. Raises Stopped."""
     settings = loaded.settings
-    workspace = Workspace(session.atoms, session.caller, session.stop, settings.api.model, journal.moved)
-    finder = Finder(session.atoms, session.caller, workspace, session.stop, settings.limits.concurrency)
+    workspace = Workspace(session, settings.api.model, journal.moved)
+    finder = Finder(session, workspace, settings.limits.concurrency)
     findings = await finder.look(Rule(settings.find, datetime.now(UTC)))
     for sentence in findings.unreadable[:_MOST_WARNINGS]:
         journal.warn(sentence)
@@ -67,7 +68,7 @@ async def sweep_list(journal: Journal, session: Session, loaded: Loaded) -> Pair
     if most is not None and meant - most * findings.seen > _ROUNDING:
         raise SettingsError(
             f"{meant} of {findings.seen} drafts are meant by the rule, more than find.max_share "
-            f"({100 * most:g}%), so none was discarded: if that is right, pass --max-share 100%"
+            f"({share_text(most)}), so none was discarded: if that is right, pass --max-share 100%"
         )
     return findings.pairs(Path(path).name if path else "sweep", text)
 

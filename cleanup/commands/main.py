@@ -36,6 +36,6 @@ def _simulate(argv: list[str]) -> int:
     try:
         from cleanup.simulator.cli import main as simulate
     except ImportError as error:
-        sys.stderr.write(f"job.py: the simulator needs {error.name}: pip install 'atoms-draft-cleanup[simulator]'\n")
+        sys.stderr.write(f"job.py: the simulator needs {error.name}: pip install starlette uvicorn\n")
         return 2
     return simulate(argv)

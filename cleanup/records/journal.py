@@ -34,7 +34,6 @@ class Journal:
         self.identity = identity
         self.facts = Facts()
         self.traffic = Traffic()
-        self.warnings: list[str] = []
         self.account: Account | None = None
         self.ledger: Ledger | None = None
         self.stop: Stop | None = None
@@ -118,10 +117,10 @@ class Journal:
             self.unwritten(str(error))
 
     def tell_api(self, event: str, **fields: Any) -> None:
-        """Log an event of the layer that talks to the API, which knows pairs by their index alone."""
+        """Log an event of the layer that talks to the API."""
         if "subject" in fields:
             subject, reply = fields.pop("subject"), fields.pop("reply")
-            fields = self._about(subject) | _of_reply(reply) | fields
+            fields = {"agent": subject.agent, "draft": subject.draft} | _of_reply(reply) | fields
         self.tell(event, **fields)
 
     def tell_progress(self) -> None:
@@ -132,8 +131,8 @@ class Journal:
 
     def warn(self, sentence: str, level: str | None = None) -> None:
         """A warning that prevents silent failure: in the log and in the summary, once."""
-        if sentence not in self.warnings:
-            self.warnings.append(sentence)
+        if sentence not in self.facts.warnings:
+            self.facts.warnings.append(sentence)
             self.tell("run.warning", message=sentence, level=level)
 
     def bad_row(self, source: str, reason: str) -> None:
@@ -187,12 +186,6 @@ class Journal:
         if result.message and result.ending.outcome is not Outcome.DISCARDED:
             fields["message"] = result.message
         self.tell(f"draft.{result.ending.outcome}", **fields, **result.details)
-
-    def _about(self, subject: object) -> dict[str, Any]:
-        if isinstance(subject, int) and self.account is not None:
-            pair = self.account.plan.pairs[subject]
-            return {"agent": pair.agent, "draft": pair.draft}
-        return {"agent": subject, "draft": None}
 
 
 def _of_reply(reply: Reply) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from cleanup.errors import LedgerLocked, OutputError, SettingsError
 from cleanup.lists.ids import is_agent, is_draft
 from cleanup.lists.pair_list import pack
 from cleanup.model import SETTLING
+from cleanup.records.files import sync_folder
 
 SYNC_SECONDS: Final = 0.5
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
@@ -44,7 +45,8 @@ class Ledger:
             self._lock()
             self._mend()
             if not existed:
-                _sync_parent(path)
+                with suppress(OSError):
+                    sync_folder(Path(path).parent)
         except BaseException:
             os.close(self._file)
             raise
@@ -177,9 +179,9 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(entry, dict) or entry.get("type") not in ("run", "pair", "end"):
         return None
-    if entry["type"] == "pair" and not (is_agent(str(entry.get("agent"))) and is_draft(str(entry.get("draft")))):
-        return None
-    return entry
+    agent, draft = entry.get("agent"), entry.get("draft")
+    named = isinstance(agent, str) and isinstance(draft, str) and is_agent(agent) and is_draft(draft)
+    return entry if named or entry["type"] != "pair" else None
 
 
 class Past:
@@ -187,6 +189,7 @@ class Past:
 
     def __init__(self, path: str, listed: Iterable[bytes]) -> None:
         """Read the ledger; only pairs in `listed` are kept. Raises SettingsError."""
+        self.path = path
         self.base_urls: set[str] = set()
         self.organizations: set[str] = set()
         self.unreadable: list[int] = []
@@ -221,13 +224,4 @@ class Past:
         if outcome == "discarded" or self._settled[key]:
             self._settled[key] = True
         else:
-            self._settled[key] = False if (reason or outcome) in SETTLING else None
-
-
-def _sync_parent(path: str) -> None:
-    with suppress(OSError):
-        descriptor = os.open(Path(path).parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            self._settled[key] = False if str(reason or outcome) in SETTLING else None

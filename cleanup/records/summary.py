@@ -27,6 +27,8 @@ class Facts:
     signal: int | None = None
     refusal: JobError | None = None
     unwritten: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    failures: list[Result] = field(default_factory=list)
     bug: bool = False
     sent: bool = False
     answered: bool = False
@@ -112,9 +114,7 @@ def summarize(
     identity: Identity,
     facts: Facts,
     finished_at: datetime,
-    failures: list[Result],
     traffic: dict[str, Any],
-    warnings: list[str],
     next_step: str | None,
 ) -> dict[str, Any]:
     """The summary as it is written."""
@@ -140,6 +140,6 @@ def summarize(
         "model": identity.model,
         **fold(facts.endings, dry_run=identity.dry_run),
         **traffic,
-        "failures": [failure_entry(result) for result in failures],
-        "warnings": warnings,
+        "failures": [failure_entry(result) for result in facts.failures],
+        "warnings": facts.warnings,
     }

@@ -40,6 +40,11 @@ def is_off(value: Any) -> bool:
     return str(value).strip().lower() in ("off", "false")
 
 
+def share_text(share: float) -> str:
+    """A share as a person writes it: 12.5%."""
+    return f"{100 * share:g}%"
+
+
 def _off_is_none(value: Any) -> Any:
     return None if is_off(value) else value
 

@@ -62,7 +62,8 @@ def workspace(api: Api, model: Any = "auto") -> tuple[Workspace, list[Any]]:
         return History(reply=await attempt(None))
 
     caller, stop = SimpleNamespace(operate=operate), SimpleNamespace(request=lambda cause, _: told.append(cause))
-    return Workspace(api, caller, stop, model, told.append), told  # type: ignore[arg-type]
+    session = SimpleNamespace(atoms=api, caller=caller, stop=stop)
+    return Workspace(session, model, told.append), told  # type: ignore[arg-type]
 
 
 def ask(found: Workspace, agent: str = GONE, draft: str = "d1") -> str:

@@ -16,6 +16,7 @@ from cleanup.find import COLUMNS, Finder, Findings, Rule
 from cleanup.lists.reading import read_list
 from cleanup.model import Reply
 from cleanup.settings.definitions import Find
+from cleanup.stop import Stop
 
 AGENT = "0123456789abcdef01234567"
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -114,9 +115,9 @@ def look(pages: Pages) -> Findings:
         return History(1, 1, await attempt(None))
 
     async def run() -> Findings:
-        stop = SimpleNamespace(cause=None)
         workspace = SimpleNamespace(model="drafts", auto=True)
-        finder = Finder(pages, SimpleNamespace(operate=operate), workspace, stop, 8)  # type: ignore[arg-type]
+        session = SimpleNamespace(atoms=pages, caller=SimpleNamespace(operate=operate), stop=Stop())
+        finder = Finder(session, workspace, 8)  # type: ignore[arg-type]
         return await finder.look(Rule(Find(), NOW))
 
     return asyncio.run(run())

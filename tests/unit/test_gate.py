@@ -19,7 +19,7 @@ from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import Row
 from cleanup.model import Ending, Reply, Result, StopCause, Trouble
 from cleanup.plan import Order, make_plan
-from cleanup.settings.definitions import Retry
+from cleanup.settings.definitions import Limits, Retry, Settings
 from cleanup.stop import Stop, Stopped
 from cleanup.workers import MOST_BEGUN, Workers
 
@@ -72,7 +72,8 @@ class Desk:
         self.gate = Gate(
             self.concurrency, self.pace, Outage(self.patience, lambda number: float(2**number)), self.stop, self.tell
         )
-        self.caller = Caller(self.retry, self.gate, Key(None, "sk_x"), self.stop, self.tell, self.patience)
+        self.settings = Settings(retry=self.retry, limits=Limits(max_outage=self.patience))
+        self.caller = Caller(self.settings, self.gate, Key(None, "sk_x"), self.stop, self.tell)
         self.began = self.gate.now()
         self.left: list[tuple[float, Any]] = []
         self.in_flight = self.most_in_flight = 0
@@ -466,7 +467,7 @@ async def test_a_new_key_is_taken_and_a_refused_one_stops(tmp_path: Path) -> Non
     file.write_text("sk_1")
     desk = Desk(retry=Retry(attempts=1, wait=1.0, max_wait=1.0))
     key = Key(str(file), None)
-    caller = Caller(desk.retry, desk.gate, key, desk.stop, desk.tell, 300)
+    caller = Caller(desk.settings, desk.gate, key, desk.stop, desk.tell)
     seen: list[str] = []
 
     async def attempt(_turn: Turn) -> Reply:

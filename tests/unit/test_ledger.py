@@ -276,3 +276,14 @@ def test_lines_are_on_disk_soon_without_waiting_for_it(tmp_path: Path, monkeypat
         assert synced.wait(10)
         with pytest.raises(OutputError, match="Input/output error"):
             ledger.close()
+
+
+@pytest.mark.parametrize(
+    "line", ['"agent": 123456789012345678901234, "draft": "d"', '"agent": null, "draft": null', '"outcome": ["discarded"]']
+)
+def test_values_of_other_types_are_no_trouble(line: str, tmp_path: Path) -> None:
+    """A line that somebody made by hand settles nothing and breaks nothing."""
+    path = tmp_path / "ledger.jsonl"
+    ids = "" if "agent" in line else f'"agent": "{"a" * 24}", "draft": "d", '
+    path.write_text('{"type": "run", "run_id": "1"}\n{"type": "pair", ' + ids + line + "}\n")
+    assert not Past(str(path), [pack("a" * 24, "d")]).settled

@@ -15,7 +15,7 @@ from cleanup.api.outage import Outage
 from cleanup.api.pace import NoPace
 from cleanup.api.retry import Caller, History, jitter
 from cleanup.model import NOT_JSON, Reply, StopCause, Trouble
-from cleanup.settings.definitions import Retry
+from cleanup.settings.definitions import Limits, Retry, Settings
 from cleanup.stop import Stop
 
 OK = Reply(200, {"status": True})
@@ -49,8 +49,9 @@ class Scene:
             async def sleep(seconds: float) -> None:
                 self.waits.append(seconds)
 
+            settings = Settings(retry=self.settings, limits=Limits(max_outage=self.patience))
             gate.sleep = sleep  # type: ignore[method-assign]
-            caller = Caller(self.settings, gate, self.key, stop, tell, self.patience)
+            caller = Caller(settings, gate, self.key, stop, tell)
 
             async def attempt(_turn: Turn) -> Reply:
                 self.made += 1
