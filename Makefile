@@ -67,7 +67,7 @@ lock: $(READY) ## write requirements*.txt anew from pyproject.toml and requireme
 LOCK := --quiet --allow-unsafe --generate-hashes --strip-extras --no-emit-find-links --no-emit-index-url \
   --no-emit-options --no-emit-trusted-host $(UPGRADE)
 
-ci: lint test ## everything that CI runs
+ci: lint demo test ## everything that CI runs
 
 clean: ## remove what is made here
 	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis

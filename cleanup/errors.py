@@ -7,6 +7,9 @@
     ├── ListMalformed      65  the list can be opened, but not trusted
     ├── OutputError        74  something could not be written
     ├── LedgerLocked       75  another run holds the ledger
+    ├── Incomplete         75  a part of the workspace could not be read
+    ├── UnknownOwner       75  whose key it is could not be told, and has to be
+    ├── WrongOwner         77  the key belongs to another organization
     └── UsageError          2  the command line makes no sense, or a person said no
 
 What happens to one pair is never an exception, it is an `Ending`.
@@ -63,3 +66,21 @@ class UsageError(JobError):
     """The command line cannot be understood, or the question was answered with no."""
 
     code = ExitCode.USAGE
+
+
+class Incomplete(JobError):
+    """A part of the workspace could not be read."""
+
+    code = ExitCode.TRY_AGAIN
+
+
+class UnknownOwner(JobError):
+    """It cannot be told whose key it is, and it has to be."""
+
+    code = ExitCode.TRY_AGAIN
+
+
+class WrongOwner(JobError):
+    """The key belongs to another organization than the one required."""
+
+    code = ExitCode.KEY

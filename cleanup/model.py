@@ -66,11 +66,14 @@ class Reply:
         return self.down and self.sent
 
     @property
+    def ok(self) -> bool:
+        """Whether the API says that it did what was asked: 200 with `"status": true`."""
+        return self.status == 200 and isinstance(self.body, dict) and self.body.get("status") is True
+
+    @property
     def data(self) -> object:
         """The `data` of an answer with `"status": true`, else None."""
-        if self.status == 200 and isinstance(self.body, dict) and self.body.get("status") is True:
-            return self.body.get("data")
-        return None
+        return self.body.get("data") if self.ok and isinstance(self.body, dict) else None
 
 
 class Outcome(StrEnum):

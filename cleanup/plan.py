@@ -34,7 +34,7 @@ ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The fate of each pair of a list, by index. `found` counts what would be sent without the limit."""
+    """The fate of each pair of a list, by index."""
 
     pairs: PairList
     fates: bytearray

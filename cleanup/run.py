@@ -207,7 +207,7 @@ class Run:
 
     async def _talk(self) -> None:
         """Everything that needs the API."""
-        from cleanup.api.identity import whose_key
+        from cleanup.api.owner import whose_key
         from cleanup.api.session import open_session
 
         if self._key is None:

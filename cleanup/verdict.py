@@ -55,12 +55,7 @@ def of_read(reply: Reply, *, maybe_done: bool = False) -> Ending:
 
 def of_discard(reply: Reply, *, maybe_done: bool) -> Ending:
     """The ending after the last attempt to discard; `maybe_done` as in `of_read`."""
-    if reply.status == 204 or (
-        reply.status == 200
-        and isinstance(reply.body, dict)
-        and reply.body.get("status") is True
-        and not _says_not_discarded(reply.body.get("data"))
-    ):
+    if reply.status == 204 or (reply.ok and not _says_not_discarded(reply.data)):
         return Ending.DISCARDED
     return of_read(reply, maybe_done=maybe_done)
 

@@ -86,7 +86,7 @@ class Atoms:
         return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft", SMALL)
 
 
-def organization_in(reply: Reply) -> tuple[str | None, str | None]:
+def owner_in(reply: Reply) -> tuple[str | None, str | None]:
     """The organization and the user's id in an answer of `user`, None where they are not told."""
     data = reply.data
     if not isinstance(data, dict):

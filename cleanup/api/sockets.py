@@ -1,4 +1,4 @@
-"""The sockets below httpx: asyncio's own. The only module that imports httpcore, httpx's engine.
+"""The sockets below httpx: asyncio's own, in the shape that httpcore, its engine, asks for.
 
 httpcore's sockets also run under trio, and keep a scope for each read and write. An attempt has a time limit of
 its own, so nothing of that is needed here, and it would cost a fifth of a discard's processor time.

@@ -9,8 +9,7 @@ from typing import Final
 
 from cleanup.api.session import Session
 from cleanup.branches import Workspace
-from cleanup.errors import JobError, SettingsError
-from cleanup.exit_codes import ExitCode
+from cleanup.errors import Incomplete, SettingsError
 from cleanup.find import Finder, Findings, Rule
 from cleanup.lists.pair_list import PairList
 from cleanup.records.files import check_writable, whole_file
@@ -23,12 +22,6 @@ from cleanup.show.console import say_list
 _MOST_WARNINGS: Final = 20
 _ROUNDING: Final = 1e-6
 """Of a draft: 29 of 100 are not more than 29%, whatever binary fractions say."""
-
-
-class Incomplete(JobError):
-    """A part of the workspace could not be read."""
-
-    code = ExitCode.TRY_AGAIN
 
 
 async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findings:

@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from cleanup import __version__
@@ -27,24 +27,23 @@ _TITLES: Final = {
     "run": "this run",
     "output": "what is written, and where",
 }
-_NOT_FOR: Final[dict[str, Callable[[str], bool]]] = {
-    "": lambda key: key.startswith("find.") or key == "output.list",
-    "sweep": lambda _key: False,
-    "check": lambda _key: False,
-    "find": lambda key: (
-        key.startswith(("guard.", "run."))
-        or key
-        in (
-            "find.max_share",
-            "limits.max_discards",
-            "limits.per_run",
-            "output.list",
-            "output.ledger",
-            "output.leftover",
-            "output.metrics",
-        )
+_NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
+    "": ("find.", "output.list"),
+    "sweep": (),
+    "check": (),
+    "find": (
+        "guard.",
+        "run.",
+        "find.max_share",
+        "limits.max_discards",
+        "limits.per_run",
+        "output.list",
+        "output.ledger",
+        "output.leftover",
+        "output.metrics",
     ),
 }
+"""What a command has no use for: keys, or the beginnings of keys."""
 _WITH_PAIRS: Final = ("", "check")
 
 
@@ -67,7 +66,7 @@ def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[s
         if getattr(options, setting.key, None) is not None
     }
     for key in flags:
-        if _NOT_FOR[command](key):
+        if key.startswith(_NOT_FOR[command]):
             flag = next(setting.flag.name for setting in all_settings() if setting.key == key)
             parser.error(f"{flag} means nothing to {'`' + command + '`' if command else 'a run over a list'}")
     pairs = getattr(options, "pairs", None)
@@ -135,7 +134,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     for setting in all_settings():
         if setting.flag.name is not None:
             # The job's own help names every setting there is; another command's only what means something to it.
-            hidden = command != "" and _NOT_FOR[command](setting.key)
+            hidden = command != "" and setting.key.startswith(_NOT_FOR[command])
             text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
             _add_flag(groups[setting.section], setting, argparse.SUPPRESS if hidden else text)
     return parser

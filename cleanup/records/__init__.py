@@ -1,4 +1,4 @@
 """What is written: `journal` leads to `ledger`, `account` and log; then `summary`, `leftover`, `metrics`.
 
-`backup` keeps copies, `heartbeat` tells a monitor, `files` writes whole or not at all.
+`report` adds up ledgers, `backup` keeps copies, `heartbeat` tells a monitor, `files` writes whole or not at all.
 """

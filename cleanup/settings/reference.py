@@ -10,10 +10,9 @@ from typing import Any, Final
 
 from cleanup.exit_codes import ExitCode
 from cleanup.settings.definitions import Setting, Settings, all_settings
-from cleanup.settings.values import duration_text
+from cleanup.settings.values import share_text
 
 ROOT: Final = Path(__file__).parents[2]
-_DURATIONS = {"api.timeout", "limits.max_outage", "retry.wait", "retry.max_wait"}
 
 
 def _default_value(setting: Setting) -> Any:
@@ -21,9 +20,9 @@ def _default_value(setting: Setting) -> Any:
     value: Any = setting.default
     if value is None:
         return "off"
-    if setting.key in _DURATIONS:
-        return duration_text(value)
-    return f"{value:.0%}" if setting.key == "find.max_share" else list(value) if value == () else value
+    if setting.key == "find.max_share":
+        return share_text(value)
+    return Settings().model_dump(mode="json")[setting.section][setting.name]
 
 
 def default_text(setting: Setting) -> str:

@@ -1,4 +1,4 @@
-"""The summary as a table for people. The tables and bars are rich's."""
+"""The summary as a table for people."""
 
 from typing import Any, TextIO
 

@@ -137,7 +137,7 @@ def test_a_key_where_it_does_not_belong(job: Runner, drafts: Drafts) -> None:
     "bug",
     [
         ("cleanup.verdict", "of_discard", 75, {"interrupted": 2}),
-        ("cleanup.api.identity", "organization_in", 1, {}),
+        ("cleanup.api.owner", "owner_in", 1, {}),
     ],
 )
 def test_a_bug_is_told_without_the_key(

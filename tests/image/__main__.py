@@ -25,6 +25,7 @@ from cleanup.simulator import DEMO_KEY, Simulator, World
 
 ROOT = Path(__file__).parents[2]
 DRAFTS = 200
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 MOUNTS = ("data", "list", "secrets")
 
 # In namespaces of its own: a root that nobody can write to, the mounts of a pod, and the job as process 1.
@@ -104,9 +105,9 @@ def stand_in(buildah: Callable[..., str], folder: Path) -> None:
     run("chroot", str(tree), "apt-get", "clean")
     for name in (tree / "usr/local/bin").glob("[Aa]ctivate*"):
         name.unlink()
-    # So that pip gets through where this machine does.
-    shutil.copyfile("/etc/ssl/certs/ca-certificates.crt", tree / "etc/ssl/certs/ca-certificates.crt")
-    (tree / "etc/pip.conf").write_text("[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n")
+    if Path(AUTHORITIES).exists():  # behind a proxy that has a certificate of its own, pip must know it as well
+        shutil.copyfile(AUTHORITIES, tree / AUTHORITIES.lstrip("/"))
+        (tree / "etc/pip.conf").write_text(f"[global]\ncert = {AUTHORITIES}\n")
     container = buildah("from", "scratch")
     buildah("add", "--quiet", container, str(tree), "/")
     buildah("config", "--env", "PATH=/usr/local/bin:/usr/bin:/bin", container)

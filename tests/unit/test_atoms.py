@@ -16,7 +16,7 @@ from cleanup.api.atoms import (
     drafts_in,
     latest_in,
     open_drafts_in,
-    organization_in,
+    owner_in,
 )
 from cleanup.lists.ids import is_draft
 from cleanup.model import Reply
@@ -165,9 +165,9 @@ def test_only_the_drafts_own_configuration_is_a_copy(data: object, is_copy: bool
 
 def test_whose_key_it_is() -> None:
     """As far as the answer says."""
-    assert organization_in(ok({"_id": "u", "organizationId": "o"})) == ("o", "u")
-    assert organization_in(ok({"organizationId": 7})) == (None, None)
-    assert organization_in(ok(None)) == (None, None)
+    assert owner_in(ok({"_id": "u", "organizationId": "o"})) == ("o", "u")
+    assert owner_in(ok({"organizationId": 7})) == (None, None)
+    assert owner_in(ok(None)) == (None, None)
 
 
 JSON = st.recursive(

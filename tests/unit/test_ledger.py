@@ -279,7 +279,8 @@ def test_lines_are_on_disk_soon_without_waiting_for_it(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "line", ['"agent": 123456789012345678901234, "draft": "d"', '"agent": null, "draft": null', '"outcome": ["discarded"]']
+    "line",
+    ['"agent": 123456789012345678901234, "draft": "d"', '"agent": null, "draft": null', '"outcome": ["discarded"]'],
 )
 def test_values_of_other_types_are_no_trouble(line: str, tmp_path: Path) -> None:
     """A line that somebody made by hand settles nothing and breaks nothing."""

@@ -3,24 +3,11 @@
 from dataclasses import dataclass
 
 from cleanup import verdict
-from cleanup.api.atoms import organization_in
+from cleanup.api.atoms import owner_in
 from cleanup.api.gate import Subject
 from cleanup.api.session import Session
-from cleanup.errors import JobError
-from cleanup.exit_codes import ExitCode
+from cleanup.errors import UnknownOwner, WrongOwner
 from cleanup.stop import Stopped
-
-
-class WrongOrganization(JobError):
-    """The key belongs to another organization."""
-
-    code = ExitCode.KEY
-
-
-class UnknownOrganization(JobError):
-    """It cannot be told whose key it is, and it has to be."""
-
-    code = ExitCode.TRY_AGAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +22,20 @@ class Owner:
 async def whose_key(session: Session, required: str | None) -> Owner:
     """Ask whose key it is: once, or as long as any operation if an organization is required.
 
-    Raises Stopped (401, TLS, a signal), WrongOrganization, UnknownOrganization.
+    Raises Stopped (401, TLS, a signal), WrongOwner, UnknownOwner.
     """
     history = await session.caller.operate(Subject(None), lambda _turn: session.atoms.user(), once=required is None)
     reply = history.reply
     if session.stop.cause or reply is None:
         raise Stopped
-    organization, user = (session.key.hide(text) if text else None for text in organization_in(reply))
+    organization, user = (session.key.hide(text) if text else None for text in owner_in(reply))
     if organization is None:
         why = reply.message or (
             str(verdict.of_failure(reply).reason) if reply.status != 200 else "the answer does not say"
         )
         if required is not None:
-            raise UnknownOrganization(f"whose key it is could not be told ({why}), and api.organization requires it")
+            raise UnknownOwner(f"whose key it is could not be told ({why}), and api.organization requires it")
         return Owner(user=user, trouble=f"whose key it is could not be told: {why}")
     if required is not None and organization != required:
-        raise WrongOrganization(f"the key belongs to organization {organization}, not to {required} (api.organization)")
+        raise WrongOwner(f"the key belongs to organization {organization}, not to {required} (api.organization)")
     return Owner(organization, user)
