@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,6 +121,14 @@ def clean_environment(**more: str) -> dict[str, str]:
     """An environment without anything of the machine's own settings, proxies or keys."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME", "COVERAGE_PROCESS_START") if name in os.environ}
     return kept | {"PYTHONWARNINGS": "error", "TERM": "dumb"} | more
+
+
+def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for a condition that some other process or thread brings about; the test fails when it never comes."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.005)
 
 
 @pytest.fixture

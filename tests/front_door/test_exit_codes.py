@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cleanup.simulator import Simulator
-from tests.conftest import JOB, Ended, Runner
+from tests.conftest import JOB, Ended, Runner, wait_until
 
 Drafts = Callable[..., list[Any]]
 
@@ -102,9 +101,7 @@ def test_signals(job: Runner, sim: Simulator, drafts: Drafts, number: signal.Sig
     """What is in flight is finished, the rest is left, and the code says which signal it was."""
     sim.workspace.latency = (0.05, 0.05)
     process = job.start(job.list_of(drafts(400)), "--concurrency", "2")
-    until = time.monotonic() + 30
-    while not sim.requests("discard") and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: sim.requests("discard"))
     process.send_signal(number)
     ended = job.wait(process)
     assert ended.code == code
@@ -118,9 +115,7 @@ def test_a_second_signal_cuts_off_what_is_in_flight(job: Runner, sim: Simulator,
     """The draft in flight is not taken for unsent, and its request is counted, though nobody waits for its answer."""
     sim.faults.script("*", ["hang*"])
     process = job.start(job.list_of(drafts(3)), "--concurrency", "1")
-    until = time.monotonic() + 30
-    while not sim.requests("discard") and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: sim.requests("discard"))
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
     ended = job.wait(process)

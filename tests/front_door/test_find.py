@@ -13,7 +13,7 @@ import pytest
 
 from cleanup.simulator import DEMO_KEY, Draft, Simulator, World, api
 from cleanup.simulator.scenery import populate
-from tests.conftest import Ended, Runner
+from tests.conftest import Ended, Runner, wait_until
 
 Drafts = Callable[..., list[Any]]
 MODES = pytest.mark.parametrize("mode", ["drafts", "branches"])
@@ -296,8 +296,7 @@ def test_it_leaves_the_jobs_own_records_alone(job: Runner, sim: Simulator, draft
     )
     sim.faults.script(held[0].id, ["slow:0.5s"])
     running = job.start(job.list_of(held[:1]), "--ledger", "ledger.jsonl", "--summary", "job.json")
-    while not sim.requests("discard"):
-        assert running.poll() is None
+    wait_until(lambda: sim.requests("discard"))
     ended = job("find", "-c", "settings.yaml", "--quiet")
     job.wait(running)
     assert ended.code == 0

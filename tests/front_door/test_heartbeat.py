@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Simulator
-from tests.conftest import Ended, Runner
+from tests.conftest import Ended, Runner, wait_until
 
 SECRET = "5ecret-5lug"
 
@@ -135,9 +135,7 @@ def test_a_signal_during_the_last_ping_does_not_unmake_the_run(
     """A run that has done its work and waits for a monitor that hangs ends as what it was, with its last words."""
     monitor.manner = "hang"
     process = beat.start(beat.list_of(drafts(2)))
-    deadline = time.monotonic() + 30
-    while "/0" not in monitor.heard and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: "/0" in monitor.heard)
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
     ended = beat.wait(process)
@@ -168,9 +166,7 @@ def test_a_dry_run_and_a_locked_out_run_are_not_heard_of(
     assert monitor.heard == []
     sim.faults.script(held[0].id, ["hang"])
     busy = beat.start(listed, "--timeout", "60s")
-    deadline = time.monotonic() + 30
-    while len(sim.left()) > 1 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: len(sim.left()) <= 1)
     assert beat(listed).code == 75
     assert monitor.heard == ["/start"]
     busy.kill()

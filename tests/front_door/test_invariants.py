@@ -3,7 +3,6 @@
 import random
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from cleanup.simulator import RateLimit, Simulator, World
 from tests.accounts import FLAGS, check_account, keys
-from tests.conftest import Ended, Runner
+from tests.conftest import Ended, Runner, wait_until
 
 FAULTS = (
     "500", "500_after", "503:retry_after=0", "lost", "lost_after", "reset", "truncated", "garbage", "204", "429:body=0",
@@ -74,10 +73,8 @@ def run(chance: random.Random, job: Runner, sim: Simulator, *args: str) -> Ended
     before = len(sim.requests())
     process = job.start(*args)
     if chance.random() < 0.35:
-        moment = time.monotonic() + 20
         wanted = chance.randint(1, 60)
-        while len(sim.requests()) - before < wanted and process.poll() is None and time.monotonic() < moment:
-            time.sleep(0.002)
+        wait_until(lambda: len(sim.requests()) - before >= wanted or process.poll() is not None)
         for _ in range(chance.randint(1, 2)):
             if process.poll() is None:
                 process.send_signal(chance.choice((signal.SIGTERM, signal.SIGINT)))

@@ -1,7 +1,6 @@
 """The CronJob's pod without Kubernetes: its arguments and variables, and what the Job makes of how it ends."""
 
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import yaml
 
 from cleanup.simulator import DEMO_KEY, Simulator
 from tests.as_shipped import CRON
-from tests.conftest import Runner
+from tests.conftest import Runner, wait_until
 
 JOB = yaml.safe_load((CRON / "kubernetes" / "base" / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]
 
@@ -73,9 +72,7 @@ def test_an_evicted_pod_drains_and_the_next_one_resumes(
     """SIGTERM: nothing new, all written, 143; the next pod sends only what is left, and no draft is sent twice."""
     listed = pod.list_of(drafts(60))
     process = pod.start(listed, env={"CLEANUP_LIMITS__RATE": "40"})
-    deadline = time.monotonic() + 30
-    while len(sim.left()) > 50 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: len(sim.left()) <= 50)
     process.send_signal(signal.SIGTERM)
     evicted = pod.wait(process)
     left = evicted.counts["not_attempted"]

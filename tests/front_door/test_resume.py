@@ -3,7 +3,6 @@
 import json
 import random
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, endings, keys, leftover
-from tests.conftest import Runner
+from tests.conftest import Runner, wait_until
 
 Drafts = Callable[..., list[Any]]
 RESUME = (*FLAGS, "--resume")
@@ -115,9 +114,7 @@ def test_a_ledger_in_use(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     held = drafts(30)
     sim.faults.script("*", "hang*")
     first = job.start(job.list_of(held), *FLAGS, "--timeout", "60s")
-    while len(sim.requests("discard")) < 8:
-        assert first.poll() is None
-        time.sleep(0.01)
+    wait_until(lambda: len(sim.requests("discard")) >= 8)
     before = {path.name for path in job.folder.iterdir()}
     (job.folder / "link.jsonl").symlink_to("ledger.jsonl")
     second = job(

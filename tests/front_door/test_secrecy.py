@@ -2,7 +2,6 @@
 
 import base64
 import os
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from cleanup.simulator import Simulator, World
-from tests.conftest import ROOT, Ended, Runner
+from tests.conftest import ROOT, Ended, Runner, wait_until
 from tests.raw_api import DISCARDED, Cut, RawApi, answer, user
 
 Drafts = Callable[..., list[Any]]
@@ -178,9 +177,7 @@ def test_the_process_list_does_not_show_it(job: Runner, sim: Simulator, drafts: 
     sim.workspace.latency = (0.2, 0.2)
     sim.world.add_key(CANARY)
     process = job.start(job.list_of(drafts(2)), env={"SMALLEST_API_KEY": CANARY})
-    until = time.monotonic() + 30
-    while not sim.requests() and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(sim.requests)
     shown = b"".join(
         Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cmdline", "comm", "stat")
     ) + os.fsencode(str(process.args))

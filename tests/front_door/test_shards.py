@@ -1,7 +1,6 @@
 """An Indexed Job without Kubernetes: processes that share one list, one of which is killed and comes back."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import yaml
 
 from cleanup.simulator import Simulator
 from tests.as_shipped import CRON
-from tests.conftest import Runner
+from tests.conftest import Runner, wait_until
 
 RATE = 100
 MANIFEST = yaml.safe_load((CRON / "kubernetes" / "indexed" / "job.yaml").read_text())["spec"]
@@ -41,9 +40,7 @@ def test_shares_are_disjoint_and_complete_though_one_is_killed(
 
     pods = [start(pod) for pod in range(PODS)]
     killed = job.folder / "ledger-1.jsonl"
-    deadline = time.monotonic() + 60
-    while not (killed.exists() and killed.read_bytes().count(b"\n") > 50) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: killed.exists() and killed.read_bytes().count(b"\n") > 50, seconds=60)
     pods[1].kill()
     assert job.wait(pods[1]).code == -9
     pods[1] = start(1)

@@ -20,18 +20,11 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, endings, keys, leftover
-from tests.conftest import JOB, Ended, Runner
+from tests.conftest import JOB, Ended, Runner, wait_until
 
 Drafts = Callable[..., list[Any]]
 SOON = 0.4
 """Seconds after a signal from which on no request may arrive: a tenth is promised, a busy machine gets more."""
-
-
-def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.005)
 
 
 @dataclass
