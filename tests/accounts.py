@@ -37,6 +37,18 @@ def endings(ended: Ended, ledger: str = "ledger.jsonl") -> dict[PairKey, tuple[s
     return found
 
 
+def reasons(ended: Ended) -> dict[str, str]:
+    """How each pair of the ledger ended: its reason, or else its outcome."""
+    lines = [line for line in ended.ledger() if line["type"] == "pair"]
+    assert len({line["draft"] for line in lines}) == len(lines), "a pair has one line"
+    return {line["draft"]: line["reason"] or line["outcome"] for line in lines}
+
+
+def only_reads(sim: Simulator) -> bool:
+    """Whether nothing but GET has reached the simulator, and something has."""
+    return {request.method for request in sim.requests()} == {"GET"}
+
+
 def check_account(ended: Ended, sim: Simulator, listed: Collection[PairKey]) -> None:
     """A run with a ledger, a leftover and a JSON log of all levels: everything agrees. `listed`: without doubles."""
     summary = ended.summary

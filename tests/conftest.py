@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from cleanup.simulator import DEMO_KEY, Simulator, World
 
 ROOT = Path(__file__).parent.parent
 JOB = ROOT / "job.py"
+MODES = pytest.mark.parametrize("mode", ["drafts", "branches"])
+"""On either model."""
+NOW = datetime.now(UTC)
+Drafts = Callable[..., list[Any]]
+"""The fixture `drafts`."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,7 +67,7 @@ class Ended:
         counts: dict[str, int] = self.summary["counts"]
         return counts
 
-    def ledger(self, name: str = "ledger.jsonl") -> list[dict[str, Any]]:
+    def ledger(self, name: str | Path = "ledger.jsonl") -> list[dict[str, Any]]:
         """A ledger's lines."""
         return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
 
@@ -123,6 +129,11 @@ def clean_environment(**more: str) -> dict[str, str]:
     return kept | {"PYTHONWARNINGS": "error", "TERM": "dumb"} | more
 
 
+def aged(days: float) -> datetime:
+    """So long ago."""
+    return NOW - timedelta(days=days)
+
+
 def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
     """Wait for a condition that some other process or thread brings about; the test fails when it never comes."""
     end = time.monotonic() + seconds
@@ -165,7 +176,7 @@ def job(runner: Runner, sim: Simulator, request: pytest.FixtureRequest) -> Runne
 
 
 @pytest.fixture
-def drafts(world: World) -> Callable[..., list[Any]]:
+def drafts(world: World) -> Drafts:
     """Opens drafts: `drafts(20, agents=4)`."""
 
     def make(count: int, agents: int = 3, **more: Any) -> list[Any]:

@@ -10,15 +10,8 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Answer, Simulator, World, api
-from tests.conftest import Ended, Runner
-
-Drafts = Callable[..., list[Any]]
-MODES = pytest.mark.parametrize("mode", ["drafts", "branches"])
-
-
-def reasons(ended: Ended) -> dict[str, str]:
-    """How each pair of the ledger ended: its reason, or else its outcome."""
-    return {line["draft"]: line["reason"] or line["outcome"] for line in ended.ledger() if line["type"] == "pair"}
+from tests.accounts import reasons
+from tests.conftest import MODES, Drafts, Runner
 
 
 def copy_of(folder: Path, draft: Any) -> Any:

@@ -1,15 +1,14 @@
 """The branch model: noticed, followed, and never more discarded than what was listed."""
 
 import signal
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cleanup.simulator import Draft, Simulator, World
-from tests.conftest import Ended, Runner
+from tests.accounts import keys, reasons
+from tests.conftest import Drafts, Ended, Runner
 
-Drafts = Callable[..., list[Any]]
 IN_FLIGHT = 8
 WHOSE_KEY = 1
 
@@ -17,13 +16,6 @@ WHOSE_KEY = 1
 def left_alone(sim: Simulator, *drafts: Draft) -> bool:
     """Whether all of these are still open."""
     return {draft.id for draft in drafts} <= sim.left()
-
-
-def reasons(ended: Ended) -> dict[str, str]:
-    """How each pair of the ledger ended: its reason, or else its outcome."""
-    lines = [line for line in ended.ledger() if line["type"] == "pair"]
-    assert len({line["draft"] for line in lines}) == len(lines), "a pair has one line"
-    return {line["draft"]: line["reason"] or line["outcome"] for line in lines}
 
 
 def ledger(job: Runner, *words: str) -> Ended:
@@ -41,7 +33,7 @@ def test_the_same_list_discards_the_same_drafts(
     listed, others = held[:40], [*held[40:], unlisted]
     gone, foreign = listed[5], listed[6]
     world.take_away(gone.id)
-    pairs = [(draft.agent, draft.id) for draft in listed]
+    pairs = keys(listed)
     pairs.append((held[1].agent, foreign.id))  # a listed draft under another agent is none of its own
     world.mode = "branches" if workspace == "branches" else "drafts"
     if workspace == "moves":
@@ -99,7 +91,7 @@ def test_a_removed_endpoint_is_noticed(
 ) -> None:
     """Everything answers 404 there: the first asks whether the endpoint is still there, and none is lost."""
     held = drafts(20, agents=4)
-    pairs = [(draft.agent, draft.id) for draft in held]
+    pairs = keys(held)
     lost = {"open": 0, "gone": 3, "unknown agent": 1, "unknown agents": 12}[first]
     if first == "gone":
         for draft in held[:3]:
@@ -124,7 +116,7 @@ def test_a_draft_that_is_really_gone_is_no_removed_endpoint(
 ) -> None:
     """A 404 that means what it says costs a few reads, once, and the rest goes on as before."""
     held = drafts(12)
-    pairs = [(draft.agent, draft.id) for draft in held]
+    pairs = keys(held)
     if first == "gone":
         world.take_away(held[0].id)
     else:

@@ -2,7 +2,6 @@
 
 import http.server
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +9,8 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from cleanup.simulator.documents import timestamp
-from tests.conftest import Ended, Runner
-
-Drafts = Callable[..., list[Any]]
+from tests.accounts import only_reads
+from tests.conftest import Drafts, Ended, Runner
 
 
 def verdicts(ended: Ended, *, dry: bool) -> dict[tuple[str, str], str]:
@@ -28,11 +26,6 @@ def verdicts(ended: Ended, *, dry: bool) -> dict[tuple[str, str], str]:
         for entry in ended.of(event)
         if entry["reason"] != "duplicate"
     }
-
-
-def only_reads(sim: Simulator) -> bool:
-    """Whether nothing but GET has reached the simulator."""
-    return {request.method for request in sim.requests()} == {"GET"}
 
 
 @pytest.mark.parametrize("workspace", ["v1", "branches", "removed"])

@@ -1,6 +1,6 @@
 """What ends a run early, and what does not; whose key it is; how long a 429 and a 503 are waited for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import DEMO_KEY, Simulator, World
-from tests.conftest import Ended, Runner
+from tests.conftest import Drafts, Ended, Runner
 from tests.raw_api import DISCARDED, RawApi, answer
 
-Drafts = Callable[..., list[Any]]
 AGENT = "a" * 24
 
 

@@ -4,15 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cleanup.simulator import Simulator
-from tests.conftest import JOB, Ended, Runner, wait_until
-
-Drafts = Callable[..., list[Any]]
+from tests.conftest import JOB, Drafts, Ended, Runner, wait_until
 
 
 def last_line(ended: Ended) -> dict[str, Any]:

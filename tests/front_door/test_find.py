@@ -2,10 +2,8 @@
 
 import csv
 import io
-import json
 import socket
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,16 +11,8 @@ import pytest
 
 from cleanup.simulator import DEMO_KEY, Draft, Simulator, World, api
 from cleanup.simulator.scenery import populate
-from tests.conftest import Ended, Runner, wait_until
-
-Drafts = Callable[..., list[Any]]
-MODES = pytest.mark.parametrize("mode", ["drafts", "branches"])
-NOW = datetime.now(UTC)
-
-
-def aged(days: float) -> datetime:
-    """So long ago."""
-    return NOW - timedelta(days=days)
+from tests.accounts import only_reads
+from tests.conftest import MODES, Drafts, Ended, Runner, aged, wait_until
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -33,11 +23,6 @@ def rows(text: str) -> list[dict[str, str]]:
 def listed(ended: Ended) -> list[str]:
     """The drafts of a list on standard output, in its order."""
     return [row["draft"] for row in rows(ended.stdout)]
-
-
-def only_reads(sim: Simulator) -> bool:
-    """Whether nothing but GET has reached the simulator."""
-    return {request.method for request in sim.requests()} == {"GET"}
 
 
 def sdk(sim: Simulator, http: httpx.Client) -> Any:
@@ -305,4 +290,4 @@ def test_it_leaves_the_jobs_own_records_alone(job: Runner, sim: Simulator, draft
     names = {path.name for path in job.folder.iterdir()}
     assert names == {"settings.yaml", "drafts.csv", "summary.json", "job.json", "ledger.jsonl"}
     assert len(ended.ledger()) == 3
-    assert json.loads((job.folder / "summary.json").read_text())["mode"] == "find"
+    assert ended.summary["mode"] == "find"

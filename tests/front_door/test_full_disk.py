@@ -1,6 +1,5 @@
 """Files that cannot be written: exit 74 and a sentence, nothing sent unrecorded, what was in flight reported."""
 
-import json
 import os
 import resource
 import shutil
@@ -13,9 +12,7 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, keys, leftover
-from tests.conftest import Ended, Runner
-
-Drafts = Callable[..., list[Any]]
+from tests.conftest import Drafts, Ended, Runner
 
 
 def check(ended: Ended, sim: Simulator, held: list[Any], *named: str) -> None:
@@ -59,8 +56,7 @@ def test_the_ledgers_disk_is_full(tiny_disk: Path, job: Runner, sim: Simulator, 
     ended = job(job.list_of(held), "--ledger", tiny_disk / "ledger.jsonl", "--leftover", "leftover.csv")
     check(ended, sim, held, "No space left on device")
     assert (ended.summary["status"], ended.summary["stopped_by"]) == ("stopped", "output")
-    lines = (tiny_disk / "ledger.jsonl").read_bytes().splitlines()
-    on_record = sum(json.loads(line).get("outcome") == "discarded" for line in lines)
+    on_record = sum(line.get("outcome") == "discarded" for line in ended.ledger(tiny_disk / "ledger.jsonl"))
     assert 0 < on_record < 120
     assert ended.counts["discarded"] - on_record <= 9  # what was in flight, and the one whose line did not fit
     assert len(sim.requests("discard")) == ended.counts["discarded"]
@@ -86,7 +82,7 @@ def test_a_disk_that_has_room_again(tiny_disk: Path, job: Runner, sim: Simulator
     ended = job.wait(process)
     ended.stderr = "".join(said) + ended.stderr
     check(ended, sim, held, "No space left on device")
-    lines = [json.loads(line) for line in (tiny_disk / "ledger.jsonl").read_text().splitlines()]
+    lines = ended.ledger(tiny_disk / "ledger.jsonl")
     assert sum(line.get("outcome") == "discarded" for line in lines) == ended.counts["discarded"]
     assert (lines[-1]["type"], lines[-1]["exit_code"]) == ("end", 74)
 

@@ -1,6 +1,5 @@
 """The guards: age by the list, age by the clock, protected agents; right before the deed, on either model."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -8,16 +7,10 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Draft, Simulator, World
-from tests.conftest import Ended, Runner
+from tests.accounts import reasons
+from tests.conftest import MODES, Drafts, Runner
 
-Drafts = Callable[..., list[Any]]
-MODES = pytest.mark.parametrize("mode", ["drafts", "branches"])
 EDITED = datetime(2026, 3, 1, 12, 0, 0, 500000, tzinfo=UTC)
-
-
-def reasons(ended: Ended) -> dict[str, str]:
-    """How each pair of the ledger ended: its reason, or else its outcome."""
-    return {line["draft"]: line["reason"] or line["outcome"] for line in ended.ledger() if line["type"] == "pair"}
 
 
 def dated(job: Runner, rows: list[tuple[Draft, str]]) -> str:

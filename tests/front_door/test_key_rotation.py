@@ -8,9 +8,8 @@ import pytest
 
 from cleanup.simulator import DEMO_KEY, Simulator, World
 from tests.accounts import FLAGS, check_account, keys
-from tests.conftest import Ended, Runner
+from tests.conftest import Drafts, Ended, Runner
 
-Drafts = Callable[..., list[Any]]
 NEW = "sk_the_new_one"
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +11,8 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import PairKey, keys
-from tests.conftest import Runner
+from tests.conftest import Drafts, Runner
 
-Drafts = Callable[..., list[Any]]
 FAULTS = ("500", "500_after", "lost", "lost_after", "reset", "truncated", "503:retry_after=0", "429:retry_after=0")
 
 

@@ -4,17 +4,14 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, keys
-from tests.conftest import Runner
+from tests.conftest import Drafts, Ended, Runner
 
-Drafts = Callable[..., list[Any]]
 PAIR_KEYS = {
     "type", "time", "run_id", "agent", "draft", "outcome", "reason", "status", "attempts", "seconds", "request_id",
     "source",
@@ -76,7 +73,7 @@ def test_system_calls(job: Runner, sim: Simulator, drafts: Drafts) -> None:
         pytest.skip("this user may not trace")
     assert traced.returncode == 0
     calls = re.findall(r"^(\d+) +(write|fsync|fdatasync)\(\d+<[^>]*/ledger\.jsonl>", trace.read_text(), re.MULTILINE)
-    lines = [json.loads(line) for line in (job.folder / "ledger.jsonl").read_text().splitlines()]
+    lines = Ended(traced.returncode, "", "", job.folder).ledger()
     writers = {thread for thread, call in calls if call == "write"}
     syncs = [thread for thread, call in calls if call != "write"]
     assert len([call for _, call in calls if call == "write"]) == len(lines)

@@ -2,16 +2,13 @@
 
 import csv
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import keys, leftover
-from tests.conftest import Runner
+from tests.conftest import Drafts, Runner
 
-Drafts = Callable[..., list[Any]]
 ODD = ['a, b; "c"\nd', "=HYPERLINK(1)", "  x ", "Grüße 🎉", "", "'", "line\r\nbreak", "\ttab"]
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Simulator, World
-from tests.conftest import Ended, Runner
+from tests.accounts import keys
+from tests.conftest import Drafts, Ended, Runner
 
-Drafts = Callable[..., list[Any]]
 EVENTS = {
     *("run.started", "run.progress", "run.stopping", "run.finished", "run.warning"),
     *("draft.discarded", "draft.would_discard", "draft.skipped", "draft.failed", "draft.retrying"),
@@ -30,7 +30,7 @@ def mixed(job: Runner, sim: Simulator, drafts: Drafts) -> Callable[..., Ended]:
     def run(*flags: str, **more: Any) -> Ended:
         for draft, script in zip(held, scripts, strict=False):
             sim.faults.script(draft.id, script)
-        pairs = [(draft.agent, draft.id) for draft in [*held, held[7]]]
+        pairs = keys([*held, held[7]])
         return job(job.list_of(pairs), "--attempts", "2", "--concurrency", "1", *flags, **more)
 
     return run

@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Simulator
-from tests.conftest import Runner
+from tests.conftest import Drafts, Runner
 from tests.raw_api import DISCARDED, RawApi, answer, user
 
-Drafts = Callable[..., list[Any]]
 AGENT = "a" * 24
 
 

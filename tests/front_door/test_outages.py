@@ -1,15 +1,12 @@
 """An API that is down for a while costs no pair; one that stays down costs few requests; bad pairs are no outage."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, keys
-from tests.conftest import Ended, Runner
-
-Drafts = Callable[..., list[Any]]
+from tests.conftest import Drafts, Ended, Runner
 
 
 def slow(*values: Any) -> Any:

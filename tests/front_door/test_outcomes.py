@@ -1,14 +1,12 @@
 """Every way a pair can end on the drafts endpoint, by what the API answers; checked against what the API saw."""
 
 import gzip
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from cleanup.simulator import Simulator
-from tests.conftest import Ended, Runner
+from tests.conftest import Drafts, Ended, Runner
 from tests.raw_api import DISCARDED, Cut, Hang, RawApi, answer
 
-Drafts = Callable[..., list[Any]]
 ATTEMPTS = 3
 AGENT = "a" * 24
 

@@ -9,15 +9,12 @@ import select
 import subprocess
 import termios
 import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from cleanup.simulator import Simulator
-from tests.conftest import Ended, Runner
+from tests.conftest import Drafts, Ended, Runner
 
-Drafts = Callable[..., list[Any]]
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*[0-9]m")
 

@@ -3,16 +3,13 @@
 import json
 import random
 import signal
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, endings, keys, leftover
-from tests.conftest import Runner, wait_until
+from tests.conftest import Drafts, Runner, wait_until
 
-Drafts = Callable[..., list[Any]]
 RESUME = (*FLAGS, "--resume")
 
 

@@ -2,18 +2,16 @@
 
 import base64
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from cleanup.simulator import Simulator, World
-from tests.conftest import ROOT, Ended, Runner, wait_until
+from tests.conftest import ROOT, Drafts, Ended, Runner, wait_until
 from tests.raw_api import DISCARDED, Cut, RawApi, answer, user
 
-Drafts = Callable[..., list[Any]]
 CANARY = "sk_canary/7Jq+9=%Zx&2~Wm" + "0aK5tR8u" * 4
 AGENT = "a" * 24
 FILES = ("--ledger", "ledger.jsonl", "--leftover", "left.csv", "--metrics", "m.prom", "--log-level", "debug")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from cleanup.simulator import Simulator
+from tests.accounts import keys
 from tests.as_shipped import CRON
 from tests.conftest import Runner, wait_until
 
@@ -52,7 +53,7 @@ def test_shares_are_disjoint_and_complete_though_one_is_killed(
     ledgers = [job.ended[-1].ledger(f"ledger-{pod}.jsonl") for pod in range(PODS)]
     shares = [{(line["agent"], line["draft"]) for line in ledger if line["type"] == "pair"} for ledger in ledgers]
     assert sum(map(len, shares)) == pairs
-    assert set.union(*shares) == {(draft.agent, draft.id) for draft in held}
+    assert set.union(*shares) == set(keys(held))
 
     assert sim.left() == set()
     discards = sim.requests("discard")

@@ -20,9 +20,8 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, endings, keys, leftover
-from tests.conftest import JOB, Ended, Runner, wait_until
+from tests.conftest import JOB, Drafts, Ended, Runner, wait_until
 
-Drafts = Callable[..., list[Any]]
 SOON = 0.4
 """Seconds after a signal from which on no request may arrive: a tenth is promised, a busy machine gets more."""
 

@@ -1,6 +1,5 @@
 """The job end to end: what a user relies on first."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Simulator
-from tests.conftest import JOB, Runner
+from tests.conftest import JOB, Ended, Runner
 
 
 def test_every_listed_draft_goes_and_no_other(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
@@ -29,6 +28,7 @@ def test_streams_that_are_closed_are_no_trouble(
     held = drafts(3)
     command = [sys.executable, str(JOB), job.list_of(held), *job.defaults, "--ledger", "ledger.jsonl"]
     shell = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *command]
-    assert subprocess.run(shell, cwd=job.folder, env=job.environ, timeout=60, check=False).returncode == 0
-    ledger = [json.loads(line)["type"] for line in (job.folder / "ledger.jsonl").read_text().splitlines()]
-    assert (ledger, sim.left()) == (["run", "pair", "pair", "pair", "end"], set())
+    done = subprocess.run(shell, cwd=job.folder, env=job.environ, timeout=60, check=False)
+    ended = Ended(done.returncode, "", "", job.folder)
+    assert ended.code == 0
+    assert ([line["type"] for line in ended.ledger()], sim.left()) == (["run", "pair", "pair", "pair", "end"], set())
