@@ -2,8 +2,6 @@
 
 import codecs
 import json
-import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from tests.conftest import Runner
+from tests.terminal import Terminal
 
 A = "012345670123456701234567"
 B = "deadbeefdeadbeefdeadbeef"
@@ -168,28 +167,13 @@ def test_a_person_sees_the_first_bad_rows_a_log_sees_all(job: Runner, sim: Simul
     job.write("l.csv", "agent,draft\n" + "x,y\n" * 57)
     assert len(job("l.csv").of("list.invalid")) == 57
     for flags, shown in ((["l.csv"], 20), (["l.csv", "--log-format", "json"], 57), (["check", "l.csv"], 20)):
-        text = _on_a_terminal(job, *flags)
+        text = Terminal(job, *flags).end().stderr
         assert text.count("list.invalid") == shown
         assert "l.csv:21" in text
         if shown == 20:
             assert "l.csv:22" not in text
             assert "57 rows are wrong (the first 20 are named above, 37 more are not)" in text
     assert not sim.requests()
-
-
-def _on_a_terminal(job: Runner, *args: str) -> str:
-    """Run with standard error on a terminal; what was shown there."""
-    master, terminal = pty.openpty()
-    job.wait(job.start(*args, stderr=terminal, stdout=subprocess.DEVNULL))
-    os.close(terminal)
-    shown = b""
-    with os.fdopen(master, "rb", buffering=0) as stream:
-        try:
-            while block := stream.read(65536):
-                shown += block
-        except OSError:  # Linux says so when the other end is closed
-            pass
-    return shown.decode()
 
 
 def test_a_list_of_many_rows_takes_time_and_memory_in_proportion(tmp_path: Path) -> None:

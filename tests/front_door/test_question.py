@@ -1,19 +1,13 @@
 """The one question to a person, on a terminal of the test's own; and what else a terminal gets to see."""
 
-import contextlib
-import fcntl
-import os
-import pty
 import re
-import select
 import subprocess
-import termios
-import time
 
 import pytest
 
 from cleanup.simulator import Simulator
 from tests.conftest import Drafts, Ended, Runner
+from tests.terminal import Terminal
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*[0-9]m")
@@ -23,38 +17,17 @@ def on_a_terminal(
     job: Runner, *args: str, answer: str | None, env: dict[str, str] | None = None, stdin: str | None = None
 ) -> tuple[Ended, str]:
     """Run with a terminal as standard error and controlling terminal; returns also all that the terminal showed."""
-    ours, theirs = pty.openpty()
-    process = job.start(
-        *args,
-        env=env,
-        stderr=theirs,
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
-    )
-    os.close(theirs)
+    terminal = Terminal(job, *args, env=env, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
     if stdin is not None:
+        process = terminal.process
         assert process.stdin is not None
         process.stdin.write(stdin)
         process.stdin.close()
         process.stdin = None
-    shown, until = b"", time.monotonic() + 60
-    with contextlib.suppress(OSError):  # how Linux says that nobody has the other end any more
-        while time.monotonic() < until:
-            if not select.select([ours], [], [], 0.5)[0]:
-                continue
-            data = os.read(ours, 65536)
-            if not data:
-                break
-            shown += data
-            if answer is not None and b"[y/N]" in shown:
-                os.write(ours, answer.encode())
-                answer = None
-    ended = job.wait(process)
-    os.close(ours)
-    text = shown.decode().replace("\r\n", "\n")
-    ended.stderr = text
-    return ended, text
+    if answer is not None:
+        terminal.read_until("[y/N]")
+        terminal.type(answer)
+    return terminal.end(), terminal.shown
 
 
 def test_yes_goes_on(job: Runner, sim: Simulator, drafts: Drafts) -> None:

@@ -3,7 +3,6 @@
 import array
 import fcntl
 import os
-import pty
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ import pytest
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, endings, keys, leftover
 from tests.conftest import JOB, Drafts, Ended, Runner, wait_until
+from tests.terminal import Terminal
 
 SOON = 0.4
 """Seconds after a signal from which on no request may arrive: a tenth is promised, a busy machine gets more."""
@@ -220,39 +220,19 @@ def test_a_signal_while_the_workspace_is_looked_over(command: str, job: Runner, 
     assert ended.events[-1]["event"] == "run.finished"
 
 
-def take_terminal(number: int) -> Callable[[], None]:
-    def take() -> None:
-        os.setsid()
-        fcntl.ioctl(number, termios.TIOCSCTTY, 0)
-
-    return take
-
-
-@pytest.mark.parametrize("typed", [b"\x03", None], ids=["ctrl-c", "SIGTERM"])
-def test_the_question_is_answered_with_a_signal(
-    typed: bytes | None, job: Runner, sim: Simulator, drafts: Drafts
-) -> None:
+@pytest.mark.parametrize("typed", ["\x03", None], ids=["ctrl-c", "SIGTERM"])
+def test_the_question_is_answered_with_a_signal(typed: str | None, job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """At the question a signal means no: nothing was sent, everything is left over, and the code is the signal's."""
     held = drafts(12)
-    master, terminal = pty.openpty()
-    try:
-        process = job.start(
-            job.list_of(held), *FLAGS, stdin=terminal, stderr=terminal, preexec_fn=take_terminal(terminal)
-        )
-        os.close(terminal)
-        seen = b""
-        while b"[y/N]" not in seen:
-            seen += os.read(master, 4096)
-        assert b"Discard 12 drafts of 3 agents" in seen
-        if typed is None:
-            os.kill(process.pid, signal.SIGTERM)
-        else:
-            os.write(master, typed)
-        assert process.wait(timeout=15) == (143 if typed is None else 130)
-        process.communicate()
-    finally:
-        os.close(master)
-    ended = Ended(process.returncode, "", "", job.folder)
+    terminal = Terminal(job, job.list_of(held), *FLAGS, on=("stdin", "stderr"))
+    terminal.read_until("[y/N]")
+    assert "Discard 12 drafts of 3 agents" in terminal.shown
+    if typed is None:
+        os.kill(terminal.process.pid, signal.SIGTERM)
+    else:
+        terminal.type(typed)
+    ended = terminal.end(seconds=15)
+    assert ended.code == (143 if typed is None else 130)
     assert (ended.summary["status"], ended.summary["stopped_by"]) == ("refused", "signal")
     assert ended.summary["not_attempted"] == {"interrupted": 12}
     assert [row["reason"] for row in leftover(job.folder)] == ["interrupted"] * 12

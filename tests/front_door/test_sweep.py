@@ -3,11 +3,7 @@
 import csv
 import hashlib
 import json
-import os
-import pty
-import select
 import signal
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +13,8 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from tests.accounts import only_reads
-from tests.conftest import JOB, MODES, Drafts, Ended, Runner, aged
+from tests.conftest import MODES, Drafts, Ended, Runner, aged
+from tests.terminal import Terminal
 
 DAY = timedelta(days=1)
 
@@ -254,25 +251,13 @@ def test_a_person_is_asked(said: str, job: Runner, sim: Simulator, world: World,
     """On a terminal, with the number that was found; a no discards nothing."""
     drafts(4, agents=2, updated_at=aged(40))
     words = [word for word in sweep_words(world) if word != "--yes"]
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(job.folder)
-        os.execve(sys.executable, [sys.executable, str(JOB), words[0], *job.defaults, *words[1:]], job.environ)
-    shown = b""
-    answered = False
-    while select.select([terminal], [], [], 30)[0]:
-        try:
-            shown += os.read(terminal, 4096)
-        except OSError:
-            break
-        if b"[y/N]" in shown and not answered:
-            assert only_reads(sim)
-            os.write(terminal, said.encode() + b"\n")
-            answered = True
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(terminal)
-    assert b"Discard 4 drafts of 2 agents in organization " + world.organization.encode() in shown
-    assert code == (0 if said == "y" else 2)
+    terminal = Terminal(job, *words, on=("stdin", "stdout", "stderr"))
+    terminal.read_until("[y/N]")
+    assert only_reads(sim)
+    terminal.type(f"{said}\n")
+    ended = terminal.end()
+    assert f"Discard 4 drafts of 2 agents in organization {world.organization}" in terminal.shown
+    assert ended.code == (0 if said == "y" else 2)
     assert len(sim.left()) == (0 if said == "y" else 4)
 
 

@@ -1,0 +1,64 @@
+"""A run on a terminal of the test's own."""
+
+import fcntl
+import os
+import pty
+import select
+import termios
+import time
+from collections.abc import Collection
+from typing import Any
+
+from tests.conftest import Ended, Runner
+
+
+class Terminal:
+    """A run whose controlling terminal, and whose streams named in `on`, are one that the test types at and reads."""
+
+    def __init__(self, job: Runner, *args: str, on: Collection[str] = ("stderr",), **popen: Any) -> None:
+        self._job = job
+        self._shown = b""
+        self._ours, theirs = pty.openpty()
+        streams: dict[str, Any] = dict.fromkeys(on, theirs)
+        self.process = job.start(
+            *args,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+            **(streams | popen),
+        )
+        os.close(theirs)
+
+    @property
+    def shown(self) -> str:
+        """What it has shown, so far as it was read."""
+        return self._shown.decode().replace("\r\n", "\n")
+
+    def read_until(self, text: str) -> None:
+        """Read until this has been shown; a run that ends without it, or takes a minute, fails the test."""
+        until = time.monotonic() + 60
+        while text.encode() not in self._shown:
+            assert self._read(until), f"the run ended without {text!r}"
+
+    def type(self, text: str) -> None:
+        """Type this."""
+        os.write(self._ours, text.encode())
+
+    def end(self, seconds: float = 60) -> Ended:
+        """Read to the end, which has to come in time; what was shown counts as standard error."""
+        until = time.monotonic() + seconds
+        while self._read(until):
+            pass
+        ended = self._job.wait(self.process)
+        os.close(self._ours)
+        ended.stderr = self.shown
+        return ended
+
+    def _read(self, until: float) -> bool:
+        """Read what there is to read; false at the end."""
+        assert select.select([self._ours], [], [], max(0, until - time.monotonic()))[0], "the terminal stays silent"
+        try:
+            data = os.read(self._ours, 65536)
+        except OSError:  # how Linux says that nobody has the other end any more
+            return False
+        self._shown += data
+        return bool(data)
