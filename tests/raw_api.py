@@ -1,13 +1,15 @@
-"""An API that answers with bytes as they are: what no well-behaved HTTP server can be made to send."""
+"""An API that answers with bytes as they are: what no well-behaved HTTP server can be made to send; and a proxy."""
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 BASE = "/atoms/v1"
 
@@ -77,35 +79,96 @@ class RawApi:
     @contextmanager
     def running(self) -> Iterator["RawApi"]:
         """Serve on loopback, in a thread."""
-        ready, loop = threading.Event(), asyncio.new_event_loop()
-
-        async def serve() -> None:
-            accepted: list[asyncio.StreamWriter] = []
-
-            async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                accepted.append(writer)
-                await self._serve(reader, writer)
-
-            server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=self.tls)
-            self.port = server.sockets[0].getsockname()[1]
-            self._stop = asyncio.Event()
-            ready.set()
-            await self._stop.wait()
-            server.close()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-            for writer in accepted:
-                writer.transport.abort()
-            await asyncio.sleep(0)  # lets the sockets be closed
-
-        thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
-        thread.start()
-        ready.wait(10)
-        try:
+        with on_loopback(self._serve, self.tls) as self.port:
             yield self
-        finally:
-            loop.call_soon_threadsafe(self._stop.set)
-            thread.join()
-            loop.close()
+
+
+@dataclass
+class Proxy:
+    """Tunnels CONNECT, forwards what is plain, or refuses everything; `heads`: the first one of each connection."""
+
+    refusal: bytes | None = None
+    tls: ssl.SSLContext | None = None
+    port: int = 0
+    heads: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def running(self) -> Iterator["Proxy"]:
+        """Serve on loopback, in a thread."""
+        with on_loopback(self._serve, self.tls) as self.port:
+            yield self
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            self.heads.append(head)
+            method, target, _ = head.split("\r\n")[0].split(" ")
+            if self.refusal is not None:
+                writer.write(self.refusal)
+                await writer.drain()
+            else:
+                place = target if method == "CONNECT" else target.split("/")[2]
+                host, _, port = place.rpartition(":")
+                upstream, downstream = await asyncio.open_connection(host, int(port))
+                origin = f" http://{place}".encode()
+                if method == "CONNECT":
+                    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    downstream.write(head.encode("latin-1").replace(origin, b" "))
+                try:
+                    await asyncio.gather(self._pump(reader, downstream, origin), self._pump(upstream, writer, origin))
+                finally:
+                    downstream.transport.abort()
+        writer.close()
+
+    @staticmethod
+    async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, origin: bytes) -> None:
+        """Pass on what comes, requests with their path alone."""
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                target.write(data.replace(origin, b" "))
+                await target.drain()
+        target.close()
+
+
+def serving(certificate: Path) -> ssl.SSLContext:
+    """TLS as a server that shows this certificate has it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+@contextmanager
+def on_loopback(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None
+) -> Iterator[int]:
+    """Serve each connection in a thread; yields the port."""
+    loop, over = asyncio.new_event_loop(), asyncio.Event()
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    async def run() -> None:
+        accepted: list[asyncio.StreamWriter] = []
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted.append(writer)
+            await serve(reader, writer)
+
+        server = await asyncio.start_server(accept, sock=listening, ssl=tls)
+        await over.wait()
+        server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        for writer in accepted:
+            writer.transport.abort()
+        await asyncio.sleep(0)  # lets the sockets be closed
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    thread.start()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()

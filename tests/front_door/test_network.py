@@ -1,124 +1,21 @@
 """Proxies, certificates and what an HTTP client carries along: as users expect, and no more."""
 
-import asyncio
-import contextlib
-import ssl
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cleanup.simulator import Simulator
 from tests.conftest import Drafts, Runner
-from tests.raw_api import DISCARDED, RawApi, answer, user
+from tests.raw_api import DISCARDED, Proxy, RawApi, answer, serving, user
 
 AGENT = "a" * 24
-
-
-@dataclass
-class Proxy:
-    """A proxy on loopback: CONNECT and plain forwarding; `refuse` answers 407 to everything."""
-
-    refuse: bool = False
-    port: int = 0
-    heads: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def running(self) -> Iterator["Proxy"]:
-        """Serve in a thread."""
-        ready, loop = threading.Event(), asyncio.new_event_loop()
-
-        async def serve() -> None:
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-            self.port = server.sockets[0].getsockname()[1]
-            self._stop = asyncio.Event()
-            ready.set()
-            await self._stop.wait()
-            server.close()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
-        thread.start()
-        ready.wait(10)
-        try:
-            yield self
-        finally:
-            loop.call_soon_threadsafe(self._stop.set)
-            thread.join()
-            loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            self.heads.append(head)
-            method, target, _ = head.split("\r\n")[0].split(" ")
-            if self.refuse:
-                writer.write(answer(407, "who are you?", "Proxy-Authenticate: Basic"))
-                await writer.drain()
-            else:
-                place = target if method == "CONNECT" else target.split("/")[2]
-                host, _, port = place.rpartition(":")
-                upstream, downstream = await asyncio.open_connection(host, int(port))
-                origin = f" http://{place}".encode()
-                if method == "CONNECT":
-                    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                else:
-                    downstream.write(head.encode("latin-1").replace(origin, b" "))
-                await asyncio.gather(self._pump(reader, downstream, origin), self._pump(upstream, writer, origin))
-        writer.close()
-
-    @staticmethod
-    async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, origin: bytes) -> None:
-        """Pass on what comes, requests with their path alone."""
-        with contextlib.suppress(OSError):
-            while data := await source.read(65536):
-                target.write(data.replace(origin, b" "))
-                await target.drain()
-        target.close()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for localhost, with its key in the same file."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, found = folder / "key.pem", folder / "certificate.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run([*command, "-keyout", str(key), "-out", str(found)], check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_bytes(key.read_bytes() + found.read_bytes())
-    return both
-
-
-def tls_api(certificate: Path, **more: Any) -> RawApi:
-    """An API that shows this certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return RawApi(tls=context, **more)
+REFUSAL = answer(407, "who are you?", "Proxy-Authenticate: Basic")
 
 
 def test_a_certificate_that_cannot_be_verified_ends_the_run(runner: Runner, certificate: Path) -> None:
     """Nothing is sent over a connection that nobody vouches for, and the sentence says what to do."""
-    with tls_api(certificate).running() as api:
+    with RawApi(tls=serving(certificate)).running() as api:
         ended = runner(runner.list_of([(AGENT, f"d{n}") for n in range(5)]), "--base-url", api.url, "--rate", "off")
         assert api.requests == []
     assert ended.code == 78
@@ -136,7 +33,7 @@ def test_a_ca_of_ones_own(runner: Runner, certificate: Path, tmp_path: Path, var
     (folder / "ca.pem").write_bytes(certificate.read_bytes())
     subprocess.run(["openssl", "rehash", str(folder)], check=True, capture_output=True)
     trusted = {variable: str(folder / "ca.pem" if variable == "SSL_CERT_FILE" else folder)}
-    with tls_api(certificate).running() as api, Proxy().running() as proxy:
+    with RawApi(tls=serving(certificate)).running() as api, Proxy().running() as proxy:
         tunnel = {"https_proxy": f"http://127.0.0.1:{proxy.port}"}
         ended = runner(runner.list_of([(AGENT, "d1")]), "--base-url", api.url, "--rate", "off", env=trusted | tunnel)
         assert len(api.requests) == 2
@@ -193,7 +90,7 @@ def test_a_proxy_that_cannot_be_used(job: Runner, sim: Simulator, drafts: Drafts
 
 def test_a_proxy_that_refuses(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """A 407 is not the API's answer; its password is not told either."""
-    with Proxy(refuse=True).running() as proxy:
+    with Proxy(REFUSAL).running() as proxy:
         address = f"http://robot:secret@127.0.0.1:{proxy.port}"
         ended = job(job.list_of(drafts(2)), env={"HTTP_PROXY": address})
     assert sim.requests() == []
@@ -204,7 +101,7 @@ def test_a_proxy_that_refuses(job: Runner, sim: Simulator, drafts: Drafts) -> No
 
 def test_a_tunnel_that_is_refused_was_never_sent(runner: Runner, certificate: Path) -> None:
     """Behind a proxy that refuses CONNECT, nothing has reached the API: tried again, then a failed connection."""
-    with Proxy(refuse=True).running() as proxy:
+    with Proxy(REFUSAL).running() as proxy:
         ended = runner(
             runner.list_of([(AGENT, "d1")]),
             *("--base-url", "https://localhost:1/v1", "--retry-wait", "1ms", "--attempts", "2", "--rate", "off"),

@@ -2,9 +2,7 @@
 
 import asyncio
 import gzip
-import shutil
 import ssl
-import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 from cleanup.api.key import Key
 from cleanup.api.transport import Transport
 from cleanup.model import NOT_JSON, Reply, Trouble
-from tests.raw_api import DISCARDED, Cut, Hang, RawApi, answer
+from tests.raw_api import DISCARDED, Cut, Hang, Proxy, RawApi, answer, serving
 
 GOOD = {"status": True, "data": None}
 JSON = b'{"status": true, "data": null}'
@@ -101,27 +99,6 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used() -> None:
         assert api.connections == 3
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost with its key, trusted by nobody who does not name it."""
-    if shutil.which("openssl") is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", path, "-out", f"{path}.crt"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
-    return path
-
-
-def serving(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
 def test_tls_is_verified_always(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A CA of one's own has to be named; without it nothing is sent."""
     with RawApi(tls=serving(certificate)).running() as api:
@@ -133,54 +110,11 @@ def test_tls_is_verified_always(certificate: Path, monkeypatch: pytest.MonkeyPat
         assert reply.trouble is Trouble.TLS  # the certificate is another host's
 
 
-class Tunnels:
-    """A proxy: tunnels CONNECT to wherever it leads, passes everything else on as it is to one server."""
-
-    def __init__(self, refusal: bytes | None) -> None:
-        self.heads: list[str] = []
-        self._refusal = refusal
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.heads.append(head)
-        if self._refusal is not None:
-            writer.write(self._refusal)
-            writer.close()
-            return
-        to = head.split()[1]
-        place = to if head.startswith("CONNECT") else to.removeprefix("http://").partition("/")[0]
-        host, _, port = place.partition(":")
-        there_reader, there_writer = await asyncio.open_connection(host, int(port))
-        if head.startswith("CONNECT"):
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        else:
-            there_writer.write(head.replace(f"http://{place}", "").encode())
-        try:
-            await asyncio.gather(self._pass_on(reader, there_writer), self._pass_on(there_reader, writer))
-        finally:
-            there_writer.transport.abort()
-
-    @staticmethod
-    async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-        except OSError:
-            pass
-        writer.close()
-
-
 @contextmanager
 def proxy(tls: ssl.SSLContext | None = None, refusal: bytes | None = None) -> Iterator[tuple[str, list[str]]]:
     """A proxy's address, and the head of each request to it."""
-    tunnels = Tunnels(refusal)
-
-    class Serving(RawApi):
-        async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await tunnels(reader, writer)
-
-    with Serving(tls=tls).running() as served:
-        yield f"http{'s' if tls else ''}://us%40er:pass@localhost:{served.port}", tunnels.heads
+    with Proxy(refusal, tls).running() as served:
+        yield f"http{'s' if tls else ''}://us%40er:pass@localhost:{served.port}", served.heads
 
 
 @pytest.mark.parametrize("proxy_tls", [False, True], ids=["http proxy", "https proxy"])
