@@ -81,7 +81,7 @@ class Caller:
 
         def retrying(state: RetryCallState) -> None:
             reply = history.reply
-            wait = state.next_action.sleep if state.next_action else 0.0
+            wait = round(state.next_action.sleep, 4) if state.next_action else 0.0
             self._tell("draft.retrying", subject=subject, reply=reply, attempts=history.attempts, wait=wait)
 
         with suppress(Stopped):

@@ -39,7 +39,9 @@ async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findi
     if findings.ageless and settings.find.older_than is not None:
         journal.warn(f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old")
     counted = f"{len(findings.found)} of {findings.seen} drafts of {findings.agents} agents"
-    journal.tell("run.warning", level="info", message=f"found {counted}")
+    organization = journal.identity.organization
+    where = f" in organization {organization}" if organization else ""
+    journal.tell("run.warning", level="info", message=f"found {counted}{where}")
     return findings
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from cleanup.commands.options import parse, program
-from cleanup.errors import JobError, SettingsError, UsageError
+from cleanup.commands.options import COMMANDS, parse, program
+from cleanup.errors import JobError, ListMissing, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
 from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded, load
@@ -60,7 +60,13 @@ def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList
     most = _BAD_ROWS_FOR_A_PERSON if style_of(loaded.settings.output.log_format) == "console" else None
     if loaded.inline_pairs is not None:
         return read_inline(loaded.inline_pairs, loaded.file.name if loaded.file else "settings", report, most)
-    return read_list(str(loaded.settings.pairs), format_name, report, most)
+    path = str(loaded.settings.pairs)
+    try:
+        return read_list(path, format_name, report, most)
+    except ListMissing as error:
+        if path.isalpha():  # more likely a command than a list
+            raise ListMissing(f"{error}; the commands are {', '.join(filter(None, COMMANDS))}") from None
+        raise
 
 
 def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
@@ -100,7 +106,7 @@ def check_settings(command: str, loaded: Loaded) -> None:
                     "api.organization",
                     "--organization",
                     settings.api.organization,
-                    "a rule must not meet somebody else's drafts",
+                    "a rule must not meet somebody else's drafts; `find` names it",
                 ),
             )
             if given is None

@@ -161,7 +161,7 @@ def _default_text(setting: Setting) -> str:
 
 def _description(command: str) -> str:
     if command:
-        return COMMANDS[command] + "."
+        return COMMANDS[command].capitalize() + "."
     lines = ["Discard listed drafts of Atoms agents.", "", "commands:"]
     for name, text in COMMANDS.items():
         lines.append(f"  job.py {name or '[PAIRS]':<9} {text}")

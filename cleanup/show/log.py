@@ -114,7 +114,11 @@ def _hidden(module: str) -> Iterator[None]:
 
 def _drop_empty(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """A program looks for every field, a person for what there is to say."""
-    return {key: value for key, value in event.items() if value is not None}
+    return {key: value for key, value in event.items() if value is not None and not _all_zero(value)}
+
+
+def _all_zero(value: object) -> bool:
+    return isinstance(value, dict) and not any(value.values())
 
 
 def wants_colours(stream: TextIO, environ: dict[str, str]) -> bool:

@@ -19,6 +19,23 @@ _STYLES = {
 def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> None:
     """Print a summary; at most 80 columns wide where that is all there is."""
     console = make_console(stream, colours=colours)
+    if summary["status"] != "refused" or summary["counts"]["listed"]:
+        console.print(_outcomes(summary))
+    for failure in summary["failures"][:10]:
+        status, message = failure["status"] or "no answer", failure["message"] or ""
+        line = f"failed  {failure['source']}  {failure['draft']}: {failure['reason']} ({status}) {message}"
+        console.print(Text(line.rstrip(), "red"))
+    if len(summary["failures"]) > 10:
+        console.print(Text(f"… and {summary['counts']['failed'] - 10} more failures", "red"))
+    for warning in summary["warnings"]:
+        console.print(Text(f"warning: {warning}", "yellow"))
+    if summary["mode"] == "report":  # of runs that each had a code of their own
+        console.print(Text(f"taken together: {summary['meaning']} ({summary['exit_code']})", "bold"))
+    else:
+        _print_end(summary, console)
+
+
+def _outcomes(summary: dict[str, Any]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("outcome")
     table.add_column("reason")
@@ -32,24 +49,17 @@ def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> 
             table.add_row("", reason.replace("_", " "), str(number))
     table.add_section()
     table.add_row(Text("listed", "bold"), "", Text(str(summary["counts"]["listed"]), "bold"))
-    console.print(table)
-    for failure in summary["failures"][:10]:
-        status, message = failure["status"] or "no answer", failure["message"] or ""
-        line = f"failed  {failure['source']}  {failure['draft']}: {failure['reason']} ({status}) {message}"
-        console.print(Text(line.rstrip(), "red"))
-    if len(summary["failures"]) > 10:
-        console.print(Text(f"… and {summary['counts']['failed'] - 10} more failures", "red"))
-    for warning in summary["warnings"]:
-        console.print(Text(f"warning: {warning}", "yellow"))
-    requests = summary.get("requests")
-    if requests and requests["total"] is not None:
-        console.print(
-            Text(
-                f"{requests['total']} requests ({requests['retries']} retries) in {summary['seconds']:.1f} s",
-                "dim",
-            )
-        )
-    console.print(Text(f"exit {summary['exit_code']}: {summary['meaning']}", "bold"))
+    return table
+
+
+def _print_end(summary: dict[str, Any], console: Console) -> None:
+    """What a run came to, and what to do next."""
+    requests = summary["requests"]
+    if requests["total"]:
+        many = f"{requests['total']} request{'' if requests['total'] == 1 else 's'}"
+        console.print(Text(f"{many} ({requests['retries']} retries) in {summary['seconds']:.1f} s", "dim"))
+    why = f" ({summary['stopped_by'].replace('_', ' ')})" if summary["stopped_by"] else ""
+    console.print(Text(f"exit {summary['exit_code']}{why}: {summary['meaning']}", "bold"))
     if summary.get("next"):
         console.print(Text(summary["next"]))
 

@@ -103,7 +103,7 @@ def _announce(simulator: Simulator, options: argparse.Namespace) -> None:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="job.py simulate", description="The Atoms API on loopback, to try the job on.")
+    parser = _Parser(prog="python job.py simulate", description="The Atoms API on loopback, to try the job on.")
     add = parser.add_argument
     add("--port", type=_whole(0, 65535), default=0, help="0, the default, takes a free one and prints it")
     add("--key", default=DEMO_KEY, help="the key that is let in (%(default)s)")
@@ -144,7 +144,9 @@ def _build_parser() -> argparse.ArgumentParser:
     manner("--sunset", metavar="DATE", help="Deprecation and Sunset headers")
     manner("--echo-key", action="store_true", help="a 401 repeats the key, to look for leaks")
 
-    wrong = parser.add_argument_group("what goes wrong", "See the top of faults.py for the kinds.").add_argument
+    wrong = parser.add_argument_group(
+        "what goes wrong", "The kinds of faults: the top of cleanup/simulator/faults.py."
+    ).add_argument
     wrong("--faults", type=_share, default=0.0, metavar="0.05", help="share of discards that go wrong")
     wrong("--fault-kinds", type=_kinds, default=["500"], metavar="500,503,lost")
     wrong("--fault-attempts", choices=("first", "every"), default="first", help="which attempts at a draft")

@@ -149,6 +149,16 @@ def test_a_list_that_is_not_there(job: Runner, sim: Simulator, name: str) -> Non
     ended = job(name)
     assert ended.code == 66
     assert f"{name}: the list cannot be read" in ended.events[-1]["next"]
+    assert "the commands are" not in ended.stderr
+    assert not sim.requests()
+
+
+def test_a_misspelled_command_is_not_only_a_list_that_is_not_there(job: Runner, sim: Simulator) -> None:
+    """The sentence names the commands; on a terminal no table of nothing stands around it."""
+    ended = job("swep", "--log-format", "console")
+    assert ended.code == 66
+    assert "the commands are check, find, sweep, report, simulate" in " ".join(ended.stdout.split())
+    assert "listed" not in ended.stdout
     assert not sim.requests()
 
 

@@ -70,6 +70,16 @@ def test_it_can_be_answered_beforehand(job: Runner, sim: Simulator, drafts: Draf
     assert "[y/N]" not in ended.stderr + ended.stdout
 
 
+def test_a_dry_run_does_not_say_that_it_discards(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Nobody is asked, and its bar says what it does."""
+    env = {"TERM": "xterm-256color"}
+    ended, shown = on_a_terminal(job, job.list_of(drafts(3)), "--dry-run", answer=None, env=env)
+    assert (ended.code, len(sim.left())) == (0, 3)
+    assert "[y/N]" not in shown
+    assert "looking" in shown
+    assert "discarding" not in shown
+
+
 @pytest.mark.parametrize("colours", [True, False])
 def test_log_lines_stand_above_the_bar(job: Runner, sim: Simulator, drafts: Drafts, colours: bool) -> None:
     """Each line is whole, whatever the bar does below; with NO_COLOR there is no colour, and still a bar."""

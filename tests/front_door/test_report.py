@@ -99,7 +99,7 @@ def test_a_table_shows_what_a_run_shows(tmp_path: Path, capsys: pytest.CaptureFi
     assert report([str(tmp_path / "ledger.jsonl")]) == 0
     table = capsys.readouterr().out
     assert re.search(r"discarded +1\n.*failed +1\n +timeout +1\n", table, re.DOTALL)
-    assert "exit 75: worth another run" in table
+    assert "taken together: worth another run (75)" in table
     assert "request" not in table
 
 
