@@ -30,7 +30,7 @@ demo: $(READY) ## run the job against the simulator
 	  --ledger $(DEMO)/ledger.jsonl --leftover $(DEMO)/leftover.csv --summary $(DEMO)/summary.json; \
 	echo "python job.py $$*"; \
 	SMALLEST_API_KEY=sk_simulator $(BIN)/python job.py "$$@" --log-format console; code=$$?; \
-	test $$code -eq 75 && echo "(Exit 75 is meant: two of these drafts always fail. Look at $(DEMO)/leftover.csv.)"
+	test $$code -eq 75 && echo "(Exit 75 is meant: two of these drafts always fail. Look at $(DEMO)/leftover.csv. The simulator has ended.)"
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest -n auto
