@@ -18,6 +18,7 @@ from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded
 from cleanup.settings.values import share_text
 from cleanup.show.console import say_list
+from cleanup.show.progress import reporting
 
 _MOST_WARNINGS: Final = 20
 _ROUNDING: Final = 1e-6
@@ -29,7 +30,9 @@ async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findi
     settings = loaded.settings
     workspace = Workspace(session, settings.api.model, journal.moved)
     finder = Finder(session, workspace, settings.limits.concurrency)
-    findings = await finder.look(Rule(settings.find, datetime.now(UTC)))
+    journal.tell("run.warning", level="info", message="looking the workspace over")
+    with reporting(lambda: journal.tell("run.progress", requests=journal.traffic.total)):
+        findings = await finder.look(Rule(settings.find, datetime.now(UTC)))
     for sentence in findings.unreadable[:_MOST_WARNINGS]:
         journal.warn(sentence)
     if len(findings.unreadable) > _MOST_WARNINGS:
