@@ -12,7 +12,8 @@ In the order in which data flows:
 - `sending`     what a run is for: ask, open the record, discard what is planned
 - `planning`    a plan by the settings, and what refuses it before anything is sent
 - `workers`     begins pairs, collects how they end, drains when the run stops
-- `discard`     one pair → how it ended: guards, then the deed, on either model
+- `discard`     one pair → how it ended: a look where one is needed, then the deed, on either model
+- `guards`      pure: what speaks against a discard, by what that look saw
 - `preview`     the same for a dry run, by reads alone
 - `branches`    which model the workspace is on, and on which branch a draft is open
 - `verdict`     pure: what a reply means for a pair

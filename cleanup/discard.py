@@ -1,14 +1,13 @@
 """One pair → how it ended: the guards, then the deed, on either model.
 
 On the branch model the deed takes whatever draft is open at that moment, so every attempt at it has a look
-of its own right before it, in the same turn. With an age to mind, it is the same on the older model.
+of its own right before it, in the same turn. Where a guard has to see the draft, it is the same on the older model.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from cleanup import verdict
 from cleanup.api.atoms import BadShape, Draft, draft_configuration_in, latest_in
@@ -16,38 +15,12 @@ from cleanup.api.gate import Subject, Turn
 from cleanup.api.session import Session
 from cleanup.branches import Moved, Unanswered, Workspace
 from cleanup.errors import OutputError
-from cleanup.lists.rows import parse_time
+from cleanup.guards import Guards
 from cleanup.model import Ending, Pair, Reply, Result, StopCause
 from cleanup.records.backup import Backup
 from cleanup.stop import Stopped
 
 Ask = Callable[[], Awaitable[Reply]]
-
-
-@dataclass(frozen=True, slots=True)
-class Guards:
-    """What has to be so before a draft goes. `now` tells the time."""
-
-    min_idle: float | None = None
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-    def need_age(self, pair: Pair) -> bool:
-        """Whether the last edit has to be read."""
-        return self.min_idle is not None or pair.updated_at is not None
-
-    def objection(self, pair: Pair, draft: Draft) -> tuple[Ending, str] | None:
-        """Why the draft must stay, by its last edit, as an ending and a sentence; None if it may go."""
-        if not self.need_age(pair):
-            return None
-        try:
-            edited = parse_time(draft.updated_at)
-        except ValueError:
-            return Ending.UNEXPECTED_RESPONSE, "the draft's last edit, which a guard needs, cannot be read"
-        if pair.updated_at is not None and edited > pair.updated_at:
-            return Ending.CHANGED, f"edited {draft.updated_at}, after the list was made"
-        if self.min_idle is not None and self.now() - edited < timedelta(seconds=self.min_idle):
-            return Ending.RECENTLY_EDITED, f"edited {draft.updated_at}"
-        return None
 
 
 @dataclass(eq=False, slots=True)
@@ -144,7 +117,9 @@ class Discarder:
             if self._workspace.model == "branches":
                 raise Moved
 
-        reply = await self._attempts(case, look if self._guards.need_age(pair) else None, deed, still_there)
+        reply = await self._attempts(
+            case, look if self._guards.need_look(dated=pair.updated_at is not None) else None, deed, still_there
+        )
         still_there()
         if verdict.says_not_found(reply):
             await self._workspace.ensure_endpoint(case.subject, pair.agent, pair.draft)

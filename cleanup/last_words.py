@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cleanup.errors import OutputError
 from cleanup.exit_codes import ExitCode
 from cleanup.model import Ending
+from cleanup.plan import ENDINGS
 from cleanup.records.account import fold
 from cleanup.records.files import whole_file
 from cleanup.records.journal import Journal
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # loaded only where there is a monitor
     from cleanup.records.heartbeat import Heartbeat
 
 NEXT_BYTES: Final = 1200
-_NEVER_LOOKED_FOR = frozenset({Ending.DUPLICATE, Ending.PROTECTED, Ending.LEFT_LIMIT})
+_NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from enum import IntEnum
 from hashlib import blake2b
 
 from cleanup.lists.pair_list import PairList, pack
-from cleanup.model import Ending
+from cleanup.model import Ending, Outcome
 from cleanup.settings.values import ShardOf
 
 _MAX_SPARES = 64
@@ -30,6 +30,7 @@ ENDINGS = {
     Fate.SETTLED: Ending.SETTLED,
     Fate.LIMIT: Ending.LEFT_LIMIT,
 }
+SKIPPED = tuple(fate for fate, ending in ENDINGS.items() if ending.outcome is Outcome.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from cleanup import verdict
 from cleanup.api.atoms import BadShape, Draft, draft_in, latest_in
 from cleanup.api.session import Session
 from cleanup.branches import Moved, Unanswered, Workspace
-from cleanup.discard import Case, Guards, not_open
+from cleanup.discard import Case, not_open
+from cleanup.guards import Guards
 from cleanup.model import Ending, Reply, Result
 from cleanup.stop import Stopped
 

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from cleanup.api.session import Session
 from cleanup.branches import Workspace
-from cleanup.discard import Discarder, Guards
+from cleanup.discard import Discarder
+from cleanup.guards import Guards
 from cleanup.last_words import Measured
 from cleanup.plan import Order
 from cleanup.preview import Previewer
@@ -45,7 +46,7 @@ async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Se
     # What a sweep has learned while it was finding holds for its discards.
     model = "branches" if identity.model == "branches" else settings.api.model
     workspace = Workspace(session, model, journal.moved)
-    guards = Guards(settings.guard.min_idle)
+    guards = Guards(settings.guard)
     process = Previewer(session, workspace, guards) if dry_run else Discarder(session, workspace, guards, backup)
     workers = Workers(session.gate, process, journal.settle)
     session.cuttable.add(workers)

@@ -9,7 +9,8 @@ from cleanup.commands.job import check_settings, read_pairs, refuse_settings
 from cleanup.commands.options import parse
 from cleanup.errors import JobError
 from cleanup.exit_codes import ExitCode
-from cleanup.plan import Fate
+from cleanup.guards import Guards
+from cleanup.plan import SKIPPED, Fate
 from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
 from cleanup.settings.sources import Loaded, load
 from cleanup.settings.values import share_text
@@ -64,9 +65,10 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
     if past is not None:
         check_past(past, settings.api.base_url)
     plan = plan_of(settings, pairs, past)
-    # A look goes with each deed on the branch model or where an age matters; a backup is one more.
-    needs_age = pairs.columns.updated_at is not None or settings.guard.min_idle is not None
-    each = 1 + (needs_age or settings.api.model == "branches") + (settings.guard.backup is not None)
+    # A look goes with each deed on the branch model or where a guard needs one; a backup is one more.
+    needed = Guards(settings.guard).need_look(dated=pairs.columns.updated_at is not None)
+    look = needed or settings.api.model == "branches"
+    each = 1 + look + (settings.guard.backup is not None)
     requests = plan.to_send * each
     return {
         "list": pairs.name,
@@ -76,11 +78,7 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
         "listed": plan.listed,
         "to_send": plan.to_send,
         "agents": plan.agents(),
-        "skipped": {
-            fate.name.lower(): plan.count(fate)
-            for fate in (Fate.DUPLICATE, Fate.PROTECTED, Fate.SETTLED)
-            if plan.count(fate)
-        },
+        "skipped": {fate.name.lower(): plan.count(fate) for fate in SKIPPED if plan.count(fate)},
         "left_for_limit": plan.count(Fate.LIMIT),
         "requests": requests,
         "seconds_at": {str(rate): round(requests / rate, 1) for rate in RATES},

@@ -9,7 +9,7 @@ from cleanup import __version__, verdict
 from cleanup.api.traffic import Traffic
 from cleanup.errors import OutputError
 from cleanup.model import Ending, Outcome, Reply, Result, StopCause
-from cleanup.plan import Fate, Plan
+from cleanup.plan import SKIPPED, Fate, Plan
 from cleanup.records.account import Account, fold
 from cleanup.records.ledger import Ledger
 from cleanup.records.summary import Facts, Identity, utc
@@ -52,7 +52,7 @@ class Journal:
         """Log the pairs whose end the plan already knows, but for those that are left for a later run."""
         assert self.account is not None
         plan = self.account.plan
-        for fate in (Fate.DUPLICATE, Fate.PROTECTED, Fate.SETTLED):
+        for fate in SKIPPED:
             for index in plan.indexes(fate):
                 ending = self.account.ending(index)
                 assert ending is not None

@@ -7,15 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanup.api.atoms import Draft
-from cleanup.discard import Guards
+from cleanup.guards import Guards
 from cleanup.model import Ending, Pair
+from cleanup.settings.definitions import Guard
 
 AGENT = "0123456789abcdef01234567"
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 
 def objection(edited: str, *, listed: datetime | None = None, min_idle: float | None = None) -> Ending | None:
-    guards = Guards(min_idle, now=lambda: NOW)
+    guards = Guards(Guard(min_idle=min_idle), now=lambda: NOW)
     found = guards.objection(Pair(0, AGENT, "d1", "list.csv:2", listed), Draft(AGENT, "d1", updated_at=edited))
     return None if found is None else found[0]
 
