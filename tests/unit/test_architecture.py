@@ -27,7 +27,10 @@ HOMES = {
 }
 """Which modules may import each library; the simulator has its own."""
 
-PURE = ("verdict", "plan", "rules", "model", "exit_codes", "records.account", "api.outage", "api.pace", "lists.ids")
+PURE = (
+    *("verdict", "guards", "plan", "rules", "model", "exit_codes"),
+    *("records.account", "api.outage", "api.pace", "lists.ids"),
+)
 IMPURE = {"asyncio", "time", "os", "io", "socket", "random", "secrets", "pathlib", "subprocess", "threading", "sys"}
 
 LONGEST = 300
