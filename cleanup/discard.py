@@ -106,10 +106,12 @@ class Discarder:
         pair = case.pair
 
         async def look() -> Reply:
-            return await self._atoms.draft(pair.agent, pair.draft)
+            return heard(await self._atoms.draft(pair.agent, pair.draft))
 
         async def deed() -> Reply:
-            reply = await self._atoms.discard_draft(pair.agent, pair.draft)
+            return heard(await self._atoms.discard_draft(pair.agent, pair.draft))
+
+        def heard(reply: Reply) -> Reply:
             self._workspace.migrated(reply)  # at once, so that whoever is next asks elsewhere
             return reply
 

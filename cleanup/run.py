@@ -42,7 +42,7 @@ class Job:
     list_name: str | None
     check: Callable[[], None]
     read: Callable[[Journal], PairList] | None = None
-    find: "Callable[[Journal, Session, Loaded], Awaitable[PairList]] | None" = None
+    find: "Callable[[Journal, Session, Loaded], Awaitable[tuple[PairList, SettingsError | None]]] | None" = None
 
 
 class Run:
@@ -178,13 +178,13 @@ class Run:
         self.job.check()
         check_resume(settings)
 
-    def _plan(self, pairs: PairList) -> None:
-        """Decide what to do with each pair. Raises SettingsError when it is more than may be sent."""
+    def _plan(self, pairs: PairList, objection: SettingsError | None = None) -> None:
+        """Decide what to do with each pair. Raises `objection`, or SettingsError when it is more than may be sent."""
         settings, journal = self.settings, self.journal
         journal.identity.list_sha256 = pairs.sha256
         if not pairs and self.job.find is None:
             journal.warn(EMPTY)
-        past, trouble = None, journal.facts.refusal
+        past, trouble = None, journal.facts.refusal or objection
         try:
             past = self._past = past_of(settings, pairs)
         except SettingsError as error:
@@ -246,7 +246,7 @@ class Run:
     async def work(self, session: "Session") -> None:
         """What the run is for, once it is known whose key it is."""
         if self.job.find is not None:
-            self._plan(await session.cuttable_work(self.job.find(self.journal, session, self.job.loaded)))
+            self._plan(*await session.cuttable_work(self.job.find(self.journal, session, self.job.loaded)))
         else:
             self._check_past()  # once more: now it is known whose key it is
         account = self.journal.account

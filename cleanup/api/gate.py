@@ -115,6 +115,14 @@ class Gate:
             raise Stopped
         self._pace.leave(self.now())
 
+    def held_up(self) -> None:
+        """A request that was let through just now waits for its connection: it does not count until it has left."""
+        self._pace.hold_up()
+
+    def left(self) -> None:
+        """One that was held up leaves now."""
+        self._pace.leave(self.now())
+
     def heard(self, turn: Turn, reply: Reply, backoff: float) -> None:
         """Learn from an answer, or from none. `backoff`: the seconds to pause on a 429 that names none."""
         now = self.now()

@@ -30,6 +30,9 @@ class Pace(Protocol):
     def leave(self, now: float) -> None:
         """One of the others leaves now."""
 
+    def hold_up(self) -> None:
+        """The one that left last has not left after all: `leave` says when."""
+
     def give_back(self) -> None:
         """One of the others never leaves."""
 
@@ -50,6 +53,9 @@ class NoPace:
         """Nothing to note."""
 
     def leave(self, now: float) -> None:
+        """Nothing to note."""
+
+    def hold_up(self) -> None:
         """Nothing to note."""
 
     def give_back(self) -> None:
@@ -101,6 +107,12 @@ class SteadyPace:
         """See Pace."""
         self._reserved -= 1
         self._times.append(now)
+
+    def hold_up(self) -> None:
+        """See Pace."""
+        if self._times:
+            self._times.pop()
+        self._reserved += 1
 
     def give_back(self) -> None:
         """See Pace."""

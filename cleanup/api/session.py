@@ -73,7 +73,7 @@ async def open_session(
     limits = settings.limits
     pace = make_pace(limits.rate, tell)
     gate = Gate(limits.concurrency, pace, Outage(limits.max_outage, jitter(settings.retry)), stop, tell)
-    transport = Transport(settings.api.base_url, key, settings.api.timeout)
+    transport = Transport(settings.api.base_url, key, settings.api.timeout, gate)
 
     def observe(reply: Reply) -> None:
         traffic.add(reply)

@@ -17,6 +17,7 @@ import httpx
 
 from cleanup import __version__
 from cleanup.api.answers import Answer, needs_its_body, read_answer
+from cleanup.api.departure import Departure, Departures
 from cleanup.api.key import Key
 from cleanup.api.proxies import proxy_for
 from cleanup.api.sockets import Sockets
@@ -36,9 +37,13 @@ class _TooLarge(httpx.StreamError):
 class Transport:
     """Sends requests to one API with one key."""
 
-    def __init__(self, base_url: str, key: Key, timeout: float) -> None:
-        """`timeout`: seconds for an attempt in all. Raises SettingsError for a proxy or CA file that cannot be used."""
+    def __init__(self, base_url: str, key: Key, timeout: float, departures: Departures | None = None) -> None:
+        """`timeout`: seconds for an attempt in all. `departures` is told of requests that cannot leave at once.
+
+        Raises SettingsError for a proxy or CA file that cannot be used.
+        """
         self.key = key
+        self._departures = departures
         self._timeout = timeout
         self._base = httpx.URL(base_url)
         self._path = self._base.raw_path.rstrip(b"/")
@@ -61,13 +66,19 @@ class Transport:
         response: httpx.Response | None = None
         body = bytearray()
         trouble: Exception | None = None
+        departure: Departure | None = None
         try:
             async with asyncio.timeout(self._timeout):
+                if not await _is_open(lane) and self._departures is not None:
+                    departure = Departure(self._departures)
+                    request.extensions = self._extensions | {"trace": departure}
                 response = await lane.handle_async_request(request)
                 await _read(response, body, most)
         except _TROUBLES as error:
             trouble = error
         finally:
+            if departure is not None:
+                departure.now()
             if response is None or not response.is_closed or _has_more(response):
                 await _give_up(lane)
             else:
@@ -141,12 +152,12 @@ class _Direct(httpx.AsyncHTTPTransport):
     def _new(self) -> httpcore.AsyncHTTPConnection:
         return httpcore.AsyncHTTPConnection(self._origin, ssl_context=self._context, network_backend=Sockets())
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Over the connection there is, unless the other end has closed it, or said something unasked."""
+    async def is_open(self) -> bool:
+        """Whether there is a connection. One that the other end has closed, or said something unasked on, is none."""
         if self._pool.is_closed() or self._pool.has_expired():
             await self._pool.aclose()
             self._pool = self._new()
-        return await super().handle_async_request(request)
+        return bool(self._pool.is_idle())
 
 
 class _Url(httpx.URL):
@@ -160,6 +171,11 @@ class _Url(httpx.URL):
     def raw_path(self) -> bytes:
         """Path and query as they are sent."""
         return self._raw_path
+
+
+async def _is_open(lane: httpx.AsyncHTTPTransport) -> bool:
+    """Whether a request over this lane leaves at once; of a proxy's connections it is not known."""
+    return isinstance(lane, _Direct) and await lane.is_open()
 
 
 async def _read(response: httpx.Response, body: bytearray, most: int) -> None:

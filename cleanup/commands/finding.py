@@ -48,8 +48,8 @@ async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findi
     return findings
 
 
-async def sweep_list(journal: Journal, session: Session, loaded: Loaded) -> PairList:
-    """What a sweep is to discard, written down. Raises Incomplete or SettingsError when that looks wrong."""
+async def sweep_list(journal: Journal, session: Session, loaded: Loaded) -> tuple[PairList, SettingsError | None]:
+    """What a sweep is to discard, written down, and what speaks against doing so. Raises Incomplete."""
     settings = loaded.settings
     findings = await look_over(journal, session, loaded)
     if findings.unreadable:
@@ -63,12 +63,13 @@ async def sweep_list(journal: Journal, session: Session, loaded: Loaded) -> Pair
             stream.write(text)
     most = settings.find.max_share
     meant = sum(draft.agent not in settings.guard.protect for draft in findings.found)
+    objection = None
     if most is not None and meant - most * findings.seen > _ROUNDING:
-        raise SettingsError(
+        objection = SettingsError(
             f"{meant} of {findings.seen} drafts are meant by the rule, more than find.max_share "
             f"({share_text(most)}), so none was discarded: if that is right, pass --max-share 100%"
         )
-    return findings.pairs(Path(path).name if path else "sweep", text)
+    return findings.pairs(Path(path).name if path else "sweep", text), objection
 
 
 class FindRun(Run):

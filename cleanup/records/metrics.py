@@ -51,6 +51,8 @@ def write_metrics(path: str, summary: dict[str, Any], finished: float) -> None:
 
 
 def _last_success(path: str) -> float | None:
+    if not Path(path).is_file():  # a pipe or a device has no past, and reading one may never end
+        return None
     with suppress(OSError, ValueError, LookupError):
         for family in text_string_to_metric_families(Path(path).read_text(encoding="utf-8")):
             if family.name == _PREFIX + "last_success_timestamp_seconds":

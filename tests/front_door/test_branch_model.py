@@ -82,6 +82,20 @@ def test_model_drafts_on_a_migrated_workspace_stops(job: Runner, sim: Simulator,
     assert len(sim.left()) == 60
 
 
+@pytest.mark.parametrize("model", ["auto", "drafts"])
+def test_a_look_tells_of_the_move_too(model: str, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """Should reading a draft by its id end with the move as well, then a guard's look is what notices it."""
+    held = drafts(6)
+    world.mode = "branches"
+    sim.faults.script(held[0].id, ["migration"], on="look")
+    ended = job(job.list_of(held), "--min-idle", "1ms", "--model", model, "--concurrency", "1")
+    assert not [r for r in sim.requests("discard") if "/drafts/" in r.path]
+    if model == "auto":
+        assert (ended.code, sim.left(), ended.summary["model"]) == (0, set(), "branches")
+    else:
+        assert (ended.code, len(sim.left()), ended.summary["stopped_by"]) == (78, 6, "migration_required")
+
+
 @pytest.mark.parametrize(
     ("first", "concurrency"),
     [("open", "8"), ("gone", "8"), ("unknown agent", "8"), ("unknown agents", "8"), ("unknown agents", "1")],

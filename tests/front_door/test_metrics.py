@@ -29,6 +29,17 @@ def figures(folder: Path, name: str = "nightly.prom") -> Figures:
     return found
 
 
+@pytest.mark.parametrize("place", ["/dev/stdout", "/dev/full"])
+def test_a_pipe_or_a_device_is_not_asked_for_its_past(
+    place: str, job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
+) -> None:
+    """A failed run looks for the last success in a file alone: reading anything else might never end."""
+    sim.faults.script((held := drafts(1))[0].id, ["400"])
+    ended = job(job.list_of(held), "--metrics", place, "--log-format", "json", timeout=30)
+    assert ended.code == (3 if place == "/dev/stdout" else 74)
+    assert ("draft_cleanup_exit_code{" in ended.stdout) == (place == "/dev/stdout")
+
+
 def test_the_figures_are_the_summarys(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
     """Each count, reason, status and time of the summary, and no other; readable by node_exporter's user."""
     held = drafts(8)

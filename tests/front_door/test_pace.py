@@ -45,6 +45,15 @@ def test_retries_and_looks_keep_the_pace_too(job: Runner, sim: Simulator, drafts
     assert 0 < rate["achieved"] <= 40
 
 
+def test_the_rate_holds_where_the_requests_arrive(
+    job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
+) -> None:
+    """The first request has a connection to wait for, and what follows it comes no nearer for that."""
+    ended = job(job.list_of(drafts(3)), "--rate", "2", "--concurrency", "8")
+    assert (ended.code, sim.left()) == (0, set())
+    assert sim.max_per_second() == 2
+
+
 def test_without_a_rate_there_is_no_limit(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
     """`off` is off."""
     ended = job(job.list_of(drafts(60)), "--rate", "off")

@@ -116,7 +116,7 @@ def test_a_sweep_that_looks_wrong_sends_nothing(
     words, code, sentence = REFUSALS[refusal]
     drafts(10, updated_at=aged(40))
     drafts(10, updated_at=aged(1))
-    ended = sweep(*words)
+    ended = sweep(*words, "--leftover", "leftover.csv")
     assert ended.code == code
     assert sentence in " ".join(str(entry.get("message")) for entry in ended.events)
     assert len(sim.left()) == 20
@@ -127,6 +127,9 @@ def test_a_sweep_that_looks_wrong_sends_nothing(
         assert ended.summary["status"] == "refused"
         assert ended.summary["stopped_by"] is None
         assert not [line for line in ended.ledger() if line["type"] == "pair"]
+    if refusal.startswith("more than"):  # the list could be read: it is accounted for
+        stands = (ended.folder / "leftover.csv").read_text().splitlines()[1:]
+        assert len(stands) == ended.counts["listed"] == ended.counts["not_attempted"] == 10
 
 
 @pytest.mark.parametrize(

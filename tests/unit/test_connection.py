@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cleanup.api.departure import Departures
 from cleanup.api.key import Key
 from cleanup.api.transport import Transport
 from cleanup.model import NOT_JSON, Reply, Trouble
@@ -26,12 +27,16 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def send(
-    url: str, count: int = 1, pause: Callable[[], Awaitable[None]] | None = None, timeout: float = 10
+    url: str,
+    count: int = 1,
+    pause: Callable[[], Awaitable[None]] | None = None,
+    timeout: float = 10,
+    departures: Departures | None = None,
 ) -> list[Reply]:
     """So many discards one after the other over one transport, with a pause between."""
 
     async def go() -> list[Reply]:
-        transport = Transport(url, Key(None, "sk_test"), timeout)
+        transport = Transport(url, Key(None, "sk_test"), timeout, departures)
         replies = []
         for number in range(count):
             if number and pause:
@@ -41,6 +46,44 @@ def send(
         return replies
 
     return asyncio.run(go())
+
+
+class Departing:
+    """Notes what a transport tells of requests that cannot leave at once, and what the API has heard by then."""
+
+    def __init__(self, api: RawApi) -> None:
+        self.told: list[tuple[str, int]] = []
+        self._api = api
+
+    def held_up(self) -> None:
+        self.told.append(("held up", len(self._api.requests)))
+
+    def left(self) -> None:
+        self.told.append(("left", len(self._api.requests)))
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (DISCARDED, [("held up", 0), ("left", 0)]),
+        (answer(200, JSON, "Connection: close"), [("held up", 0), ("left", 0), ("held up", 1), ("left", 1)]),
+        (Cut(b""), [("held up", 0), ("left", 0), ("held up", 1), ("left", 1)]),
+    ],
+)
+def test_a_request_that_waits_for_a_connection_is_told(raw: bytes, told: list[tuple[str, int]]) -> None:
+    """Once when it has to wait and once when it leaves; over a connection that is there, nothing is told."""
+    with RawApi(otherwise=raw).running() as api:
+        departing = Departing(api)
+        send(api.url, 2, departures=departing)
+        assert departing.told == told
+
+
+def test_a_request_that_never_leaves_is_told_all_the_same() -> None:
+    """No connection, no bytes: it counts as if it had left, so that trying is paced too."""
+    with RawApi().running() as api:
+        departing = Departing(api)
+    send(api.url, departures=departing)
+    assert departing.told == [("held up", 0), ("left", 0)]
 
 
 @pytest.mark.parametrize(

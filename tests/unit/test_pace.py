@@ -45,6 +45,30 @@ def test_never_more_than_the_rate_in_any_sliding_second(
         assert all(after - before >= 1 / rate for before, after in pairwise(times))
 
 
+@given(
+    rate=st.floats(1, 300),
+    late=st.lists(st.one_of(st.just(0.0), st.floats(0, 0.3), st.floats(0, 3)), min_size=20, max_size=120),
+)
+def test_a_request_counts_when_it_leaves_not_when_it_was_let_through(rate: float, late: list[float]) -> None:
+    """Whatever time each spends on opening its connection first, no sliding second has more than the rate."""
+    pace, now, times = SteadyPace(rate), 1000.0, []
+    opening: list[float] = []
+    for wait in late:
+        while (ready := pace.ready_at(now, 1)) > now:
+            now = min([ready, *opening])
+            for _ in [time for time in opening if time <= now]:
+                pace.leave(now)
+                times.append(now)
+            opening = [time for time in opening if time > now]
+        pace.take(now, 1)
+        if wait:
+            pace.hold_up()
+            opening.append(now + wait)
+        else:
+            times.append(now)
+    assert most_in_a_second(times) <= int(rate)
+
+
 @given(rate=RATES, count=st.integers(2, 400))
 def test_even_spacing(rate: float, count: int) -> None:
     """A queue leaves evenly, without a burst at the start, and at the rate but for half a hundredth."""
