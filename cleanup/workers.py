@@ -36,6 +36,7 @@ class Workers:
                 spare = await self._gate.room()
                 index = order.spare() if spare else order.next()
                 if index is None or self._bug:
+                    self._gate.no_more()
                     break
                 pair = pairs[index]
                 case = Case(pair, Subject(index, pair.agent, pair.draft, fresh=True, spare=spare))

@@ -181,6 +181,13 @@ class Gate:
             return not self._probing and not any(waiter.subject.spare for waiter in self._fresh)
         return not self._fresh
 
+    def no_more(self) -> None:
+        """No other pair will be begun."""
+        began = self._outage.began
+        if self._outage.all_tried() and began is not None:
+            self._tell("outage.ended", seconds=round(self.now() - began, 3))
+            self._pump()
+
     async def sleep(self, seconds: float) -> None:
         """Wait between attempts; cut short when the run stops."""
         if seconds > 0 and not self._stop.cause:

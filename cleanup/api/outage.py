@@ -3,7 +3,8 @@
 An outage is declared when the latest attempts, of three different pairs, all failed without an answer or
 with 5xx. Then nothing but probes is sent, until one is answered. A pair that failed while the API answered
 others, or in two outages one after the other, fails by itself: it is no evidence from then on, unless its request
-never reached the API. So three bad pairs at the end of a list are no outage.
+never reached the API. So three bad pairs at the end of a list are no outage. Once every pair was tried, a single
+failure in an outage that ended is enough: nobody is left who could tell the API from them.
 """
 
 from collections.abc import Callable, Hashable
@@ -24,6 +25,7 @@ class Outage:
         self._failing: dict[Hashable, None] = {}
         self._bad: set[Hashable] = set()
         self._once: set[Hashable] = set()
+        self._all_tried = False
         self._failed_probes = 0
         self._held_off_since: float | None = None
         self.began: float | None = None
@@ -61,7 +63,7 @@ class Outage:
     def answered(self) -> bool:
         """An attempt was answered, whatever the answer. True when this ends an outage."""
         ended = self.holding
-        if ended and self._failed_probes:
+        if ended and self._failed_probes and not self._all_tried:
             # The API was down, or so it seemed: only what failed the last time too fails by itself.
             self._bad.update(self._failing.keys() & self._once)
             self._once.update(self._failing)
@@ -71,6 +73,17 @@ class Outage:
         self._held_off_since = None
         self.began = None
         return ended
+
+    def all_tried(self) -> bool:
+        """No pair is left that was not tried yet. True when this ends an outage."""
+        self._all_tried = True
+        self._bad |= self._once
+        unclear = {subject for subject in self._failing if subject not in self._once}
+        if not self.holding or len(unclear) >= SEVERAL:
+            return False
+        self._failing.clear()
+        self.began = None
+        return True
 
     def held_off(self, now: float) -> None:
         """An attempt was answered with 429."""

@@ -166,3 +166,27 @@ def test_what_fails_in_two_outages_one_after_the_other_fails_by_itself() -> None
         outage.failed("probe", 1.0, probe=True)
         assert outage.answered()
     assert not any(outage.failed(pair, 2.0, probe=False) for pair in pairs)
+
+
+def test_when_all_were_tried_what_failed_before_fails_by_itself() -> None:
+    """No pair is left to tell the API from them: those that failed in an outage that ended are not waited for again."""
+    outage = made()
+    pairs = ["a", "b", "c"]
+    for pair in pairs:
+        outage.failed(pair, 0.0, probe=False)
+    outage.failed("probe", 1.0, probe=True)
+    assert outage.answered()
+    assert [outage.failed(pair, 2.0, probe=False) for pair in pairs] == [False, False, True]
+    assert outage.all_tried()
+    assert not outage.holding
+    assert not any(outage.failed(pair, 3.0, probe=False) for pair in [*pairs, "probe"])
+
+
+def test_when_all_were_tried_pairs_that_never_failed_before_are_still_waited_for() -> None:
+    """An API that goes down with the last pairs of a list is down."""
+    outage = made()
+    for pair in "abc":
+        outage.failed(pair, 0.0, probe=False)
+    assert not outage.all_tried()
+    assert outage.holding
+    assert outage.answered()
