@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Discard listed drafts of Atoms agents: `python job.py --help`."""
 
+import gc
 import os
 import signal
 import sys
@@ -27,4 +28,6 @@ if __name__ == "__main__":
     open_closed_streams()
     from cleanup.commands.main import main
 
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    gc.freeze()  # everything is done: looking through it all for garbage would only make the end take longer
+    sys.exit(code)
