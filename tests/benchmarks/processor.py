@@ -11,7 +11,7 @@ IN_FLIGHT = (8, 16, 64)
 
 def cost(*, quick: bool) -> dict[str, dict[int, float]]:
     """Milliseconds for each discard by client and requests in flight: medians, all of them in turn."""
-    drafts, rounds = (500, 1) if quick else (3000, 3)
+    drafts, rounds = (500, 1) if quick else (2000, 3)
     found: dict[str, dict[int, list[float]]] = {
         name: {flying: [] for flying in IN_FLIGHT} for name in NAMES if there_is(name)
     }
