@@ -14,11 +14,11 @@ from cleanup.errors import OutputError, SameFile
 
 
 @contextmanager
-def whole_file(path: str, *, durable: bool = True, mode: int = 0o666, through_links: bool = True) -> Iterator[TextIO]:
+def whole_file(path: str, *, mode: int = 0o666, through_links: bool = True) -> Iterator[TextIO]:
     """Write a file beside its place and rename it there at the end. Raises OutputError; then the old one stays.
 
     A target that is no regular file (`/dev/stdout`) or cannot be renamed over (a mounted file) is written in
-    place. `durable`: it is on disk when the block ends. `through_links`: a link is followed, not replaced.
+    place, any other is on disk when the block ends. `through_links`: a link is followed, not replaced.
     """
     target = Path(path)
     in_place = through_links and _must_be_in_place(target)
@@ -32,7 +32,7 @@ def whole_file(path: str, *, durable: bool = True, mode: int = 0o666, through_li
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:  # noqa: PTH123
             yield stream
             stream.flush()
-            if durable and not in_place:
+            if not in_place:
                 os.fsync(stream.fileno())
         if not in_place:
             try:
@@ -42,8 +42,7 @@ def whole_file(path: str, *, durable: bool = True, mode: int = 0o666, through_li
                     raise
                 shutil.copyfile(temporary, target)
                 temporary.unlink()
-            if durable:
-                sync_folder(target.parent)
+            sync_folder(target.parent)
     except BaseException as error:
         if not in_place:
             with suppress(OSError):
