@@ -1,246 +1,240 @@
-"""One pair → how it ended: the guards, then the deed, on either model.
+"""One pair → how it ended: the check, the copy, the discard, on either model.
 
-On the branch model the deed takes whatever draft is open at that moment, so every attempt at it has a look
-of its own right before it, in the same turn. Where a guard has to see the draft, it is the same on the older model.
+On the branch model a discard takes whatever draft is open at that moment, so every attempt has a check of its own
+right before it, in the same slot. Where a guard has to see the draft, it is the same on the older model.
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from cleanup import verdict
-from cleanup.api.atoms import BadShape, Draft, draft_configuration_in, latest_in
-from cleanup.api.gate import Subject, Turn
-from cleanup.api.session import Session
-from cleanup.branches import Moved, Unanswered, Workspace
+from cleanup.api.atoms import Atoms, BadShape, Draft, draft_configuration_in, latest_in
+from cleanup.api.reply import Reply
+from cleanup.api.retry import Caller
+from cleanup.api.transport import BeforeWrite
 from cleanup.errors import OutputError
-from cleanup.guards import Guards
-from cleanup.model import Ending, Pair, Reply, Result, StopCause
+from cleanup.guards import Guards, Objection
+from cleanup.model import Ending, Pair, Result, StopCause
 from cleanup.records.backup import Backup
-from cleanup.stop import Stopped
+from cleanup.stop import Stop, Stopped
+from cleanup.workspace import Unanswered, Workspace
 
-Ask = Callable[[], Awaitable[Reply]]
+FRESH_SECONDS: Final = 1.0
+"""How old a check's answer may be when the discard that relies on it is written: a connection may come in between."""
+
+Ask = Callable[[Atoms], Awaitable[Reply]]
 
 
-@dataclass(eq=False, slots=True)
-class Case:
-    """A pair on its way: what is known of it so far."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every discard of a run works with."""
 
-    pair: Pair
-    subject: Subject
-    reply: Reply | None = None
-    attempts: int = 0
-    seconds: float = 0.0
-    looked: bool = False
-    objection: tuple[Ending, str] | None = None
-    maybe_done: bool = False
-    failed: Reply | None = None
+    workspace: Workspace
+    guards: Guards
+    backup: Backup | None
+    stop: Stop
 
-    def heard(self, reply: Reply) -> Reply:
-        """Note an answer about this pair."""
+
+class _Kept(Exception):
+    """The check, which brought this reply, does not allow the discard."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
         self.reply = reply
-        self.seconds += reply.seconds
+
+
+class Case:
+    """A pair on its way to its end, and what is known of it so far."""
+
+    def __init__(self, pair: Pair, caller: Caller, means: Means) -> None:
+        self.pair = pair
+        self._caller = caller
+        self._means = means
+        self._attempts = 0
+        self._seconds = 0.0
+        self._reply: Reply | None = None
+        self._details: dict[str, str] = {}
+        self._sent = self._maybe_done = self._by_check = False
+        self._objection: Objection | None = None
+
+    async def run(self) -> Result | None:
+        """Process the pair. None: the run stopped before anything came of it."""
+        try:
+            return await self._process()
+        except Stopped:
+            return self._left_off()
+        except BadShape as error:
+            return self._result(Ending.UNEXPECTED_RESPONSE, str(error))
+        except Unanswered as error:
+            return self._result(verdict.of_read(self._heard(error.reply)))
+
+    def interrupted(self, why: str) -> Result | None:
+        """The end of a pair that is cut off now; None: nothing has been done to it."""
+        cut_off = self._caller.in_flight or self._reply is not None
+        return self._result(Ending.INTERRUPTED, why) if cut_off else None
+
+    async def _process(self) -> Result:
+        workspace, answered_not_found = self._means.workspace, 0
+        if self._means.backup is not None:
+            kept_from = await self._save(self._means.backup)
+            if kept_from is not None:
+                return kept_from
+        while True:
+            model = workspace.model
+            ended = await (self._by_draft() if model == "drafts" else self._by_branch())
+            if ended is not None:
+                return ended
+            if workspace.model == model:
+                # A 404 for a draft that is open is not the API's last word.
+                answered_not_found += 1
+                if answered_not_found >= self._caller.attempts:
+                    return self._result(Ending.DISOWNED, "a 404, although the agent's list of drafts has it")
+                await self._caller.pause(answered_not_found)
+
+    async def _by_draft(self) -> Result | None:
+        """By the draft's id. None: to be done again. Raises Stopped, Unanswered, BadShape."""
+        pair, workspace = self.pair, self._means.workspace
+
+        async def discard(api: Atoms, check: BeforeWrite) -> Reply:
+            return await _looked_into(api, await api.discard_draft(pair.agent, pair.draft, check))
+
+        async def ask(api: Atoms) -> Reply:
+            return await _looked_into(api, await api.draft(pair.agent, pair.draft))
+
+        needs_check = self._means.guards.need_check(dated=pair.updated_at is not None)
+        reply = await self._attempt(discard, ask if needs_check else None)
+        if reply.asks_for_migration:
+            return None if workspace.follow() else self._result(Ending.MIGRATION_REQUIRED)
+        if reply.route_missing and not reply.foreign:
+            await workspace.leave_missing_route(self._caller, pair.agent, reply)
+            return None
+        return await self._judge(reply)
+
+    async def _by_branch(self) -> Result | None:
+        """Through the branch on which the draft is open. None: to be done again. Raises as above."""
+        pair = self.pair
+        found = await self._means.workspace.find(self._caller, pair.agent, pair.draft)
+        if found is None:
+            return self._result(verdict.of_absence(maybe_done=self._maybe_done))
+        self._details["branch"] = found.branch_name
+
+        async def discard(api: Atoms, check: BeforeWrite) -> Reply:
+            return await api.discard_open_draft(pair.agent, found.branch, check)
+
+        return await self._judge(await self._attempt(discard, lambda api: api.open_draft(pair.agent, found.branch)))
+
+    async def _attempt(self, discard: Callable[[Atoms, BeforeWrite], Awaitable[Reply]], ask: Ask | None) -> Reply:
+        """Attempt to discard, each time after a check of its own if there is one."""
+
+        async def attempt(api: Atoms) -> Reply:
+            self._attempts += 1
+            self._objection, self._by_check = None, ask is not None
+            checked_at = -math.inf
+
+            async def check() -> None:
+                nonlocal checked_at
+                if ask is not None and time.monotonic() - checked_at > FRESH_SECONDS:
+                    await self._check(await ask(api))
+                    checked_at = time.monotonic()
+
+            try:
+                await check()
+                reply = await discard(api, check)
+            except _Kept as kept:
+                return kept.reply
+            self._by_check = False
+            self._sent = self._sent or reply.sent
+            self._maybe_done = self._maybe_done or reply.lost
+            return self._heard(reply)
+
+        return await self._caller.operate(attempt, requests=1 if ask is None else 2)
+
+    async def _check(self, reply: Reply) -> None:
+        """Look at the draft before it is discarded. Raises _Kept when it must not be."""
+        self._heard(reply)
+        if reply.data is None:
+            raise _Kept(reply)
+        try:
+            draft = latest_in(reply, self.pair.agent)
+        except BadShape as error:
+            self._objection = Ending.UNEXPECTED_RESPONSE, str(error)
+            raise _Kept(reply) from None
+        self._note(draft)
+        if draft.draft != self.pair.draft:
+            ending = Ending.GONE_AFTER_RETRY if self._maybe_done else Ending.CHANGED
+            self._objection = ending, "another draft is open on the branch now"
+        else:
+            self._objection = self._means.guards.objection(self.pair, draft)
+        if self._objection is not None:
+            raise _Kept(reply)
+
+    async def _judge(self, reply: Reply) -> Result | None:
+        """The end by the last reply. None: a 404 that is not true, to be done again."""
+        if self._objection is not None:
+            return self._result(*self._objection)
+        if reply.not_found:
+            answered_at = self._means.workspace.now()
+            open_still = await self._means.workspace.find(
+                self._caller, self.pair.agent, self.pair.draft, since=answered_at
+            )
+            return None if open_still else self._result(verdict.of_absence(maybe_done=self._maybe_done))
+        return self._result(verdict.of_read(reply) if self._by_check else verdict.of_discard(reply))
+
+    async def _save(self, backup: Backup) -> Result | None:
+        """Keep a copy. None: it is kept; a Result: without it, the draft stays. Raises Stopped, Unanswered."""
+        pair = self.pair
+        reply = await self._caller.operate(lambda api: api.configuration(pair.agent, pair.draft), decisive=False)
+        self._heard(reply)
+        configuration = draft_configuration_in(reply)
+        if configuration is None:
+            if reply.deserves_retry or reply.status in (401, 403):
+                return self._result(verdict.of_read(reply))
+            if await self._means.workspace.find(self._caller, pair.agent, pair.draft) is None:
+                return self._result(Ending.NOT_FOUND)
+            return self._result(Ending.BACKUP_FAILED, reply.message or "the API gave no configuration of this draft")
+        try:
+            self._details["copy"] = await asyncio.to_thread(backup.save, pair.agent, pair.draft, configuration)
+        except OutputError as error:
+            self._means.stop.request(StopCause.OUTPUT, str(error))
+            return self._result(Ending.BACKUP_FAILED, str(error))
+        self._means.stop.check()
+        return None
+
+    def _heard(self, reply: Reply) -> Reply:
+        self._reply = reply
+        self._seconds += reply.seconds
         return reply
 
-    def tried(self, reply: Reply) -> Reply:
-        """Note what an attempt came to."""
-        self.failed = reply if verdict.deserves_retry(reply) else None
-        return reply
+    def _note(self, draft: Draft) -> None:
+        """Keep what the record is to say of the draft."""
+        known = (("name", draft.name), ("branch", draft.branch_name), ("editor", draft.editor))
+        self._details.update({key: value for key, value in (*known, ("updated_at", draft.updated_at)) if value})
 
-    def left_off(self) -> Result | None:
-        """The end of a pair when the run stops between two requests. None: nothing has been done to it."""
-        if self.failed is not None:
-            self.reply = self.failed  # not a look whose deed never left
-            return self.result(verdict.of_failure(self.failed))
-        return self.result(Ending.INTERRUPTED, "whether it was discarded is unknown") if self.maybe_done else None
+    def _left_off(self) -> Result | None:
+        """The end of a pair when the run stops between two requests; None: it was never sent."""
+        if not self._sent:
+            return None
+        return self._result(Ending.INTERRUPTED, "the run stopped before it was known what became of it")
 
-    def result(self, ending: Ending, message: str | None = None, details: dict[str, str] | None = None) -> Result:
+    def _result(self, ending: Ending, message: str | None = None) -> Result:
         """The pair's end, with the last answer as its reason."""
-        reply = self.reply or Reply(None)
+        reply = self._reply or Reply(None)
         return Result(
             self.pair,
             ending,
             status=reply.status,
-            attempts=self.attempts,
-            seconds=round(self.seconds, 4),
+            attempts=self._attempts,
+            seconds=round(self._seconds, 4),
             request_id=reply.request_id,
             message=message or reply.message,
-            details=details or {},
+            details=self._details,
         )
 
 
-class Discarder:
-    """Discards one pair after another, many at a time."""
-
-    def __init__(self, session: Session, workspace: Workspace, guards: Guards, backup: Backup | None) -> None:
-        self._atoms = session.atoms
-        self._caller = session.caller
-        self._stop = session.stop
-        self._workspace = workspace
-        self._guards = guards
-        self._backup = backup
-
-    async def __call__(self, case: Case) -> Result | None:
-        """Discard the case's draft unless a guard objects. None: the run stopped before anything came of it."""
-        try:
-            if self._backup is not None:
-                kept_from = await self._save(case, self._backup)
-                if kept_from is not None:
-                    return kept_from
-            await self._workspace.settled()
-            if self._workspace.model == "drafts":
-                with suppress(Moved):
-                    return await self._by_draft(case)
-            return await self._by_branch(case)
-        except Stopped:
-            return case.left_off()
-        except BadShape as error:
-            return case.result(Ending.UNEXPECTED_RESPONSE, str(error))
-        except Unanswered as error:
-            case.heard(error.reply)
-            return case.result(verdict.of_failure(error.reply))
-
-    async def _by_draft(self, case: Case) -> Result:
-        """By the draft's id. Raises Moved when it has to go by its branch, Stopped, Unanswered."""
-        pair = case.pair
-
-        async def look() -> Reply:
-            return heard(await self._atoms.draft(pair.agent, pair.draft))
-
-        async def deed() -> Reply:
-            return heard(await self._atoms.discard_draft(pair.agent, pair.draft))
-
-        def heard(reply: Reply) -> Reply:
-            self._workspace.migrated(reply)  # at once, so that whoever is next asks elsewhere
-            return reply
-
-        def still_there() -> None:
-            if self._workspace.model == "branches":
-                raise Moved
-
-        reply = await self._attempts(
-            case, look if self._guards.need_look(dated=pair.updated_at is not None) else None, deed, still_there
-        )
-        still_there()
-        if verdict.says_not_found(reply):
-            await self._workspace.ensure_endpoint(case.subject, pair.agent, pair.draft)
-        return self._judge(case, reply)
-
-    async def _by_branch(self, case: Case) -> Result:
-        """Through the branch on which the draft is open, if there is one. Raises Stopped, BadShape."""
-        pair = case.pair
-        found = await self._workspace.branch_of(case.subject, pair.agent, pair.draft)
-        if isinstance(found, Reply):
-            case.heard(found)
-            return case.result(not_open(found, maybe_done=case.maybe_done))
-        branch = found.branch
-        reply = await self._attempts(
-            case,
-            lambda: self._atoms.open_draft(pair.agent, branch),
-            lambda: self._atoms.discard_open_draft(pair.agent, branch),
-        )
-        return self._judge(case, reply)
-
-    async def _attempts(
-        self, case: Case, look: Ask | None, deed: Ask, before: Callable[[], None] = lambda: None
-    ) -> Reply:
-        """Attempt the deed, each time after a look of its own if there is one. Raises Stopped.
-
-        `before` may raise, when a turn has come, to send nothing after all.
-        """
-
-        async def attempt(turn: Turn) -> Reply:
-            before()
-            case.attempts += 1
-            case.looked = look is not None
-            if look is not None:
-                reply = case.heard(await look())
-                if reply.data is None:
-                    return case.tried(reply)
-                case.objection = self._object(case, reply)
-                if case.objection is not None:
-                    return reply
-                turn.next_leaves()
-                case.looked = False
-            reply = case.heard(await deed())
-            case.maybe_done = case.maybe_done or reply.lost
-            return case.tried(reply)
-
-        history = await self._caller.operate(case.subject, attempt, units=1 if look is None else 2)
-        if history.reply is None or history.reply is not case.reply:
-            raise Stopped
-        return history.reply
-
-    def _object(self, case: Case, reply: Reply) -> tuple[Ending, str] | None:
-        try:
-            draft = latest_in(reply, case.pair.agent)
-        except BadShape as error:
-            return Ending.UNEXPECTED_RESPONSE, str(error)
-        if draft.draft != case.pair.draft:
-            ending = Ending.GONE_AFTER_RETRY if case.maybe_done else Ending.CHANGED
-            return ending, "another draft is open on the branch now"
-        return self._guards.objection(case.pair, draft)
-
-    def _judge(self, case: Case, reply: Reply) -> Result:
-        if case.objection is not None:
-            return case.result(*case.objection)
-        if case.looked:
-            return case.result(verdict.of_read(reply, maybe_done=case.maybe_done))
-        return case.result(verdict.of_discard(reply, maybe_done=case.maybe_done))
-
-    async def _save(self, case: Case, backup: Backup) -> Result | None:
-        """Keep a copy. None: it is kept; a Result: without it, the draft stays. Raises Stopped."""
-        pair = case.pair
-        history = await self._caller.operate(
-            case.subject, lambda _turn: self._atoms.configuration(pair.agent, pair.draft)
-        )
-        if history.reply is None:
-            raise Stopped
-        reply = case.heard(history.reply)
-        configuration = draft_configuration_in(reply)
-        if configuration is None:
-            case.attempts = history.attempts
-            return await self._explain_no_copy(case, reply)
-        try:
-            await asyncio.to_thread(backup.save, pair.agent, pair.draft, configuration)
-        except OutputError as error:
-            self._stop.request(StopCause.OUTPUT, str(error))
-            return case.result(Ending.BACKUP_FAILED, str(error))
-        self._stop.check()
-        return None
-
-    async def _explain_no_copy(self, case: Case, reply: Reply) -> Result:
-        """Why a draft could not be copied: it may not be there at all. Raises Stopped."""
-        if verdict.deserves_retry(reply) or reply.status in (401, 403):
-            return case.result(verdict.of_read(reply))
-        message = reply.message or "the API gave no configuration of this draft"
-        found = await self._is_open(case)
-        ending = not_open(found, maybe_done=False) if isinstance(found, Reply) else Ending.BACKUP_FAILED
-        if ending is Ending.NOT_FOUND or ending.passing:
-            return case.result(ending)
-        return case.result(Ending.BACKUP_FAILED, message)
-
-    async def _is_open(self, case: Case) -> Draft | Reply:
-        """The draft, if it is open; else the answer that says otherwise."""
-        pair = case.pair
-        if self._workspace.model == "drafts":
-            with suppress(Moved):
-                history = await self._caller.operate(
-                    case.subject, lambda _turn: self._atoms.draft(pair.agent, pair.draft)
-                )
-                if history.reply is None:
-                    raise Stopped
-                reply = case.heard(history.reply)
-                if verdict.says_not_found(reply):
-                    await self._workspace.ensure_endpoint(case.subject, pair.agent, pair.draft)
-                return reply if reply.data is None else latest_in(reply, pair.agent)
-        found = await self._workspace.branch_of(case.subject, pair.agent, pair.draft)
-        return case.heard(found) if isinstance(found, Reply) else found
-
-
-def not_open(reply: Reply, *, maybe_done: bool) -> Ending:
-    """The ending of a draft that is open on no branch (200), or whose agent's branches could not be read."""
-    if reply.data is None:
-        return verdict.of_read(reply, maybe_done=maybe_done)
-    return Ending.GONE_AFTER_RETRY if maybe_done else Ending.NOT_FOUND
+async def _looked_into(api: Atoms, reply: Reply) -> Reply:
+    """The API's page for a missing route counts only while the API is there otherwise."""
+    return reply.disown() if reply.route_missing and not (await api.user()).is_alive else reply

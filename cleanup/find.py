@@ -1,36 +1,29 @@
 """The workspace → the drafts that a rule means, oldest first, as a list that the job reads."""
 
-import asyncio
 import hashlib
 import io
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import chain
+from random import Random
 from typing import Final
 
 from cleanup import verdict
-from cleanup.api.atoms import (
-    PAGE_SIZE,
-    BadShape,
-    Draft,
-    agents_in,
-    drafts_in,
-    latest_in,
-    open_drafts_in,
-)
-from cleanup.api.gate import Subject
+from cleanup.api.atoms import PAGE_SIZE, Atoms, BadShape, Draft, agents_in, latest_in
+from cleanup.api.reply import Reply
+from cleanup.api.retry import Attempt, Caller, Subject
 from cleanup.api.session import Session
-from cleanup.branches import Workspace
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import Columns, Row, parse_time
 from cleanup.lists.writing import write_rows
-from cleanup.model import Reply
 from cleanup.settings.definitions import Find
 from cleanup.settings.values import duration_text
 from cleanup.stop import Stopped
+from cleanup.workers import Queue, Workers
+from cleanup.workspace import Unanswered, Workspace
 
 COLUMNS: Final = ("agent", "draft", "branch", "name", "editor", "updated_at")
 _MOST_PAGES: Final = 100_000
@@ -131,12 +124,10 @@ class Findings:
 class Finder:
     """Looks a workspace over; many agents at a time."""
 
-    def __init__(self, session: Session, workspace: Workspace, most_at_once: int) -> None:
-        self._atoms = session.atoms
-        self._caller = session.caller
+    def __init__(self, session: Session, workspace: Workspace) -> None:
+        self._session = session
         self._stop = session.stop
         self._workspace = workspace
-        self._places = asyncio.Semaphore(2 * most_at_once)
 
     async def look(self, rule: Rule) -> Findings:
         """Find all drafts that the rule means, oldest first. Raises Stopped when the run is to stop."""
@@ -145,18 +136,25 @@ class Finder:
         listed = dict.fromkeys(named) if named else await self._agents(findings)
         agents = [agent for agent in listed if agent not in rule.find.exclude_agents]
         findings.agents = len(agents)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._agent(agent, findings)) for agent in agents]
+        drafts: list[list[Draft] | None] = [[] for _ in agents]
+
+        async def read(place: int, caller: Caller) -> None:
+            try:
+                drafts[place] = await self._drafts(caller, agents[place])
+            except (Unreadable, BadShape) as error:
+                findings.unreadable.append(f"agent {agents[place]} could not be read: {error}")
+            except Stopped:
+                pass
+
+        await Workers(
+            self._session,
+            Queue(bytes(len(agents)), Random(len(agents))),  # noqa: S311 - chance, not secrecy
+            lambda place: Subject(place, agents[place]),
+            read,
+        ).run()
         self._stop.check()
-        results = [task.result() for task in tasks]
-        gone = [agent for agent, drafts in zip(agents, results, strict=True) if drafts is None]
-        if named:
-            findings.unknown += gone
-        elif gone and len(gone) == len(agents):
-            findings.unreadable.append(
-                f"there are {len(agents)} agents, but to ask for their drafts answers 404 for all"
-            )
-        for draft in chain.from_iterable(drafts or () for drafts in results):
+        findings.unknown += [agent for agent, found in zip(agents, drafts, strict=True) if named and found is None]
+        for draft in chain.from_iterable(found or () for found in drafts):
             findings.seen += 1
             findings.ageless += edited_at(draft) is None
             if rule.means(draft):
@@ -186,8 +184,9 @@ class Finder:
         """Add the agents of all pages to `agents`; how many there are in all, as each page said. Raises Unreadable."""
         totals: set[int | None] = set()
         seen: set[str] = set()
+        caller = self._session.caller()
         for page in range(1, _MOST_PAGES):
-            reply = await self._read(Subject(f"page {page}"), partial(self._atoms.agents, page), "the agents")
+            reply = await self._read(caller, partial(_page, page), "the agents")
             try:
                 found, total = agents_in(reply)
             except BadShape as error:
@@ -200,54 +199,45 @@ class Finder:
                 break
         return totals
 
-    async def _agent(self, agent: str, findings: Findings) -> list[Draft] | None:
-        """An agent's drafts; None if there is no such agent."""
-        async with self._places:
-            try:
-                return await self._drafts(agent)
-            except (Unreadable, BadShape) as error:
-                findings.unreadable.append(f"agent {agent} could not be read: {error}")
-            except Stopped:
-                pass
-            return []
-
-    async def _drafts(self, agent: str) -> list[Draft] | None:
-        subject = Subject(agent, agent=agent)
-        workspace = self._workspace
-        if workspace.model == "drafts":
-            reply = await self._read(subject, lambda: self._atoms.drafts(agent), "its drafts", fine=(404, 409))
-            if reply.status == 200:
-                return drafts_in(reply, agent)
-            if reply.status == 409 and not workspace.migrated(reply):
-                raise Unreadable(reply.message or "409")
-            if not workspace.auto:
-                self._stop.check()
-                return None
-        reply = await self._read(subject, lambda: self._atoms.branches(agent), "its branches", fine=(404,))
-        if reply.status == 404:
-            return None
-        workspace.move("the endpoint that lists drafts is gone, and the agent has branches")
+    async def _drafts(self, caller: Caller, agent: str) -> list[Draft] | None:
+        """An agent's drafts, None if there is no such agent. Raises Unreadable, BadShape, Stopped."""
+        try:
+            listing = await self._workspace.listing(caller, agent)
+        except Unanswered as error:
+            self._stop.check()
+            raise _unreadable("its drafts", error.reply) from None
+        if listing.drafts is None or listing.model == "drafts":
+            return None if listing.drafts is None else list(listing.drafts.values())
         drafts = []
-        for place in open_drafts_in(reply, agent):
-            opened = await self._read(
-                Subject(place.draft, agent=agent, draft=place.draft),
-                partial(self._atoms.open_draft, agent, place.branch),
-                "a draft",
-                fine=(404,),
-            )
-            if opened.status == 200:
-                drafts.append(replace(latest_in(opened, agent), branch=place.branch, branch_name=place.branch_name))
+        for place in listing.drafts.values():
+            opened = await self._read(caller, partial(_open_draft, place), "a draft", may_be_gone=True)
+            if opened.not_found:
+                still = await self._workspace.find(caller, agent, place.draft, since=self._workspace.now())
+                if still is not None:
+                    raise _unreadable("a draft", opened)
+            else:
+                found = latest_in(opened, agent)
+                drafts.append(replace(found, branch=place.branch, branch_name=place.branch_name))
         return drafts
 
-    async def _read(
-        self, subject: Subject, ask: Callable[[], Awaitable[Reply]], what: str, fine: Collection[int | None] = ()
-    ) -> Reply:
-        """An answer with data, or with a status that is `fine`. Raises Unreadable, Stopped."""
-        history = await self._caller.operate(subject, lambda _turn: ask())
-        reply = history.reply
-        if reply is None or (self._stop.cause and reply.data is None):
-            raise Stopped
-        if reply.data is None and reply.status not in fine:
-            reason = verdict.of_failure(reply).reason
-            raise Unreadable(f"{what}: {reason} ({reply.status or 'no answer'}) {reply.message or ''}".strip())
+    async def _read(self, caller: Caller, attempt: Attempt, what: str, *, may_be_gone: bool = False) -> Reply:
+        """An answer with data, or a 404 where that may be. Raises Unreadable, Stopped."""
+        reply = await caller.operate(attempt)
+        if reply.data is None:
+            self._stop.check()
+            if not (may_be_gone and reply.not_found):
+                raise _unreadable(what, reply)
         return reply
+
+
+async def _page(page: int, api: Atoms) -> Reply:
+    return await api.agents(page)
+
+
+async def _open_draft(place: Draft, api: Atoms) -> Reply:
+    return await api.open_draft(place.agent, place.branch)
+
+
+def _unreadable(what: str, reply: Reply) -> Unreadable:
+    reason = verdict.of_failure(reply).reason
+    return Unreadable(f"{what}: {reason} ({reply.status or 'no answer'}) {reply.message or ''}".strip())

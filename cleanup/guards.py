@@ -22,15 +22,17 @@ class Guards:
     settings: Guard
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def need_look(self, *, dated: bool) -> bool:
+    def need_check(self, *, dated: bool) -> bool:
         """Whether a guard has to see the draft, which costs a request on the older model.
 
-        `dated`: the list has the time of its last edit.
+        `dated`: the list has the time of its last edit. A copy makes the job look anyway.
         """
-        return dated or self.settings.min_idle is not None
+        return dated or self.settings.min_idle is not None or self.settings.backup is not None
 
     def objection(self, pair: Pair, draft: "Draft") -> Objection | None:
         """Why the draft must stay, as an ending and a sentence; None if it may go."""
+        if draft.publishing:
+            return Ending.PUBLISHING, "a publish of this draft is under way"
         return self._by_age(pair, draft)
 
     def _by_age(self, pair: Pair, draft: "Draft") -> Objection | None:

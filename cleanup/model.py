@@ -1,4 +1,4 @@
-"""The values that flow through a run: pairs, replies, endings, results. No behaviour beyond themselves."""
+"""The values that flow through a run: pairs, endings, results. No behaviour beyond themselves."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,65 +15,6 @@ class Pair:
     draft: str
     source: str
     updated_at: datetime | None = None
-
-
-class Trouble(StrEnum):
-    """Why an attempt brought no answer."""
-
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    TLS = "tls"
-
-
-class NotJson:
-    """The type of `NOT_JSON`."""
-
-    def __repr__(self) -> str:
-        return "NOT_JSON"
-
-
-NOT_JSON: Final = NotJson()
-"""The body of a reply that is there but is no JSON (HTML, say). An empty body is None."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What one attempt brought: an HTTP answer, or the trouble that came instead.
-
-    `sent` is False only when it is certain that no byte of the request left the machine. `retry_after` is
-    in seconds, None when absent or nonsense. `key_number` tells which of the keys read so far was used.
-    """
-
-    status: int | None
-    body: object = None
-    trouble: Trouble | None = None
-    sent: bool = True
-    retry_after: float | None = None
-    request_id: str | None = None
-    seconds: float = 0.0
-    message: str | None = None
-    notices: tuple[tuple[str, str], ...] = field(default=())
-    key_number: int = 0
-
-    @property
-    def down(self) -> bool:
-        """Whether this speaks for an API that is down: no answer, or a 5xx."""
-        return self.status is None or 500 <= self.status < 600
-
-    @property
-    def lost(self) -> bool:
-        """Whether the request may have been carried out although no answer says so."""
-        return self.down and self.sent
-
-    @property
-    def ok(self) -> bool:
-        """Whether the API says that it did what was asked: 200 with `"status": true`."""
-        return self.status == 200 and isinstance(self.body, dict) and self.body.get("status") is True
-
-    @property
-    def data(self) -> object:
-        """The `data` of an answer with `"status": true`, else None."""
-        return self.body.get("data") if self.ok and isinstance(self.body, dict) else None
 
 
 class Outcome(StrEnum):
@@ -100,6 +41,7 @@ class Ending(Enum):
     PROTECTED = (Outcome.SKIPPED, "protected")
     DUPLICATE = (Outcome.SKIPPED, "duplicate")
     SETTLED = (Outcome.SKIPPED, "settled")
+    PUBLISHING = (Outcome.SKIPPED, "publishing")
 
     SERVER_ERROR = (Outcome.FAILED, "server_error", True)
     RATE_LIMITED = (Outcome.FAILED, "rate_limited", True)
@@ -107,6 +49,7 @@ class Ending(Enum):
     CONNECTION = (Outcome.FAILED, "connection", True)
     FROZEN = (Outcome.FAILED, "frozen", True)
     INTERRUPTED = (Outcome.FAILED, "interrupted", True)
+    DISOWNED = (Outcome.FAILED, "unexpected_response", True)
 
     BAD_REQUEST = (Outcome.FAILED, "bad_request")
     CONFLICT = (Outcome.FAILED, "conflict")

@@ -220,15 +220,17 @@ class Run:
             for sentence in journal.facts.unwritten[:1]:
                 stop.request(StopCause.OUTPUT, sentence)
             try:
-                owner = await session.cuttable_work(whose_key(session, self.settings.api.organization))
+                owner = await session.cuttable(whose_key(session, self.settings.api.organization))
                 journal.identity.organization, journal.identity.user = owner.organization, owner.user
                 if owner.trouble:
                     journal.warn(owner.trouble)
                 await self.work(session)
             finally:
-                journal.facts.causes = list(stop.causes)
-                journal.facts.signal = stop.signal
-                self.measured.retries = session.caller.retries
+                facts = journal.facts
+                facts.causes = list(stop.causes)
+                facts.signal = stop.signal
+                facts.refusal = facts.refusal or stop.error
+                self.measured.retries = session.calling.retries
                 self.measured.rate_limit = session.pace.limit
 
     def _mind_callbacks(self, main: "asyncio.Task[None] | None") -> None:
@@ -246,7 +248,7 @@ class Run:
     async def work(self, session: "Session") -> None:
         """What the run is for, once it is known whose key it is."""
         if self.job.find is not None:
-            self._plan(*await session.cuttable_work(self.job.find(self.journal, session, self.job.loaded)))
+            self._plan(*await session.cuttable(self.job.find(self.journal, session, self.job.loaded)))
         else:
             self._check_past()  # once more: now it is known whose key it is
         account = self.journal.account

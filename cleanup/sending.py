@@ -1,23 +1,25 @@
 """What a run is for: ask, open the record, discard everything that is planned."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
 
+from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
-from cleanup.branches import Workspace
-from cleanup.discard import Discarder
+from cleanup.discard import Case, Means
 from cleanup.guards import Guards
 from cleanup.last_words import Measured
-from cleanup.plan import Order
-from cleanup.preview import Previewer
+from cleanup.preview import Preview
 from cleanup.records.backup import Backup
 from cleanup.records.journal import Journal
 from cleanup.settings.sources import Loaded
 from cleanup.show.ask import confirm
 from cleanup.show.console import Screen
 from cleanup.show.progress import bar, reporting
-from cleanup.workers import Workers
+from cleanup.workers import Queue, Workers
+from cleanup.workspace import Workspace
 
 
 async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Session, measured: Measured) -> None:
@@ -45,16 +47,42 @@ async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Se
         journal.warn("a dry run: whether this key may discard these drafts (403) cannot be read", level="info")
     # What a sweep has learned while it was finding holds for its discards.
     model = "branches" if identity.model == "branches" else settings.api.model
-    workspace = Workspace(session, model, journal.moved)
+    workspace = Workspace(session.stop, model, journal.moved, session.throttle.now)
     guards = Guards(settings.guard)
-    process = Previewer(session, workspace, guards) if dry_run else Discarder(session, workspace, guards, backup)
-    workers = Workers(session.gate, process, journal.settle)
-    session.cuttable.add(workers)
+    means = Means(workspace, guards, backup, session.stop)
+    kind = Preview if dry_run else Case
+    checks = not dry_run and guards.need_check(dated=plan.pairs.columns.updated_at is not None)
+
+    def subject(place: int) -> Subject:
+        pair = plan.pairs[place]
+        return Subject(place, pair.agent, pair.draft)
+
+    async def process(place: int, caller: Caller) -> None:
+        case = kind(plan.pairs[place], caller, means)
+        try:
+            result = await case.run()
+        except BaseException as error:
+            cut_off = isinstance(error, asyncio.CancelledError)
+            result = case.interrupted("cut off in flight" if cut_off else "a bug in this program came between")
+            if result is not None:
+                journal.settle(result)
+            raise
+        if result is not None:
+            journal.settle(result)
+
+    workers = Workers(
+        session,
+        Queue(plan.fates, Random(identity.run_id)),  # noqa: S311 - chance, not secrecy
+        subject,
+        process,
+        requests=lambda: 2 if checks or (workspace.model == "branches" and not dry_run) else 1,
+        is_witness=lambda place: not workspace.is_waited_for(plan.pairs[place].agent),
+    )
     answers, measured.requests_before = journal.traffic.answers(), journal.traffic.total
     since = time.monotonic()
     try:
         with _progress(journal, screen, quiet=settings.output.quiet):
-            await workers.run(plan.pairs, Order(plan))
+            await session.cuttable(workers.run())
         journal.all_sent()
     finally:
         measured.sending_seconds = time.monotonic() - since

@@ -2,23 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Final
 
+from cleanup.errors import JobError
 from cleanup.model import StopCause
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-def heeded_signals() -> list[signal.Signals]:
-    """The signals that end a run: all that the entry point has not left to be ignored."""
-    return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-
-
-def ignore_signals() -> None:
-    """From now on: what is left to do takes seconds, and is what matters most."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 class Stopped(Exception):
@@ -31,8 +23,9 @@ class Stop:
     def __init__(self) -> None:
         self.causes: list[StopCause] = []
         self.sentence: str | None = None
+        self.error: JobError | None = None
         self.signal: int | None = None
-        self.event = asyncio.Event()
+        self._event = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -40,13 +33,14 @@ class Stop:
         """The first cause, None while the run goes on."""
         return self.causes[0] if self.causes else None
 
-    def request(self, cause: StopCause, sentence: str) -> None:
-        """Ask the run to stop: nothing new is sent from now on."""
+    def request(self, cause: StopCause, sentence: str, error: JobError | None = None) -> None:
+        """Ask the run to stop: nothing new is sent from now on. `error`: what it is to end with, if with that."""
         self.causes.append(cause)
+        self.error = self.error or error
         if len(self.causes) > 1:
             return
         self.sentence = sentence
-        self.event.set()
+        self._event.set()
         for listener in self._listeners:
             listener()
 
@@ -57,7 +51,46 @@ class Stop:
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call this once when the run is to stop; at once if it is already."""
-        if self.cause:
+        if self.causes:
             listener()
         else:
             self._listeners.append(listener)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep for so many seconds, or until the run is to stop."""
+        if seconds > 0 and not self.causes:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._event.wait()
+
+
+def _heeded() -> list[signal.Signals]:
+    """The signals that end a run: all that whoever started it has not set to be ignored, as nohup does."""
+    return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+@contextmanager
+def heed_signals(on_signal: Callable[[int], None]) -> Iterator[None]:
+    """Have `on_signal` called, in the running loop, for each signal; afterwards signals are ignored.
+
+    Not by the loop's own means: those leave a signal deadly for a moment when they are taken back.
+    """
+    loop = asyncio.get_running_loop()
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(on_signal, number)
+
+    heeded = _heeded()
+    for number in heeded:
+        signal.signal(number, pass_on)
+    try:
+        yield
+    finally:
+        ignore_signals()
+
+
+def ignore_signals() -> None:
+    """From now on: what is left to do takes seconds, and is what matters most."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

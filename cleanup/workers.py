@@ -1,92 +1,168 @@
-"""Begins pairs as the gate has room, collects how they end, and drains when the run stops."""
+"""Plain workers that take items from a list in its order, and the probes that find out whether the API is down."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from random import Random
+from typing import Any, Final
 
-from cleanup.api.gate import Gate, Subject
-from cleanup.discard import Case
-from cleanup.lists.pair_list import PairList
-from cleanup.model import Ending, Result
-from cleanup.plan import Order
+from cleanup.api.retry import Caller, Subject, Witness
+from cleanup.api.session import Session
+from cleanup.api.throttle import Slot
+from cleanup.model import StopCause
 from cleanup.stop import Stopped
 
-MOST_BEGUN: Final = 1024
-"""Pairs that may be begun and unfinished at once, most of them waiting between attempts or for a look-up."""
+MOST_WAITING: Final = 64
+"""How many items may wait between two attempts while others are worked on."""
 
-Process = Callable[[Case], Awaitable[Result | None]]
+_TO_DO: Final = 0
+_TAKEN: Final = 255
+
+
+class Queue:
+    """The places of items that are to be done, taken in order, or from anywhere for a probe."""
+
+    def __init__(self, marks: bytes | bytearray, chance: Random) -> None:
+        """`marks`: a byte for each item, 0 where it is to be done."""
+        self._marks = bytearray(marks)
+        self._chance = chance
+        self._front = 0
+
+    def next(self) -> int | None:
+        """The first item that is left."""
+        place = self._marks.find(_TO_DO, self._front)
+        if place < 0:
+            return None
+        self._front = place + 1
+        self._marks[place] = _TAKEN
+        return place
+
+    def any(self, fits: Callable[[int], bool]) -> int | None:
+        """An item from anywhere in what is left, if one fits."""
+        count = len(self._marks)
+        start = self._chance.randrange(self._front, count) if self._front < count else count
+        for first, last in ((start, count), (self._front, start)):
+            place = self._marks.find(_TO_DO, first, last)
+            while place >= 0:
+                if fits(place):
+                    self._marks[place] = _TAKEN
+                    return place
+                place = self._marks.find(_TO_DO, place + 1, last)
+        return None
 
 
 class Workers:
-    """Runs `process` on each pair of an order and hands every result to `record`."""
+    """Processes every item of a queue, as many at a time as the throttle lets through."""
 
-    def __init__(self, gate: Gate, process: Process, record: Callable[[Result], None]) -> None:
-        self._gate = gate
+    def __init__(
+        self,
+        session: Session,
+        queue: Queue,
+        subject: Callable[[int], Subject],
+        process: Callable[[int, Caller], Awaitable[None]],
+        *,
+        requests: Callable[[], int] = lambda: 1,
+        is_witness: Callable[[int], bool] = lambda _: True,
+    ) -> None:
+        """`requests`: how many an item's first attempt usually sends.
+
+        `is_witness`: whether an item that was not tried yet may tell an API that is down from items that are bad.
+        """
+        self._session = session
+        self._throttle = session.throttle
+        self._stop = session.stop
+        self._queue = queue
+        self._subject = subject
         self._process = process
-        self._record = record
-        self._places = asyncio.Semaphore(MOST_BEGUN)
+        self._requests = requests
+        self._is_witness = is_witness
+        self._next = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._bug: Exception | None = None
 
-    async def run(self, pairs: PairList, order: Order) -> None:
-        """Begin all pairs, or as many as may be begun before the run stops; return when all have ended."""
+    async def run(self) -> None:
+        """Process all items, or as many as may be begun before the run stops; return when all have ended."""
         try:
+            async with asyncio.TaskGroup() as group:
+                probes = group.create_task(self._probe_outages(group))
+                for _ in range(self._session.concurrency + MOST_WAITING):
+                    self._begin(group, self._work())
+                while self._tasks:  # also those that a probe has begun
+                    await asyncio.wait(self._tasks)
+                probes.cancel()
+        except* Exception as errors:  # noqa: BLE001 - raised again: the first bug stands for all
+            raise errors.exceptions[0] from None
+
+    def _begin(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
+        task = group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self) -> None:
+        with suppress(Stopped):
             while True:
-                await self._places.acquire()
-                spare = await self._gate.room()
-                index = order.spare() if spare else order.next()
-                if index is None or self._bug:
-                    self._gate.no_more()
-                    break
-                pair = pairs[index]
-                case = Case(pair, Subject(index, pair.agent, pair.draft, fresh=True, spare=spare))
-                task = asyncio.create_task(self._one(case))
-                self._tasks.add(task)
-                task.add_done_callback(self._ended)
-                await asyncio.sleep(0)  # now it stands in the gate's queue, and the gate knows that it has no room
-        except Stopped:
-            pass
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        if self._bug:
-            raise self._bug
+                # One at a time waits to begin another item, or those between two attempts would wait behind them all.
+                async with self._next:
+                    slot = await self._throttle.acquire(self._requests())
+                    place = self._queue.next()
+                if place is None:
+                    slot.release()
+                    return
+                await self._one(place, slot)
 
-    def cancel(self) -> None:
-        """End what is in flight now; its pairs are recorded as interrupted."""
-        for task in self._tasks:
-            task.cancel()
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._places.release()
-
-    async def _one(self, case: Case) -> None:
-        """Process a pair and record how it ended."""
+    async def _one(self, place: int, slot: Slot | None, witness: Witness | None = None) -> None:
+        caller = self._session.caller(self._subject(place), slot, witness)
         try:
-            result = await self._process(case)
-        except (asyncio.CancelledError, Stopped):
-            result = self._interrupted(case)
-        except Exception as error:  # noqa: BLE001 - raised again by `run`
-            self._end_with(error)
-            sent = case.reply is not None
-            result = case.result(Ending.INTERRUPTED, "a bug in this program came between") if sent else None
-        if result is not None:
+            await self._process(place, caller)
+        finally:
+            caller.finish()
+
+    async def _probe_outages(self, group: asyncio.TaskGroup) -> None:
+        """Each time the breaker opens, probe until it may close, or the run has waited long enough."""
+        while True:
+            await self._throttle.opened.wait()
+            began, last = self._throttle.now(), self._throttle.last_failure
+            give_up = asyncio.get_running_loop().call_later(self._session.max_outage, self._give_up)
+            failed = 0
             try:
-                self._record(result)
-            except Exception as error:  # noqa: BLE001 - raised again by `run`
-                self._end_with(error)
+                while not self._stop.cause:
+                    await self._stop.sleep(self._session.jitter(failed) if failed else 0.0)
+                    answered = await self._probe(group)
+                    if answered is not False:
+                        break
+                    failed += 1
+                    if failed == 1:  # not before: it may be the items
+                        self._session.log("outage.began", message=last.message, status=last.status)
+            except Stopped:
+                return
+            finally:
+                give_up.cancel()
+            if self._stop.cause:
+                return
+            # If the very first probe was answered, or nobody is left to tell, the failing items are to blame.
+            self._throttle.close_breaker(items_are_bad=not failed or answered is None)
+            if failed:
+                self._session.log("outage.ended", seconds=round(self._throttle.now() - began, 3))
 
-    def _end_with(self, bug: Exception) -> None:
-        """A bug ends the run, once all tasks have ended."""
-        self._bug = self._bug or bug
-        self.cancel()
+    async def _probe(self, group: asyncio.TaskGroup) -> bool | None:
+        """Whether both witnesses say yes: the API is there, and an item works that was not tried yet.
 
-    @staticmethod
-    def _interrupted(case: Case) -> Result | None:
-        """A pair that was cut off: unknown when in flight, its last failure when it waited to be tried again."""
-        if case.subject.cut_off:
-            return case.result(Ending.INTERRUPTED, "cut off in flight")
-        left = case.left_off()
-        if left is None and case.reply is not None:
-            return case.result(Ending.INTERRUPTED, "cut off before it was settled")
-        return left
+        None: the API is there, and no such item is left. Raises Stopped.
+        """
+        nobody: Witness = asyncio.get_running_loop().create_future()
+        user = await self._session.caller(witness=nobody).operate(lambda api: api.user(), once=True, decisive=False)
+        if not user.is_alive:
+            return False
+        while (place := self._queue.any(self._is_witness)) is not None:
+            witness: Witness = asyncio.get_running_loop().create_future()
+            self._begin(group, self._one(place, None, witness))
+            self._stop.listen(lambda heard=witness: heard.done() or heard.set_result(False))  # type: ignore[misc]
+            answered = await witness
+            self._stop.check()
+            if answered is not None:
+                return answered
+        return None
+
+    def _give_up(self) -> None:
+        said = self._throttle.last_failure.message
+        why = f": {said}" if said else ""
+        self._stop.request(StopCause.OUTAGE, f"the API was down for longer than limits.max_outage{why}")

@@ -1,15 +1,19 @@
 """What came back on the wire → a Reply. Pure; it trusts nothing that the other end says."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from cleanup.api.reply import NOT_JSON, Reply
 from cleanup.api.retry_after import timestamp, wait_asked_for
-from cleanup.model import NOT_JSON, Reply
 
 _EXCERPT: Final = 8192
 """Characters at the start of an answer's text, out of which a message is made."""
+_ROUTE_MISSING: Final = re.compile(rb"<pre>\s*Cannot [A-Z]+ /[^<]*</pre>")
+_HIDDEN_ELEMENT: Final = re.compile(r"<(script|style|head)\b.*?(</\1>|\Z)|<!--.*?(-->|\Z)", re.DOTALL | re.IGNORECASE)
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Answer:
 
 def needs_its_body(status: int) -> bool:
     """Whether the meaning of a status depends on its body, so that one cut short is no answer."""
-    return 200 <= status < 300 or status in (403, 404, 409)
+    return 200 <= status < 300 or status in (401, 403, 404, 409)
 
 
 def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply:
@@ -43,21 +47,45 @@ def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply
         seconds=answer.seconds,
         message=_message(answer, parsed, hide),
         notices=tuple((name, hide(headers[name])[:200]) for name in ("Deprecation", "Sunset") if name in headers),
+        route_missing=_says_route_missing(answer),
         key_number=answer.key_number,
     )
+
+
+def _says_route_missing(answer: Answer) -> bool:
+    """Whether this is the API's own page for a path that it does not know, as recorded live."""
+    is_html = answer.headers.get("content-type", "").lower().startswith("text/html")
+    return answer.status == 404 and is_html and _ROUTE_MISSING.search(answer.body or b"") is not None
 
 
 def _message(answer: Answer, parsed: object, hide: Callable[[str], str]) -> str | None:
     if 200 <= answer.status < 300 and parsed is not NOT_JSON:
         return None
+    if 300 <= answer.status < 400 and "location" in answer.headers:
+        return f"it redirects to {hide(answer.headers['location'])}"[:300]
     if isinstance(parsed, dict):
         errors = parsed.get("errors") or parsed.get("error") or parsed.get("message")
         text = "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
     else:
-        text = (answer.body or b"").decode("utf-8", "replace") if parsed is NOT_JSON else ""
+        text = _page_text(answer, hide) if parsed is NOT_JSON else ""
     # Before it is cut short: half a key is no key any more that could be found and hidden.
     start = hide(text)[:_EXCERPT]
     return " ".join("".join(char if char.isprintable() else " " for char in start).split())[:300] or None
+
+
+def _page_text(answer: Answer, hide: Callable[[str], str]) -> str:
+    """What stands in a body that is not JSON, for a person: the words of a page."""
+    if answer.body is None:
+        encoding = answer.headers.get("content-encoding")
+        return (
+            f"a body with the encoding {encoding}, which nobody asked for" if encoding else "a body that is too large"
+        )
+    text = hide(answer.body.decode("utf-8", "replace"))[: 8 * _EXCERPT]
+    if "<" not in text:
+        return text
+    title = _TITLE.search(text)
+    words = re.sub(r"<[^>]*>", " ", _HIDDEN_ELEMENT.sub(" ", text))
+    return words if words.strip() or title is None else title[1]
 
 
 def _parse(body: bytes) -> object:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cleanup.api.transport import LARGE, SMALL, Transport
+from cleanup.api.reply import Reply, Trouble
+from cleanup.api.transport import LARGE, SMALL, BeforeWrite, Transport
 from cleanup.lists.ids import is_agent, is_draft
-from cleanup.model import Reply, Trouble
 
 PAGE_SIZE = 100
 
@@ -31,31 +31,53 @@ class Draft:
     updated_at: str = ""
     branch: str = ""
     branch_name: str = ""
+    publishing: bool = False
 
 
 class Atoms:
-    """One request per call, told to `observe` with its reply. Nothing here waits, retries or decides."""
+    """One request per call, within one attempt. Nothing here waits, retries or decides.
 
-    def __init__(self, transport: Transport, observe: Callable[[Reply], None]) -> None:
+    `before_write` is called when a request is about to be written, `observe` is told of its reply.
+    """
+
+    def __init__(self, transport: Transport, before_write: BeforeWrite, observe: Callable[[Reply], None]) -> None:
         self._transport = transport
+        self._before_write = before_write
         self._observe = observe
 
-    async def _send(self, method: str, path: str, most: int = LARGE) -> Reply:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        most: int = LARGE,
+        *,
+        check: BeforeWrite | None = None,
+        candidate: str | None = None,
+    ) -> Reply:
+        async def before_write() -> None:
+            if check is not None:
+                await check()
+            await self._before_write()
+
         try:
-            reply = await self._transport.send(method, path, most=most)
-        except asyncio.CancelledError:  # it may have left all the same
+            reply = await self._transport.send(method, path, most=most, before_write=before_write, candidate=candidate)
+        except asyncio.CancelledError:  # it may have been sent all the same
             self._observe(Reply(None, trouble=Trouble.CONNECTION))
             raise
         self._observe(reply)
         return reply
 
-    async def user(self) -> Reply:
-        """Whose key this is."""
-        return await self._send("GET", "/user", SMALL)
+    async def user(self, candidate: str | None = None) -> Reply:
+        """Whose key this is: the one in use, or a candidate to take its place."""
+        return await self._send("GET", "/user", SMALL, candidate=candidate)
 
     async def agents(self, page: int) -> Reply:
         """A page of the workspace's agents, from 1; archived ones are not among them."""
         return await self._send("GET", f"/agent?page={page}&offset={PAGE_SIZE}")
+
+    async def agent(self, agent: str) -> Reply:
+        """One agent; an unknown one is a 400."""
+        return await self._send("GET", f"/agent/{agent}")
 
     async def drafts(self, agent: str) -> Reply:
         """An agent's drafts; 409 on the branch model."""
@@ -65,9 +87,9 @@ class Atoms:
         """One draft with its last edit."""
         return await self._send("GET", f"/agent/{agent}/drafts/{draft}")
 
-    async def discard_draft(self, agent: str, draft: str) -> Reply:
-        """Discard a draft by its id; 409 on the branch model."""
-        return await self._send("DELETE", f"/agent/{agent}/drafts/{draft}", SMALL)
+    async def discard_draft(self, agent: str, draft: str, check: BeforeWrite) -> Reply:
+        """Discard a draft by its id; 409 on the branch model. `check` may raise to keep it from being sent."""
+        return await self._send("DELETE", f"/agent/{agent}/drafts/{draft}", SMALL, check=check)
 
     async def configuration(self, agent: str, draft: str) -> Reply:
         """The agent with the draft's whole configuration."""
@@ -81,9 +103,9 @@ class Atoms:
         """The draft that is open on a branch; 404: none."""
         return await self._send("GET", f"/agent/{agent}/branches/{branch}/draft")
 
-    async def discard_open_draft(self, agent: str, branch: str) -> Reply:
-        """Discard whatever draft is open on a branch at that moment."""
-        return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft", SMALL)
+    async def discard_open_draft(self, agent: str, branch: str, check: BeforeWrite) -> Reply:
+        """Discard whatever draft is open on a branch at that moment. `check` may raise to keep it from being sent."""
+        return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft", SMALL, check=check)
 
 
 def owner_in(reply: Reply) -> tuple[str | None, str | None]:
@@ -92,6 +114,13 @@ def owner_in(reply: Reply) -> tuple[str | None, str | None]:
     if not isinstance(data, dict):
         return None, None
     return _text(data.get("organizationId")) or None, _text(data.get("_id")) or None
+
+
+def says_no_such_agent(reply: Reply) -> bool:
+    """Whether an answer of `agent` says that there is no such agent: a 400, recorded as `["No agent found"]`."""
+    errors = reply.body.get("errors") if isinstance(reply.body, dict) else None
+    text = " ".join(map(str, errors)) if isinstance(errors, list) else str(errors or "")
+    return reply.status == 400 and "no agent found" in text.lower()
 
 
 def agents_in(reply: Reply) -> tuple[list[str], int | None]:
@@ -112,16 +141,6 @@ def drafts_in(reply: Reply, agent: str) -> list[Draft]:
     if not isinstance(reply.data, list):
         raise BadShape("an answer without a list of drafts")
     return [_draft(agent, item) for item in reply.data]
-
-
-def draft_in(reply: Reply, agent: str, draft: str) -> Draft | None:
-    """One draft out of an answer of `drafts`, None if it is not there. Raises BadShape where that cannot be told."""
-    items = reply.data if isinstance(reply.data, list) else []
-    for item in items:
-        if isinstance(item, dict) and item.get("draftId") == draft:
-            return _draft(agent, item)
-    drafts_in(reply, agent)
-    return None
 
 
 def latest_in(reply: Reply, agent: str) -> Draft:
@@ -160,18 +179,6 @@ def open_drafts_in(reply: Reply, agent: str) -> list[Draft]:
     return drafts
 
 
-def branch_in(reply: Reply, agent: str, draft: str) -> Draft | None:
-    """The branch on which a draft is open, None if it is on none. Raises BadShape where that cannot be told."""
-    for branch, opened, _ in _branches_in(reply):
-        if opened == draft:
-            branch_id = _text(branch.get("_id"))
-            if not is_draft(branch_id):
-                raise BadShape("the draft's branch has an id that cannot be part of a path")
-            return Draft(agent, draft, branch=branch_id, branch_name=_text(branch.get("name")))
-    open_drafts_in(reply, agent)
-    return None
-
-
 def _branches_in(reply: Reply) -> Iterator[tuple[dict[str, Any], object, bool]]:
     """Each branch, its open draft, and whether it is said to have one."""
     summaries = reply.data.get("branches") if isinstance(reply.data, dict) else None
@@ -205,7 +212,14 @@ def _draft(agent: str, item: object) -> Draft:
         _text(item.get("draftName")),
         _text(item.get("lastEditorName")),
         _text(item.get("updatedAt")),
+        publishing=_is_publishing(item),
     )
+
+
+def _is_publishing(item: dict[str, Any]) -> bool:
+    """Whether a publish is under way for this revision; discarding would take it out from under a release."""
+    pending = item.get("pendingPublish")
+    return isinstance(pending, dict) and pending.get("state") == "active"
 
 
 def _text(value: object) -> str:

@@ -15,7 +15,7 @@ _GOOD: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 class Key:
     """The key in use. `number` counts the different keys read so far, so that a reply can say which it used.
 
-    `unsettled`: when last looked at, the file was gone, empty or no key: somebody is about to write it anew.
+    `unsettled`: when last looked at, the file was gone, empty or not a key: somebody is about to write it anew.
     """
 
     def __init__(self, file: str | None, value: str | None) -> None:
@@ -37,23 +37,28 @@ class Key:
         """The value of the `Authorization` header."""
         return f"Bearer {self._values[-1]}"
 
-    def refresh(self) -> bool:
-        """Read the file again if it changed; True when it holds another key now. Keeps the old one on trouble."""
+    def read_again(self) -> str | None:
+        """Read the file again if it changed; the key that it holds now, if that is another one than the one in use."""
         if self._file is None:
-            return False
+            return None
         try:
-            if self._stat() == self._stamp:
-                return False
+            if self._stat() == self._stamp and not self.unsettled:
+                return None
             text = _check(self._read(), str(self._file))
         except SettingsError:
             self.unsettled = True
-            return False
+            return None
         self.unsettled = False
-        if text == self._values[-1]:
-            return False
-        self._values.append(text)
         self._disguises += _disguises(text)
-        return True
+        return None if text == self._values[-1] else text
+
+    def adopt(self, text: str) -> None:
+        """Use this key from now on."""
+        self._values.append(text)
+
+    def put_off(self) -> None:
+        """It could not be told whether a new key may be used: look at the file again next time."""
+        self.unsettled = True
 
     def hide(self, text: str) -> str:
         """The text without any key that was ever read, plain or encoded."""

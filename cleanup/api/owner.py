@@ -1,13 +1,18 @@
-"""Whose key it is, asked before anything else."""
+"""Whose key it is: asked before anything else, and again of a key that is read in the middle of a run."""
 
+import asyncio
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cleanup import verdict
-from cleanup.api.atoms import owner_in
-from cleanup.api.gate import Subject
-from cleanup.api.session import Session
-from cleanup.errors import UnknownOwner, WrongOwner
-from cleanup.stop import Stopped
+from cleanup.api.atoms import Atoms, owner_in
+from cleanup.api.key import Key
+from cleanup.api.reply import Reply
+from cleanup.errors import SettingsError, UnknownOwner, WrongOwner
+from cleanup.model import StopCause
+from cleanup.stop import Stop, Stopped
+
+if TYPE_CHECKING:
+    from cleanup.api.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +24,71 @@ class Owner:
     trouble: str | None = None
 
 
-async def whose_key(session: Session, required: str | None) -> Owner:
+async def whose_key(session: "Session", required: str | None) -> Owner:
     """Ask whose key it is: once, or as long as any operation if an organization is required.
 
-    Raises Stopped (401, TLS, a signal), WrongOwner, UnknownOwner.
+    A 404 is asked about again if it may be a gateway's. Raises Stopped (401, TLS, a signal), WrongOwner, UnknownOwner,
+    and SettingsError where there is no such API at this address.
     """
-    history = await session.caller.operate(Subject(None), lambda _turn: session.atoms.user(), once=required is None)
-    reply = history.reply
-    if session.stop.cause or reply is None:
+    caller = session.caller()
+    reply = await caller.operate(lambda api: api.user(), once=required is None)
+    if required is None and reply.status == 404 and reply.foreign:
+        reply = await caller.operate(lambda api: api.user())
+    if session.stop.cause:
         raise Stopped
+    if reply.status == 404:
+        said = f" ({reply.message})" if reply.message else ""
+        raise SettingsError(
+            f"there is no Atoms API at {session.base_url}: GET /user answers 404{said}: is api.base_url right?"
+        )
     organization, user = (session.key.hide(text) if text else None for text in owner_in(reply))
     if organization is None:
-        why = reply.message or (
-            str(verdict.of_failure(reply).reason) if reply.status != 200 else "the answer does not say"
-        )
+        why = reply.message or ("the answer does not say" if reply.status == 200 else f"status {reply.status}")
+        sentence = "could not determine which organization the key belongs to"
         if required is not None:
-            raise UnknownOwner(f"whose key it is could not be told ({why}), and api.organization requires it")
-        return Owner(user=user, trouble=f"whose key it is could not be told: {why}")
+            raise UnknownOwner(f"{sentence} ({why}), and api.organization requires it")
+        return Owner(user=user, trouble=f"{sentence}: {why}")
     if required is not None and organization != required:
-        raise WrongOwner(f"the key belongs to organization {organization}, not to {required} (api.organization)")
+        raise _wrong(organization, required)
     return Owner(organization, user)
+
+
+def _wrong(organization: str, required: str) -> WrongOwner:
+    return WrongOwner(f"the key belongs to organization {organization}, not to {required} (api.organization)")
+
+
+class Renewal:
+    """Goes on with another key when the one in use is refused and its file holds another by now."""
+
+    def __init__(self, key: Key, required: str | None, stop: Stop) -> None:
+        """`required`: the organization that every key has to belong to."""
+        self._key = key
+        self._required = required
+        self._stop = stop
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the key's file is about to be written anew."""
+        return self._key.unsettled
+
+    async def renew(self, api: Atoms, refused: Reply) -> bool:
+        """Whether there is another key than the refused one. A required organization is asked for before it is used."""
+        async with self._one_at_a_time:
+            if refused.key_number < self._key.number:
+                return True
+            candidate = self._key.read_again()
+            if candidate is None:
+                return False
+            if self._required is not None:
+                reply = await api.user(candidate)
+                organization, _ = owner_in(reply)
+                if organization is None and not reply.unauthorized:
+                    self._key.put_off()
+                    return False
+                if organization is not None and organization != self._required:
+                    error = _wrong(organization, self._required)
+                    self._stop.request(StopCause.UNAUTHORIZED, str(error), error)
+                    return False
+            self._key.adopt(candidate)
+            return True

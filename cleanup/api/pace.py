@@ -1,11 +1,11 @@
-"""How fast requests leave: evenly, and never more than the rate in any sliding second."""
+"""How fast requests are sent: evenly, and never more than the rate in any sliding second. Pure."""
 
 import math
 from collections import deque
 from typing import Final, Protocol
 
 WINDOW: Final = 1.006
-"""Seconds in which no more than the rate leave: a second, and what may be between leaving and arriving."""
+"""Seconds in which no more than the rate are sent: a second, and what may lie between sending and arriving."""
 SLACK: Final = 0.02
 """Seconds that a request may be late without the ones after it being late too."""
 LATE: Final = 0.15
@@ -15,47 +15,41 @@ HURRY: Final = 0.8
 
 
 class Pace(Protocol):
-    """When the next requests may leave. Times are seconds of one monotonic clock."""
+    """When the next requests may be sent. Times are seconds of one monotonic clock."""
 
     @property
     def limit(self) -> float | None:
         """Requests a second, as set or as found; None when there is no limit, or none was found."""
 
-    def ready_at(self, now: float, units: int) -> float:
-        """The earliest time at which `units` requests may leave one right after the other."""
+    def ready_at(self, now: float, requests: int) -> float:
+        """The earliest time at which so many requests may be sent one right after the other."""
 
-    def take(self, now: float, units: int) -> None:
-        """`units` requests leave: the first now, the others when `leave` says so (or `give_back`, never)."""
+    def reserve(self, now: float, requests: int) -> None:
+        """So many requests are about to be sent; `wrote` tells of each, or `give_back` that it never was."""
 
-    def leave(self, now: float) -> None:
-        """One of the others leaves now."""
-
-    def hold_up(self) -> None:
-        """The one that left last has not left after all: `leave` says when."""
+    def wrote(self, now: float) -> None:
+        """The first byte of a reserved request is written now."""
 
     def give_back(self) -> None:
-        """One of the others never leaves."""
+        """A reserved request is not sent after all."""
 
     def answered(self, now: float, *, refused: bool) -> None:
         """An answer arrived; `refused`: it was a 429."""
 
 
 class NoPace:
-    """Requests leave as they come."""
+    """Requests are sent as they come."""
 
     limit: float | None = None
 
-    def ready_at(self, now: float, units: int) -> float:  # noqa: ARG002
+    def ready_at(self, now: float, requests: int) -> float:  # noqa: ARG002
         """Always now."""
         return now
 
-    def take(self, now: float, units: int) -> None:
+    def reserve(self, now: float, requests: int) -> None:
         """Nothing to note."""
 
-    def leave(self, now: float) -> None:
-        """Nothing to note."""
-
-    def hold_up(self) -> None:
+    def wrote(self, now: float) -> None:
         """Nothing to note."""
 
     def give_back(self) -> None:
@@ -66,53 +60,56 @@ class NoPace:
 
 
 class SteadyPace:
-    """A fixed rate. Of a fraction above one the whole part is kept, as 9.5 in a second are 9."""
+    """A fixed rate: 9.5 a second are 95 in ten seconds, and never more than 10 in one."""
 
     def __init__(self, rate: float) -> None:
         self._times: deque[float] = deque()
         self._reserved = 0
-        self._due = self._slot = -math.inf
+        self._due = self._last = -math.inf
+        self._go(rate)
+
+    def _go(self, rate: float) -> None:
         self._rate = rate
-        self._most = max(1, math.floor(rate))
-        self._interval = WINDOW / (self._most if rate >= 1 else rate)
+        self._most = max(1, math.ceil(rate))
+        # Of a whole number the window allows no more, so that catching up never runs into it.
+        self._interval = max(1.0 / rate, WINDOW / self._most)
+        if rate < 1:
+            self._interval = WINDOW / rate
 
     @property
     def limit(self) -> float | None:
         """Requests a second."""
         return self._rate
 
-    def ready_at(self, now: float, units: int) -> float:
+    def ready_at(self, now: float, requests: int) -> float:
         """See Pace."""
         while self._times and self._times[0] + WINDOW <= now:
             self._times.popleft()
-        ready = max(now, self._due, self._slot + HURRY * self._interval)
-        # A look and its deed go together, so at one request a second there are two in that second.
-        excess = len(self._times) + self._reserved + units - max(self._most, units)
+        kept = HURRY if self._rate >= 1 else 1.0
+        ready = max(now, self._due, self._last + kept * self._interval)
+        # A check and its discard go together, so at one request a second there are two in that second.
+        excess = len(self._times) + self._reserved + requests - max(self._most, requests)
         if excess <= 0:
             return ready
         if excess <= len(self._times):
             return max(ready, self._times[excess - 1] + WINDOW)
         return max(ready, now + SLACK)
 
-    def take(self, now: float, units: int) -> None:
+    def reserve(self, now: float, requests: int) -> None:
         """See Pace."""
-        self._times.append(now)
-        self._reserved += units - 1
+        self._reserved += requests
         behind = now - self._due <= LATE and self._rate >= 1
         due = self._due if behind else now
-        self._slot = max(due, self._slot + HURRY * self._interval, now - SLACK) + (units - 1) * self._interval
-        self._due = due + units * self._interval
+        kept = HURRY if self._rate >= 1 else 1.0
+        self._last = max(due, self._last + kept * self._interval, now - SLACK) + (requests - 1) * self._interval
+        self._due = due + requests * self._interval
 
-    def leave(self, now: float) -> None:
+    def wrote(self, now: float) -> None:
         """See Pace."""
         self._reserved -= 1
         self._times.append(now)
-
-    def hold_up(self) -> None:
-        """See Pace."""
-        if self._times:
-            self._times.pop()
-        self._reserved += 1
+        if self._rate < 1:  # one that had to connect first counts from now
+            self._due = max(self._due, now + self._interval)
 
     def give_back(self) -> None:
         """See Pace."""

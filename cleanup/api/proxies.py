@@ -5,17 +5,30 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from cleanup.settings.values import is_loopback
+
 _PORTS = {"http": 80, "https": 443}
 
 
 def proxy_for(base_url: str) -> str | None:
-    """The proxy's URL for `base_url`: HTTPS_PROXY or HTTP_PROXY, else ALL_PROXY, unless NO_PROXY names the host."""
-    proxies = getproxies()
+    """The proxy's URL for `base_url`: HTTPS_PROXY or HTTP_PROXY, else ALL_PROXY, unless NO_PROXY names the host.
+
+    A loopback address has none: the key would go to the proxy, in clear text for `http`.
+    """
     url = urlsplit(base_url)
+    if is_loopback(url.hostname or ""):
+        return None
+    proxies = getproxies()
     address = proxies.get(url.scheme) or proxies.get("all")
     if not address or is_excepted(base_url, proxies.get("no", "")):
         return None
     return address if "://" in address else f"http://{address}"
+
+
+def shown(proxy: str) -> str:
+    """A proxy's host and port, without its password."""
+    url = urlsplit(proxy)
+    return (url.hostname or "") + (f":{url.port}" if url.port else "")
 
 
 def is_excepted(base_url: str, no_proxy: str) -> bool:

@@ -1,138 +1,199 @@
 """Which reply deserves another attempt, and when. The only module that imports tenacity."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import random
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
-from cleanup import verdict
-from cleanup.api.gate import Gate, Subject, Tell, Turn
-from cleanup.api.key import Key
-from cleanup.model import Reply, StopCause
+from cleanup.api.atoms import Atoms
+from cleanup.api.owner import Renewal
+from cleanup.api.reply import Reply
+from cleanup.api.throttle import Log, Slot, Throttle
+from cleanup.model import StopCause
 from cleanup.settings.definitions import Retry, Settings
 from cleanup.stop import Stop, Stopped
 
-Attempt = Callable[[Turn], Awaitable[Reply]]
+Attempt = Callable[[Atoms], Awaitable[Reply]]
+"""Sends the requests of one attempt, each through the Atoms handed in; the last reply is what it came to."""
+
+Witness = asyncio.Future[bool | None]
+"""Told, once, whether the API does what this run needs of it; None: the item ended without showing that."""
 
 
-@dataclass(eq=False, slots=True)
-class History:
-    """What came of an operation so far. `reply` is the last answer, None when nothing was ever sent."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What operations are about: `item` is what the breaker counts, agent and draft are for the log."""
 
-    attempts: int = 0
-    counted: int = 0
-    reply: Reply | None = None
+    item: Hashable = None
+    agent: str | None = None
+    draft: str | None = None
+
+
+class Calling:
+    """What all callers of a run share: the way to the API, and the rules for trying again."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        atoms: Callable[[Slot], Atoms],
+        throttle: Throttle,
+        renewal: Renewal,
+        stop: Stop,
+        log: Log,
+    ) -> None:
+        self.attempts = settings.retry.attempts
+        self.max_wait = settings.limits.max_outage  # also the longest wait that a 503 may ask for
+        self.jitter = make_jitter(settings.retry)
+        self.atoms = atoms
+        self.throttle = throttle
+        self.renewal = renewal
+        self.stop = stop
+        self.log = log
+        self.retries = 0
 
 
 class Caller:
-    """Runs operations: attempts at one thing, each in its turn, until an answer stands or patience ends."""
+    """One item's way to the API: operations, each of one attempt or of several."""
 
-    def __init__(self, settings: Settings, gate: Gate, key: Key, stop: Stop, tell: Tell) -> None:
-        self._attempts = settings.retry.attempts
-        self._backoff = _waits(settings.retry)
-        self._patience = settings.limits.max_outage  # also the longest wait that a 503 may ask for
-        self._gate = gate
-        self._key = key
-        self._stop = stop
-        self._tell = tell
-        self.retries = 0
+    def __init__(
+        self,
+        shared: Calling,
+        subject: Subject,
+        slot: Slot | None = None,
+        witness: Witness | None = None,
+    ) -> None:
+        """`slot`: for the first attempt. `witness`: to be told whether the API answers, while the breaker is open."""
+        self.subject = subject
+        self.in_flight = False
+        self._shared = shared
+        self._slot = slot
+        self._witness = witness
 
-    async def operate(self, subject: Subject, attempt: Attempt, *, units: int = 1, once: bool = False) -> History:
-        """Attempt until an answer needs no retry. `units`: how many requests an attempt may send.
+    @property
+    def attempts(self) -> int:
+        """How many attempts an operation has."""
+        return self._shared.attempts
 
-        `once`: no retries, whatever comes. Never raises but on cancellation: when the run stops, the last
-        answer stands.
+    async def operate(
+        self,
+        attempt: Attempt,
+        *,
+        requests: int = 1,
+        waiting: Callable[[], Iterable[Hashable]] | None = None,
+        decisive: bool = True,
+        once: bool = False,
+    ) -> Reply:
+        """Attempt until an answer stands or the attempts are used up, and return the last reply.
+
+        `requests`: how many an attempt usually sends. `waiting`: the items that wait for it, if not this one alone.
+        `decisive`: an answer shows that the API does what this run needs of it. `once`: never try again.
+        When the run stops the last reply stands; raises Stopped if there is none.
         """
-        history = History()
+        shared = self._shared
+        last: Reply | None = None
+        made = counted = 0
+        again = False
+
+        async def next_attempt() -> Reply:
+            nonlocal again
+            try:
+                return await one_attempt()
+            except Stopped:
+                self.in_flight = again = False
+                if last is None:
+                    raise
+                return last
 
         async def one_attempt() -> Reply:
-            turn = await self._gate.turn(subject, units)
-            history.attempts += 1
-            self.retries += history.attempts > 1
+            nonlocal last, made, counted, again
+            slot = await self._take_slot(requests)
             try:
-                reply = await attempt(turn)
-                history.counted += not turn.probe
-                history.reply = reply
-                # Before the turn ends: what this answer says holds for whoever is next.
-                seconds = backoff(self._backoff, history.attempts) if reply.status in (401, 429) else 0.0
-                self._gate.heard(turn, reply, seconds)
-                if reply.status == 401 and self._again(reply) and not self._has_another_key(reply):
-                    self._gate.hold_back(seconds)
-            except asyncio.CancelledError:
-                subject.cut_off = True
-                raise
+                self.in_flight = True
+                reply = await attempt(shared.atoms(slot))
+                self.in_flight = False
+                # Before the slot is free: what this answer says holds for whoever is next.
+                last, made = reply, made + 1
+                shared.retries += made > 1
+                again = await self._learn(reply, slot, waiting, made)
+                # While the breaker is open nobody knows yet whose fault it is.
+                counted += again and not (reply.down and shared.throttle.breaker.is_open)
             finally:
-                self._gate.release(turn)
+                slot.release()
+            self._tell_witness(reply, decisive=decisive)
             return reply
 
-        def give_up(state: RetryCallState) -> bool:
-            reply = state.outcome.result() if state.outcome else None
-            asked = reply.retry_after if reply and reply.status == 503 else None
-            exhausted = (once or history.counted >= self._attempts) and not self._has_another_key(reply)
-            return exhausted or bool(self._stop.cause) or (asked or 0.0) > self._patience
+        def is_over(_: RetryCallState) -> bool:
+            asked = last.retry_after if last is not None and last.status == 503 else None
+            too_long = asked is not None and asked > shared.max_wait
+            return once or counted >= shared.attempts or too_long or shared.stop.cause is not None
 
-        def wait(state: RetryCallState) -> float:
-            reply = state.outcome.result() if state.outcome else None
-            if reply is None or reply.status in (401, 429):
-                return 0.0  # another key, or the pause that everybody keeps
-            return self._backoff(state) if reply.retry_after is None else float(reply.retry_after)
+        def wait(_: RetryCallState) -> float:
+            if last is None or last.status == 429 or last.unauthorized:
+                return 0.0  # everybody waits for the end of the pause, or there is another key
+            return shared.jitter(made) if last.retry_after is None else last.retry_after
 
-        def retrying(state: RetryCallState) -> None:
-            reply = history.reply
-            wait = round(state.next_action.sleep, 4) if state.next_action else 0.0
-            self._tell("draft.retrying", subject=subject, reply=reply, attempts=history.attempts, wait=wait)
+        def before_sleep(call: RetryCallState) -> None:
+            seconds = call.next_action.sleep if call.next_action else 0.0
+            shared.log("draft.retrying", subject=self.subject, reply=last, attempts=made, wait=round(seconds, 4))
 
-        with suppress(Stopped):
-            reply = await one_attempt()
-            if self._again(reply):  # only now: what tenacity does around an attempt takes as long as it
-                loop = AsyncRetrying(
-                    sleep=self._gate.sleep,
-                    stop=give_up,
-                    wait=wait,
-                    retry=retry_if_result(self._again),
-                    before_sleep=retrying,
-                    retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-                )
-                await _go_on(loop, reply, one_attempt)
-        if history.reply is not None and history.reply.status == 401 and not self._stop.cause:
-            self._stop.request(StopCause.UNAUTHORIZED, "the API refuses the key (401)")
-        return history
+        retrying = AsyncRetrying(
+            retry=retry_if_result(lambda _: again),
+            stop=is_over,
+            wait=wait,
+            sleep=shared.stop.sleep,
+            before_sleep=before_sleep,
+            retry_error_callback=lambda call: call.outcome.result() if call.outcome else None,
+        )
+        reply: Reply = await retrying(next_attempt)
+        return reply
 
-    def _again(self, reply: Reply) -> bool:
-        return verdict.deserves_retry(reply) or (reply.status == 401 and self._may_get_another_key(reply))
+    async def pause(self, attempts: int) -> None:
+        """Wait as between attempts, after so many of them. Raises Stopped."""
+        await self._shared.stop.sleep(self._shared.jitter(attempts))
+        self._shared.stop.check()
 
-    def _may_get_another_key(self, reply: Reply) -> bool:
-        """Whether the key has changed since it was used for this reply, or its file is about to be written anew."""
-        return reply.key_number < self._key.number or self._key.refresh() or self._key.unsettled
+    def finish(self) -> None:
+        """Nothing more is asked for this item."""
+        if self._slot is not None:
+            self._slot.release()
+        if self._witness is not None and not self._witness.done():
+            self._witness.set_result(None)
 
-    def _has_another_key(self, reply: Reply | None) -> bool:
-        return reply is not None and reply.status == 401 and reply.key_number < self._key.number
+    async def _take_slot(self, requests: int) -> Slot:
+        slot, self._slot = self._slot, None
+        probing = self._witness is not None and not self._witness.done()
+        return slot or await self._shared.throttle.acquire(requests, probe=probing)
 
+    async def _learn(
+        self, reply: Reply, slot: Slot, waiting: Callable[[], Iterable[Hashable]] | None, made: int
+    ) -> bool:
+        """Draw all conclusions from a reply; whether another attempt makes sense."""
+        shared = self._shared
+        items = waiting() if waiting is not None else () if self.subject.item is None else (self.subject.item,)
+        backoff = shared.jitter(made)
+        shared.throttle.learn(reply, items, backoff)
+        if not reply.unauthorized:
+            return reply.deserves_retry
+        if await shared.renewal.renew(shared.atoms(slot), reply):
+            return True
+        if shared.renewal.is_expected:
+            shared.throttle.hold_back(backoff)
+            return True
+        shared.stop.request(StopCause.UNAUTHORIZED, "the API refuses the key (401)")
+        return False
 
-async def _go_on(loop: AsyncRetrying, first: Reply, attempt: Callable[[], Awaitable[Reply]]) -> None:
-    """Let `loop` take over after an attempt that was made without it."""
-    made = [first]
-
-    async def next_attempt() -> Reply:
-        return made.pop() if made else await attempt()
-
-    await loop(next_attempt)
-
-
-def backoff(wait: wait_random_exponential, attempt: int) -> float:
-    """The jittered seconds after attempt n, from 1, outside an operation."""
-    state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
-    state.attempt_number = attempt
-    return wait(state)
-
-
-def jitter(settings: Retry) -> Callable[[int], float]:
-    """Seconds before probe n, from 1: the same jitter as between attempts."""
-    waits = _waits(settings)
-    return lambda number: backoff(waits, number)
+    def _tell_witness(self, reply: Reply, *, decisive: bool) -> None:
+        if self._witness is not None and not self._witness.done() and (reply.down or decisive):
+            self._witness.set_result(not reply.down)
 
 
-def _waits(settings: Retry) -> wait_random_exponential:
-    return wait_random_exponential(multiplier=settings.wait, max=settings.max_wait)
+def make_jitter(settings: Retry) -> Callable[[int], float]:
+    """Seconds to wait after attempt n, from 1: anything up to a bound that doubles each time (full jitter)."""
+
+    def jitter(attempts: int) -> float:
+        bound = min(settings.max_wait, settings.wait * 2.0 ** min(attempts - 1, 60))
+        return random.uniform(0, bound)  # noqa: S311 - chance, not secrecy
+
+    return jitter

@@ -4,20 +4,21 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 
 from cleanup.api.atoms import Atoms
-from cleanup.api.gate import Gate, Tell
 from cleanup.api.key import Key
-from cleanup.api.outage import Outage
+from cleanup.api.owner import Renewal
 from cleanup.api.pace import NoPace, Pace, SteadyPace
-from cleanup.api.retry import Caller, jitter
+from cleanup.api.reply import Reply
+from cleanup.api.retry import Caller, Calling, Subject, Witness
+from cleanup.api.throttle import Log, Slot, Throttle
 from cleanup.api.traffic import Traffic
 from cleanup.api.transport import Transport
-from cleanup.model import Reply, StopCause
+from cleanup.model import StopCause
 from cleanup.settings.definitions import Settings
-from cleanup.stop import Stop, Stopped, heeded_signals, ignore_signals
+from cleanup.stop import Stop, Stopped, heed_signals
 
 T = TypeVar("T")
 
@@ -25,29 +26,38 @@ DRAIN_SECONDS: Final = 20.0
 """How long what is in flight may take to finish after a signal."""
 
 
-class Cuttable(Protocol):
-    """Work that can be cut short."""
-
-    def cancel(self) -> object:
-        """End it now."""
-
-
 @dataclass(eq=False, slots=True)
 class Session:
     """The parts of a run that talk to the API."""
 
+    base_url: str
+    concurrency: int
+    max_outage: float
     key: Key
-    atoms: Atoms
-    caller: Caller
-    gate: Gate
-    stop: Stop
+    calling: Calling
+    throttle: Throttle
     pace: Pace
-    cuttable: "set[Cuttable]"
+    stop: Stop
+    log: Log
+    _tasks: "set[asyncio.Future[Any]]" = field(default_factory=set)
 
-    async def cuttable_work(self, work: Awaitable[T]) -> T:
+    def jitter(self, attempts: int) -> float:
+        """Seconds to wait after so many attempts."""
+        return self.calling.jitter(attempts)
+
+    def caller(
+        self,
+        subject: Subject | None = None,
+        slot: Slot | None = None,
+        witness: Witness | None = None,
+    ) -> Caller:
+        """A caller for one item; see Caller."""
+        return Caller(self.calling, subject or Subject(), slot, witness)
+
+    async def cuttable(self, work: Awaitable[T]) -> T:
         """Await work that may be cut short. Raises Stopped when it was."""
         task = asyncio.ensure_future(work)
-        self.cuttable.add(task)
+        self._tasks.add(task)
         try:
             return await task
         except asyncio.CancelledError:
@@ -55,33 +65,39 @@ class Session:
                 raise Stopped from None
             raise
         finally:
-            self.cuttable.discard(task)
+            self._tasks.discard(task)
 
     def cut_short(self) -> None:
         """End whatever is in flight now."""
-        for work in list(self.cuttable):
-            work.cancel()
+        for task in list(self._tasks):
+            task.cancel()
 
 
 @asynccontextmanager
 async def open_session(
-    settings: Settings, key: Key, traffic: Traffic, tell: Tell, notice: Callable[[str, str], None]
+    settings: Settings, key: Key, traffic: Traffic, log: Log, notice: Callable[[str, str], None]
 ) -> AsyncIterator[Session]:
     """Open a session; signals and the deadline stop it. `notice` is told of each Deprecation or Sunset header."""
     loop = asyncio.get_running_loop()
     stop = Stop()
     limits = settings.limits
-    pace = make_pace(limits.rate, tell)
-    gate = Gate(limits.concurrency, pace, Outage(limits.max_outage, jitter(settings.retry)), stop, tell)
-    transport = Transport(settings.api.base_url, key, settings.api.timeout, gate)
+    pace = make_pace(limits.rate, log)
+    throttle = Throttle(limits.concurrency, pace, stop, log, limits.max_outage)
+    transport = Transport(settings.api.base_url, key, settings.api.timeout)
 
     def observe(reply: Reply) -> None:
         traffic.add(reply)
         for name, value in reply.notices:
             notice(name, value)
 
-    caller = Caller(settings, gate, key, stop, tell)
-    session = Session(key, Atoms(transport, observe), caller, gate, stop, pace, set())
+    def atoms(slot: Slot) -> Atoms:
+        return Atoms(transport, slot.before_write, observe)
+
+    renewal = Renewal(key, settings.api.organization, stop)
+    calling = Calling(settings, atoms, throttle, renewal, stop, log)
+    session = Session(
+        settings.api.base_url, limits.concurrency, limits.max_outage, key, calling, throttle, pace, stop, log
+    )
 
     def on_signal(number: int) -> None:
         if stop.signal is None:
@@ -91,30 +107,25 @@ async def open_session(
         else:
             session.cut_short()
 
-    for number in heeded_signals():
-        loop.add_signal_handler(number, on_signal, number)
     timer = None
     if limits.deadline is not None:
-        gate.deadline = loop.time() + limits.deadline
-        timer = loop.call_at(gate.deadline, stop.request, StopCause.DEADLINE, "limits.deadline has passed")
-    try:
-        yield session
-    finally:
-        # Not left to the loop: it would leave them deadly until the files are written.
-        for number in heeded_signals():
-            loop.remove_signal_handler(number)
-        ignore_signals()
-        if timer is not None:
-            timer.cancel()
-        await transport.aclose()
+        throttle.deadline = loop.time() + limits.deadline
+        timer = loop.call_at(throttle.deadline, stop.request, StopCause.DEADLINE, "limits.deadline has passed")
+    with heed_signals(on_signal):
+        try:
+            yield session
+        finally:
+            if timer is not None:
+                timer.cancel()
+            await transport.aclose()
 
 
-def make_pace(rate: "float | str | None", tell: Tell) -> Pace:
+def make_pace(rate: "float | str | None", log: Log) -> Pace:
     """The pace that `limits.rate` asks for."""
     if rate is None:
         return NoPace()
     if isinstance(rate, str):
         from cleanup.api.auto_pace import AutoPace
 
-        return AutoPace(tell)
+        return AutoPace(log)
     return SteadyPace(rate)

@@ -4,7 +4,7 @@ from array import array
 from collections import Counter
 from typing import Any
 
-from cleanup.model import Reply
+from cleanup.api.reply import Reply
 
 
 class Traffic:

@@ -1,32 +1,36 @@
 """One attempt → one Reply, whatever happens to it. The only module that imports httpx.
 
-httpx's transport is called below its client: one client shared by many tasks slows down with the square of
-its connections, and redirects, cookies and authentication flows are what this program must not have.
-Each request in flight has a transport, and so a connection, of its own.
+httpx's transport is called without its client: one client shared by many tasks slows down with the square of its
+connections, and redirects, cookies and authentication flows are what this program must not have. Each request in
+flight has a transport, and so a connection, of its own.
 """
 
 import asyncio
 import os
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpcore
 import httpx
 
 from cleanup import __version__
 from cleanup.api.answers import Answer, needs_its_body, read_answer
-from cleanup.api.departure import Departure, Departures
 from cleanup.api.key import Key
-from cleanup.api.proxies import proxy_for
-from cleanup.api.sockets import Sockets
+from cleanup.api.proxies import proxy_for, shown
+from cleanup.api.reply import Reply
+from cleanup.api.trouble import describe, explain
 from cleanup.errors import SettingsError
-from cleanup.model import Reply, Trouble
 
 SMALL: Final = 1 << 20
 LARGE: Final = 64 << 20
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+KEEP_ALIVE: Final = 4.0
+"""Seconds after which an idle connection is not used again: what lies between may have dropped it without a word."""
+
+BeforeWrite = Callable[[], Awaitable[None]]
+"""Called when a request's first byte is about to be written; what it raises keeps the request from being sent."""
+
 _TROUBLES: Final = (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError)
 
 
@@ -34,60 +38,80 @@ class _TooLarge(httpx.StreamError):
     """The body is larger than it may be."""
 
 
+class _Progress:
+    """Follows one request, as the transport's `trace`, as far as its first byte."""
+
+    def __init__(self, before_write: BeforeWrite | None) -> None:
+        self._before_write = before_write
+        self.tunnel = False
+        self.written = False
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if event != "http11.send_request_headers.started":
+            return
+        if info["request"].method == b"CONNECT":  # to a proxy, which is not the request yet
+            self.tunnel = True
+            return
+        if self._before_write is not None:
+            await self._before_write()
+        self.written = True
+
+
 class Transport:
     """Sends requests to one API with one key."""
 
-    def __init__(self, base_url: str, key: Key, timeout: float, departures: Departures | None = None) -> None:
-        """`timeout`: seconds for an attempt in all. `departures` is told of requests that cannot leave at once.
-
-        Raises SettingsError for a proxy or CA file that cannot be used.
-        """
+    def __init__(self, base_url: str, key: Key, timeout: float) -> None:
+        """`timeout`: seconds for an attempt in all. Raises SettingsError for a proxy or CA file that is unusable."""
         self.key = key
-        self._departures = departures
         self._timeout = timeout
         self._base = httpx.URL(base_url)
         self._path = self._base.raw_path.rstrip(b"/")
-        proxy = proxy_for(base_url)
-        self._ssl = _ssl_context(needed=any(url.startswith("https:") for url in (base_url, proxy or "")))
-        self._proxy = None if proxy is None else _proxy(proxy, self._ssl)
-        self._headers = self._make_headers()
-        self._headers_for = key.number
-        self._nothing = httpx.ByteStream(b"")
+        self._proxy_url = proxy_for(base_url)
+        addresses = (base_url, self._proxy_url or "")
+        self._ssl = _ssl_context(needed=any(address.startswith("https:") for address in addresses))
+        self._proxy = None if self._proxy_url is None else _proxy(self._proxy_url, self._ssl)
         self._idle = [self._open()]
-        # A little less than the whole, so that running out of it proves that nothing was sent.
-        self._extensions = {"timeout": {"connect": timeout * 0.95}}
+        # A little less than the whole, so that running out of it is known for what it is.
+        self._timeouts = {"connect": timeout * 0.95}
 
-    async def send(self, method: str, path: str, *, most: int = SMALL) -> Reply:
-        """One attempt at `method path`, the answer's body read up to `most` bytes. Never raises but on cancellation."""
-        request = self._request(method, path)
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        most: int = SMALL,
+        before_write: BeforeWrite | None = None,
+        candidate: str | None = None,
+    ) -> Reply:
+        """One attempt at `method path`, the answer's body read up to `most` bytes.
+
+        `candidate`: a key to try in place of the one in use. Raises what `before_write` raises, and on cancellation.
+        """
         used = self.key.number
+        progress = _Progress(before_write)
+        request = self._request(method, path, progress, candidate)
         lane = self._idle.pop() if self._idle else self._open()
         start = time.perf_counter()
         response: httpx.Response | None = None
-        body = bytearray()
+        body: bytearray | None = bytearray()
         trouble: Exception | None = None
-        departure: Departure | None = None
         try:
             async with asyncio.timeout(self._timeout):
-                if not await _is_open(lane) and self._departures is not None:
-                    departure = Departure(self._departures)
-                    request.extensions = self._extensions | {"trace": departure}
                 response = await lane.handle_async_request(request)
-                await _read(response, body, most)
+                body = await _read(response, most)
         except _TROUBLES as error:
             trouble = error
         finally:
-            if departure is not None:
-                departure.now()
             if response is None or not response.is_closed or _has_more(response):
                 await _give_up(lane)
             else:
                 self._idle.append(lane)
         seconds = time.perf_counter() - start
-        unreadable = isinstance(trouble, (httpx.DecodingError, _TooLarge))
-        if response is None or (trouble is not None and not unreadable and needs_its_body(response.status_code)):
-            return self._without_answer(trouble, seconds, used)
-        answer = Answer(response.status_code, response.headers, bytes(body) if trouble is None else None, seconds, used)
+        cut_short = trouble is not None and not isinstance(trouble, _TooLarge)
+        if response is None or (cut_short and needs_its_body(response.status_code)):
+            return self._without_answer(trouble, progress, seconds, used)
+        content = None if body is None or trouble is not None else bytes(body)
+        answer = Answer(response.status_code, response.headers, content, seconds, used)
         return read_answer(answer, self.key.hide, time.time())
 
     async def aclose(self) -> None:
@@ -95,143 +119,47 @@ class Transport:
         while self._idle:
             await _give_up(self._idle.pop())
 
-    def _request(self, method: str, path: str) -> httpx.Request:
-        if self._headers_for != self.key.number:
-            self._headers = self._make_headers()
-            self._headers_for = self.key.number
-        request = httpx.Request(
-            method, self._base, headers=self._headers, stream=self._nothing, extensions=self._extensions
+    def _request(self, method: str, path: str, progress: _Progress, candidate: str | None) -> httpx.Request:
+        return httpx.Request(
+            method,
+            self._base.copy_with(raw_path=self._path + path.encode("ascii")),
+            headers={
+                "Authorization": self.key.authorization if candidate is None else f"Bearer {candidate}",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": f"atoms-draft-cleanup/{__version__}",
+            },
+            extensions={"timeout": self._timeouts, "trace": progress},
         )
-        # Set afterwards: httpx would make, and parse, a URL of its own.
-        request.url = _Url(self._base, self._path + path.encode("ascii"))
-        return request
-
-    def _make_headers(self) -> httpx.Headers:
-        """The headers of every request with the present key; httpx adds the host."""
-        headers = {
-            "Authorization": self.key.authorization,
-            "Accept": "application/json",
-            "User-Agent": f"atoms-draft-cleanup/{__version__}",
-        }
-        return httpx.Request("GET", self._base, headers=headers).headers
 
     def _open(self) -> httpx.AsyncHTTPTransport:
-        if self._proxy is None:
-            return _Direct(self._base, self._ssl)
         try:
             return httpx.AsyncHTTPTransport(
                 verify=self._ssl,
                 proxy=self._proxy,
-                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE),
             )
         except (ImportError, ValueError):
             raise SettingsError(
                 "the proxy in the environment is of a kind that cannot be used: name an http:// or https:// proxy"
             ) from None
 
-    def _without_answer(self, trouble: Exception | None, seconds: float, used: int) -> Reply:
-        kind = _kind(trouble)
+    def _without_answer(self, error: Exception | None, progress: _Progress, seconds: float, used: int) -> Reply:
+        proxy = None if self._proxy_url is None else shown(self._proxy_url)
+        # Before its CONNECT, an encrypted connection is the one to the proxy itself.
+        at_proxy = proxy is not None and not progress.tunnel and (self._proxy_url or "").startswith("https:")
+        trouble = explain(error, refused_by_proxy=isinstance(error, httpx.ProxyError))
+        timed_out_connecting = isinstance(error, httpx.ConnectTimeout)
+        limit = self._timeouts["connect"] if timed_out_connecting else self._timeout
+        text = describe(error, trouble, limit, proxy=proxy, at_proxy=at_proxy, sent=progress.written)
         return Reply(
             None,
-            trouble=kind,
-            sent=not isinstance(trouble, _NOT_SENT),
+            trouble=trouble,
+            sent=progress.written,
             seconds=seconds,
-            message=self.key.hide(_describe(trouble, kind, self._timeout))[:300],
+            message=self.key.hide(text)[:300],
             key_number=used,
         )
-
-
-class _Direct(httpx.AsyncHTTPTransport):
-    """httpx's transport over a single connection: a pool around it costs more than the connection itself."""
-
-    def __init__(self, base: httpx.URL, context: ssl.SSLContext) -> None:
-        self._origin = httpcore.URL(str(base)).origin
-        self._context = context
-        self._pool: Any = self._new()
-
-    def _new(self) -> httpcore.AsyncHTTPConnection:
-        return httpcore.AsyncHTTPConnection(self._origin, ssl_context=self._context, network_backend=Sockets())
-
-    async def is_open(self) -> bool:
-        """Whether there is a connection. One that the other end has closed, or said something unasked on, is none."""
-        if self._pool.is_closed() or self._pool.has_expired():
-            await self._pool.aclose()
-            self._pool = self._new()
-        return bool(self._pool.is_idle())
-
-
-class _Url(httpx.URL):
-    """A URL that differs from its base in path and query alone, and whose path needs no parsing: ids are checked."""
-
-    def __init__(self, base: httpx.URL, raw_path: bytes) -> None:
-        super().__init__(base)
-        self._raw_path = raw_path
-
-    @property
-    def raw_path(self) -> bytes:
-        """Path and query as they are sent."""
-        return self._raw_path
-
-
-async def _is_open(lane: httpx.AsyncHTTPTransport) -> bool:
-    """Whether a request over this lane leaves at once; of a proxy's connections it is not known."""
-    return isinstance(lane, _Direct) and await lane.is_open()
-
-
-async def _read(response: httpx.Response, body: bytearray, most: int) -> None:
-    """Read a body to its end into `body`. Raises _TooLarge when it has more than `most` bytes."""
-    # Compression is rare, as nobody asks for it; going round the decoders saves a tenth of an answer's cost.
-    compressed = "content-encoding" in response.headers
-    chunks: Any = response.aiter_bytes() if compressed else response.stream
-    async for chunk in chunks:
-        body += chunk
-        if len(body) > most:
-            raise _TooLarge("the body is too large")
-    await response.aclose()
-
-
-def _has_more(response: Any) -> bool:
-    """Whether bytes came after the answer's end: on the same connection, they would be taken for the next answer.
-
-    There is no public way to ask; a test holds that this one works.
-    """
-    stream = response.stream._httpcore_stream  # noqa: SLF001
-    stream = getattr(stream, "_stream", stream)  # a pool's, or the connection's own
-    return bool(stream._connection._h11_state.trailing_data[0])  # noqa: SLF001
-
-
-async def _give_up(lane: httpx.AsyncHTTPTransport) -> None:
-    """Close a connection, whatever state it is in."""
-    try:
-        async with asyncio.timeout(1):
-            await lane.aclose()
-    except _TROUBLES:
-        pass  # it is given up either way
-
-
-def _kind(trouble: Exception | None) -> Trouble:
-    if isinstance(trouble, (TimeoutError, httpx.TimeoutException)):
-        return Trouble.TIMEOUT
-    cause: BaseException | None = trouble
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Trouble.TLS
-        cause = cause.__cause__ or cause.__context__
-    return Trouble.CONNECTION
-
-
-def _describe(trouble: Exception | None, kind: Trouble, timeout: float) -> str:
-    match kind:
-        case Trouble.TIMEOUT:
-            return f"no answer within {timeout:g} s"
-        case Trouble.TLS:
-            return "the server's certificate cannot be verified; a CA of your own is named in SSL_CERT_FILE"
-        case _ if isinstance(trouble, httpx.ProxyError):
-            return f"no connection: the proxy refuses: {trouble}"
-        case _ if isinstance(trouble, _NOT_SENT):
-            return f"no connection: {str(trouble) or type(trouble).__name__}"
-        case _:
-            return f"the connection broke: {str(trouble) or type(trouble).__name__}"
 
 
 def _ssl_context(*, needed: bool) -> ssl.SSLContext:
@@ -244,9 +172,42 @@ def _ssl_context(*, needed: bool) -> ssl.SSLContext:
         raise SettingsError(f"SSL_CERT_FILE: {named}: no certificates can be read there: {error.strerror}") from None
 
 
-def _proxy(address: str, context: ssl.SSLContext) -> httpx.Proxy:
+def _proxy(url: str, context: ssl.SSLContext) -> httpx.Proxy:
     try:
-        _ = urlsplit(address).port  # checks its range, which httpx does not
-        return httpx.Proxy(address, ssl_context=context if address.startswith("https:") else None)
+        _ = urlsplit(url).port  # checks its range, which httpx does not
+        return httpx.Proxy(url, ssl_context=context if url.startswith("https:") else None)
     except (ValueError, httpx.InvalidURL):
-        raise SettingsError("the proxy in the environment has an address that is no URL that can be used") from None
+        raise SettingsError("the proxy in the environment is not a usable URL: write http://host:port") from None
+
+
+async def _read(response: httpx.Response, most: int) -> bytearray | None:
+    """A body, read to its end; None where it is encoded in a way that nobody asked for, as such a one may be a trap.
+
+    Raises _TooLarge when it has more than `most` bytes.
+    """
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > most:
+            raise _TooLarge("the body is too large")
+    return body if response.headers.get("content-encoding", "identity").strip().lower() in ("", "identity") else None
+
+
+def _has_more(response: Any) -> bool:
+    """Whether bytes came after the answer's end: on the same connection, they would be taken for the next answer.
+
+    There is no public way to ask. Where the private one is gone, the answer is yes, and the connection is closed.
+    """
+    try:
+        return bool(response.stream._httpcore_stream._stream._connection._h11_state.trailing_data[0])  # noqa: SLF001
+    except AttributeError:
+        return True
+
+
+async def _give_up(lane: httpx.AsyncHTTPTransport) -> None:
+    """Close a connection, whatever state it is in."""
+    try:
+        async with asyncio.timeout(1):
+            await lane.aclose()
+    except (*_TROUBLES, AttributeError):  # asyncio's TLS transport raises that one after a lost connection
+        pass  # it is given up either way

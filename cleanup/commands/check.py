@@ -66,7 +66,7 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
         check_past(past, settings.api.base_url)
     plan = plan_of(settings, pairs, past)
     # A look goes with each deed on the branch model or where a guard needs one; a backup is one more.
-    needed = Guards(settings.guard).need_look(dated=pairs.columns.updated_at is not None)
+    needed = Guards(settings.guard).need_check(dated=pairs.columns.updated_at is not None)
     look = needed or settings.api.model == "branches"
     each = 1 + look + (settings.guard.backup is not None)
     requests = plan.to_send * each

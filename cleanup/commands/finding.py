@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from cleanup.api.session import Session
-from cleanup.branches import Workspace
 from cleanup.errors import Incomplete, SettingsError
 from cleanup.find import Finder, Findings, Rule
 from cleanup.lists.pair_list import PairList
@@ -19,6 +18,7 @@ from cleanup.settings.sources import Loaded
 from cleanup.settings.values import share_text
 from cleanup.show.console import say_list
 from cleanup.show.progress import reporting
+from cleanup.workspace import Workspace
 
 _MOST_WARNINGS: Final = 20
 _ROUNDING: Final = 1e-6
@@ -28,8 +28,8 @@ _ROUNDING: Final = 1e-6
 async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findings:
     """Find what the settings mean, and warn of what could not be read. Raises Stopped."""
     settings = loaded.settings
-    workspace = Workspace(session, settings.api.model, journal.moved)
-    finder = Finder(session, workspace, settings.limits.concurrency)
+    workspace = Workspace(session.stop, settings.api.model, journal.moved, session.throttle.now)
+    finder = Finder(session, workspace)
     journal.tell("run.warning", level="info", message="looking the workspace over")
     with reporting(lambda: journal.tell("run.progress", requests=journal.traffic.total)):
         findings = await finder.look(Rule(settings.find, datetime.now(UTC)))
@@ -97,7 +97,7 @@ class FindRun(Run):
 
     async def work(self, session: Session) -> None:
         """Look, and print what was found."""
-        findings = await session.cuttable_work(look_over(self.journal, session, self.job.loaded))
+        findings = await session.cuttable(look_over(self.journal, session, self.job.loaded))
         text = findings.text(self._format)
         if self._file is not None:
             with whole_file(self._file) as stream:

@@ -61,7 +61,8 @@ def fold(endings: dict[Ending, int], *, dry_run: bool) -> dict[str, Any]:
     for ending, count in endings.items():
         by_outcome[ending.outcome] += count
         if ending.reason:
-            reasons[ending.outcome][ending.reason] = count
+            of_outcome = reasons[ending.outcome]
+            of_outcome[ending.reason] = of_outcome.get(ending.reason, 0) + count
     first = Outcome.WOULD_DISCARD if dry_run else Outcome.DISCARDED
     columns = (first, Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_ATTEMPTED)
     return {

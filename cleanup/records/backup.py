@@ -16,8 +16,8 @@ class Backup:
         self._folder = Path(folder)
         self._make(self._folder)
 
-    def save(self, agent: str, draft: str, configuration: dict[str, Any]) -> None:
-        """Write one configuration; it is on disk when this returns. Raises OutputError."""
+    def save(self, agent: str, draft: str, configuration: dict[str, Any]) -> str:
+        """Write one configuration; it is on disk when this returns. Returns its path. Raises OutputError."""
         folder = self._folder / agent
         self._make(folder)
         path = str(folder / f"{draft}.json")
@@ -30,6 +30,7 @@ class Backup:
             raise OutputError(f"{path}: could not be written: the configuration is nested too deeply") from None
         with whole_file(path, mode=0o600, through_links=False) as stream:
             stream.write(text + "\n")
+        return path
 
     def _make(self, folder: Path) -> None:
         """Make a folder, and those that it is in, durably."""

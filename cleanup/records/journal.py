@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from cleanup import __version__, verdict
+from cleanup.api.reply import Reply
 from cleanup.api.traffic import Traffic
 from cleanup.errors import OutputError
-from cleanup.model import Ending, Outcome, Reply, Result, StopCause
+from cleanup.model import Ending, Outcome, Result, StopCause
 from cleanup.plan import SKIPPED, Fate, Plan
 from cleanup.records.account import Account, fold
 from cleanup.records.ledger import Ledger

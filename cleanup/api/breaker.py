@@ -1,0 +1,41 @@
+"""A circuit breaker: it tells an API that is down from drafts that are bad. Pure: it keeps no clock.
+
+It opens when the latest attempts, of three different items, all failed without an answer or with 5xx. While it is
+open, nothing is sent but probes. It is told what the probes found, and closes: either the API was down, and nobody is
+to blame, or those items are bad, and their failures are no evidence from then on.
+"""
+
+from collections.abc import Hashable, Iterable
+from typing import Final
+
+SEVERAL: Final = 3
+"""How many items have to fail in a row before anything but the items themselves is suspected."""
+
+
+class Breaker:
+    """Closed while requests may be sent as usual. An item is a listed pair, or an agent that is looked over."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self._failing: dict[Hashable, None] = {}
+        self._bad: set[Hashable] = set()
+
+    def failed(self, items: Iterable[Hashable]) -> bool:
+        """An attempt that these items wait for failed; True when this opens the breaker."""
+        self._failing.update(dict.fromkeys(item for item in items if item not in self._bad))
+        if self.is_open or len(self._failing) < SEVERAL:
+            return False
+        self.is_open = True
+        return True
+
+    def answered(self) -> None:
+        """An attempt was answered. While the breaker is open, only probes decide."""
+        if not self.is_open:
+            self._failing.clear()
+
+    def close(self, *, items_are_bad: bool) -> None:
+        """Close; `items_are_bad`: the API is well, or nobody is left who could tell, so they fail by themselves."""
+        if items_are_bad:
+            self._bad.update(self._failing)
+        self._failing.clear()
+        self.is_open = False

@@ -1,0 +1,78 @@
+"""Why an attempt brought no answer, in words, and whether trying again can help. Pure."""
+
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+from cleanup.api.reply import Trouble
+
+_PERMANENT: Final = (
+    *("CERTIFICATE_VERIFY_FAILED", "CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "UNKNOWN_CA", "BAD_CERTIFICATE"),
+    *("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "RECORD_LAYER_FAILURE"),
+)
+"""Ends of OpenSSL's reasons that the same two ends will always come to."""
+
+
+def explain(error: BaseException | None, *, refused_by_proxy: bool) -> Trouble:
+    """The kind of trouble behind an error."""
+    if refused_by_proxy and str(error).startswith("407"):
+        return Trouble.PROXY
+    if _permanent_reason(error) is not None:
+        return Trouble.TLS
+    timed_out = any(isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__ for cause in _causes(error))
+    return Trouble.TIMEOUT if timed_out else Trouble.CONNECTION
+
+
+def describe(
+    error: BaseException | None, trouble: Trouble, seconds: float, *, proxy: str | None, at_proxy: bool, sent: bool
+) -> str:
+    """What happened, as a sentence. `proxy`: its host and port; `at_proxy`: it was met before the proxy's tunnel."""
+    far_end = f"the proxy {proxy}" if at_proxy else "the server"
+    by_way = f" by way of the proxy {proxy}" if proxy is not None else ""
+    text = str(error) or type(error).__name__
+    match trouble:
+        case Trouble.TIMEOUT:
+            return f"no answer within {seconds:g} s" if sent else f"no connection{by_way} within {seconds:g} s"
+        case Trouble.TLS:
+            return _tls_sentence(error, far_end)
+        case Trouble.PROXY:
+            return f"no connection: the proxy {proxy} wants a login ({text}): put it into the proxy's URL"
+        case _ if text[:3].isdigit() and proxy is not None and not sent:
+            return f"no connection: the proxy {proxy} refuses: {text}"
+        case _ if not sent:
+            return f"no connection{by_way}: {text}"
+        case _:
+            return f"the connection{by_way} broke: {text}"
+
+
+def _tls_sentence(error: BaseException | None, far_end: str) -> str:
+    reason = _permanent_reason(error) or ""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"the certificate of {far_end} cannot be verified: {cause.verify_message}; "
+                "a CA of your own is named in SSL_CERT_FILE"
+            )
+    if reason.endswith(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")):
+        return f"{far_end} does not speak TLS on this port: is it http in place of https, or another port?"
+    if reason.endswith("CERTIFICATE_REQUIRED"):
+        return f"{far_end} demands a client certificate, which this program has none of"
+    return f"no TLS connection to {far_end} is possible: {reason.lower().replace('_', ' ')}"
+
+
+def _permanent_reason(error: BaseException | None) -> str | None:
+    """OpenSSL's reason, if it is one that no further attempt can change."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError):
+            reason = cause.reason or ""
+            if reason.endswith(_PERMANENT):
+                return reason
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

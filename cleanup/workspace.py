@@ -1,0 +1,234 @@
+"""How the workspace keeps drafts, and which drafts of an agent are open, on either model.
+
+A 404 is taken for nothing by itself: a gateway whose routes are being reloaded answers so to everything.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from cleanup.api.atoms import Atoms, BadShape, Draft, agents_in, drafts_in, open_drafts_in, says_no_such_agent
+from cleanup.api.reply import Reply
+from cleanup.api.retry import Caller
+from cleanup.model import StopCause
+from cleanup.stop import Stop, Stopped
+
+Model = Literal["drafts", "branches"]
+"""`drafts`: an agent has drafts, each discarded by its id. `branches`: it has branches, each with one open draft."""
+
+KEPT_SECONDS: Final = 60.0
+"""How long an agent's list of drafts is good enough to tell that a draft is not in it."""
+_REMEMBERED: Final = 10_000
+
+
+class Unanswered(Exception):
+    """What has to be known about the workspace could not be read; `reply` is the last answer."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.message)
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An agent's open drafts by id, None if there is no such agent. `asked_at`: when, by the run's clock."""
+
+    drafts: dict[str, Draft] | None
+    asked_at: float
+    model: Model
+
+
+class Workspace:
+    """Which model the workspace is on, noticed by what it answers, and each agent's open drafts."""
+
+    def __init__(
+        self,
+        stop: Stop,
+        model: Literal["auto", "drafts", "branches"],
+        moved: Callable[[str], None],
+        now: Callable[[], float],
+    ) -> None:
+        """`moved` is told, once, why the workspace is taken to be on the branch model. `now`: seconds of any clock."""
+        self._stop = stop
+        self._moved = moved
+        self.now = now
+        self._auto = model == "auto"
+        self.model: Model = "branches" if model == "branches" else "drafts"
+        self._lookups: OrderedDict[str, _Lookup] = OrderedDict()
+
+    def follow(self) -> bool:
+        """The API asks for the branch model (409); whether the run goes on there. If not, it is asked to stop."""
+        if self._auto:
+            self._move("the API says that the workspace has moved to branches")
+        elif self.model == "drafts":
+            sentence = "the workspace has moved to branches, and api.model is drafts"
+            self._stop.request(StopCause.MIGRATION_REQUIRED, sentence)
+        return self.model == "branches"
+
+    def _move(self, why: str) -> None:
+        if self.model == "drafts":
+            self.model = "branches"
+            self._lookups.clear()
+            self._moved(why)
+
+    async def find(self, caller: Caller, agent: str, draft: str, *, since: float | None = None) -> Draft | None:
+        """The draft as its agent's list of open drafts has it; None: it is not open.
+
+        `since`: a list that has the draft must have been asked for after that. Raises Unanswered, BadShape, Stopped.
+        """
+        listing = await self.listing(caller, agent)
+        found = (listing.drafts or {}).get(draft)
+        if found is not None and since is not None and listing.asked_at < since:
+            listing = await self.listing(caller, agent, since=since)
+            found = (listing.drafts or {}).get(draft)
+        return found
+
+    def is_waited_for(self, agent: str) -> bool:
+        """Whether anybody waits to know this agent's drafts."""
+        return agent in self._lookups and bool(self._lookups[agent].waiting)
+
+    async def listing(self, caller: Caller, agent: str, *, since: float | None = None) -> Listing:
+        """An agent's open drafts: one request for all that ask, kept for a minute.
+
+        Raises Unanswered, BadShape, Stopped.
+        """
+        lookup = self._lookups.setdefault(agent, _Lookup())
+        self._lookups.move_to_end(agent)
+        while len(self._lookups) > _REMEMBERED:
+            self._lookups.popitem(last=False)
+        came_at = self.now()
+        since = came_at - KEPT_SECONDS if since is None else since
+        lookup.waiting[caller.subject.item] = lookup.waiting.get(caller.subject.item, 0) + 1
+        try:
+            async with lookup.one_at_a_time:
+                known = lookup.listing
+                if known is not None and known.asked_at >= since and known.model == self.model:
+                    return known
+                if lookup.failed_at is not None and lookup.failed_at >= came_at and lookup.failure is not None:
+                    raise Unanswered(lookup.failure)  # it failed for all that waited
+                asked_at = self.now()
+                try:
+                    drafts, model = await self._ask(caller, agent, lookup)
+                except Unanswered as error:
+                    lookup.failed_at, lookup.failure = self.now(), error.reply
+                    raise
+                lookup.listing = Listing(drafts, asked_at, model)
+                return lookup.listing
+        finally:
+            lookup.waiting[caller.subject.item] -= 1
+            if not lookup.waiting[caller.subject.item]:
+                del lookup.waiting[caller.subject.item]
+
+    async def _ask(self, caller: Caller, agent: str, lookup: "_Lookup") -> tuple[dict[str, Draft] | None, Model]:
+        question = _Question(agent)
+        if self.model == "drafts":
+            reply = await caller.operate(question.drafts, waiting=lookup.waiting.keys)
+            if reply.asks_for_migration:
+                if not self.follow():
+                    raise Unanswered(reply)
+            elif question.is_unknown:
+                return None, "drafts"
+            elif reply.status != 404 or reply.foreign:
+                return _by_id(drafts_in(_answered(reply), agent)), "drafts"
+            elif not await self._move_if_gone(caller, agent, reply):
+                raise Unanswered(reply.disown())
+        reply = await caller.operate(question.branches, waiting=lookup.waiting.keys)
+        if question.is_unknown:
+            return None, "branches"
+        if reply.status == 404:
+            raise Unanswered(reply.disown())
+        return _by_id(open_drafts_in(_answered(reply), agent)), "branches"
+
+    async def leave_missing_route(self, caller: Caller, agent: str, reply: Reply) -> None:
+        """The endpoint of the older model is gone while the API is there: go on by branches, or stop the run.
+
+        Raises Unanswered, Stopped.
+        """
+        if not await self._move_if_gone(caller, agent, reply):
+            raise Unanswered(reply.disown())
+
+    async def _move_if_gone(self, caller: Caller, agent: str, reply: Reply) -> bool:
+        """Whether the run goes by branches from now on, because these are answered where the older model is not."""
+        if self.model == "branches":
+            return True
+        if not self._auto:
+            if reply.route_missing:
+                sentence = "the endpoint for drafts is gone, and api.model is drafts"
+                self._stop.request(StopCause.MIGRATION_REQUIRED, sentence)
+                raise Stopped
+            return False
+        answers = [await caller.operate(lambda api: api.branches(agent))]
+        if answers[0].data is None and not answers[0].route_missing:
+            other = await self._some_agent(caller)
+            if other is not None and other != agent:
+                answers.append(await caller.operate(lambda api: api.branches(other)))
+        if any(answer.data is not None for answer in answers):
+            self._move("the endpoint for discarding a draft by its id is gone, and agents have branches")
+            return True
+        if reply.route_missing and answers[-1].route_missing:
+            sentence = "the API has neither the endpoint for drafts nor the one for branches: it has changed"
+            self._stop.request(StopCause.MIGRATION_REQUIRED, sentence)
+            raise Stopped
+        return False
+
+    async def _some_agent(self, caller: Caller) -> str | None:
+        """An agent that exists."""
+        try:
+            agents, _ = agents_in(await caller.operate(lambda api: api.agents(1)))
+        except BadShape:
+            return None
+        return agents[0] if agents else None
+
+
+class _Lookup:
+    """What is known of one agent's drafts, and who waits to know."""
+
+    def __init__(self) -> None:
+        self.one_at_a_time = asyncio.Lock()
+        self.waiting: dict[object, int] = {}
+        self.listing: Listing | None = None
+        self.failure: Reply | None = None
+        self.failed_at: float | None = None
+
+
+class _Question:
+    """Attempts at an agent's drafts, in which a 404 is looked into before it counts."""
+
+    def __init__(self, agent: str) -> None:
+        self.agent = agent
+        self.is_unknown = False
+
+    async def drafts(self, api: Atoms) -> Reply:
+        """By the older model's list."""
+        return await self._explained(api, await api.drafts(self.agent))
+
+    async def branches(self, api: Atoms) -> Reply:
+        """By the agent's branches."""
+        return await self._explained(api, await api.branches(self.agent))
+
+    async def _explained(self, api: Atoms, reply: Reply) -> Reply:
+        """Find out of a 404 whether the agent is unknown, the route gone, or somebody answers in the API's place."""
+        if reply.status != 404 or reply.foreign:
+            return reply
+        if not reply.route_missing:
+            agent = await api.agent(self.agent)
+            self.is_unknown = says_no_such_agent(agent)
+            if self.is_unknown or agent.ok:
+                return reply
+        user = await api.user()
+        if not user.is_alive:
+            return reply.disown()
+        self.is_unknown = not reply.route_missing and agent.not_found
+        return reply if self.is_unknown or reply.route_missing else reply.disown()
+
+
+def _answered(reply: Reply) -> Reply:
+    if reply.data is None:
+        raise Unanswered(reply)
+    return reply
+
+
+def _by_id(drafts: list[Draft]) -> dict[str, Draft]:
+    return {draft.draft: draft for draft in drafts}
