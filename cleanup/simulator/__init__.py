@@ -2,10 +2,12 @@
 
 It imports nothing from the rest of the package, so that a misunderstanding there cannot hide here.
 
-- `world`      the state: agents, branches, drafts, keys; no I/O
+- `entities`   agents, branches, drafts, keys, as records
+- `world`      the state that they make up, and what happens to it; no I/O
 - `documents`  how the state looks as JSON
 - `api`        what each endpoint answers
 - `faults`     what goes wrong, and when: scripts, shares, outages
+- `substitutes` the answers that come in place of the proper one
 - `wire`       how an answer or a fault is put on the connection
 - `journal`    the record of every request, and hooks between requests
 - `limit`      the rate limit
@@ -25,11 +27,12 @@ It imports nothing from the rest of the package, so that a misunderstanding ther
 """
 
 from cleanup.simulator.api import Answer
+from cleanup.simulator.entities import Agent, Branch, Discarded, Draft, Key, Mode, PendingPublish
 from cleanup.simulator.faults import Faults
 from cleanup.simulator.journal import Request
 from cleanup.simulator.limit import RateLimit
 from cleanup.simulator.server import Simulator
-from cleanup.simulator.world import DEMO_KEY, Agent, Branch, Discarded, Draft, Key, Mode, World
+from cleanup.simulator.world import DEMO_KEY, Shapes, World
 
 __all__ = [
     "DEMO_KEY",
@@ -41,8 +44,10 @@ __all__ = [
     "Faults",
     "Key",
     "Mode",
+    "PendingPublish",
     "RateLimit",
     "Request",
+    "Shapes",
     "Simulator",
     "World",
 ]

@@ -1,5 +1,6 @@
 """What each endpoint answers, by the state and by whose key it is."""
 
+import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +8,16 @@ from dataclasses import dataclass, field
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES
 
 from cleanup.simulator import documents
-from cleanup.simulator.world import Key, World
+from cleanup.simulator.entities import Key
+from cleanup.simulator.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The parameters of one request: those of the path and those of the query."""
+    """One request: its method and path, and the parameters in the path and in the query."""
 
+    method: str = "GET"
+    path: str = ""
     agent: str = ""
     draft: str | None = None
     branch: str = ""
@@ -59,15 +63,19 @@ def frozen() -> Answer:
     return error(423, "Changes are paused for maintenance", error_type="config_freeze_active")
 
 
-def route_gone(path: str = "") -> Answer:
-    """Make the 404 for a path that is not, or no longer, an endpoint."""
-    return Answer(404, as_json({"message": f"Cannot find {path}".strip(), "error": "Not Found", "statusCode": 404}))
+def cannot(method: str, path: str) -> Answer:
+    """Make the 404 for a route that is not, or no longer, there: a page, as the live API answers."""
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n'
+        f"<body>\n<pre>Cannot {html.escape(method)} {html.escape(path)}</pre>\n</body>\n</html>\n"
+    )
+    return Answer(404, page.encode(), content_type="text/html; charset=utf-8")
 
 
-def _first_model(world: World) -> Answer | None:
+def _first_model(world: World, call: Call) -> Answer | None:
     """Return what stands in the way of the first model's list and discard, if anything does."""
     if world.removed:
-        return route_gone()
+        return cannot(call.method, call.path)
     return migration_required() if world.mode == "branches" else None
 
 
@@ -83,7 +91,7 @@ def _discard(world: World, key: Key, agent_id: str, draft_id: str, data: object)
 
 def discard_draft(world: World, key: Key, call: Call) -> Answer:
     """`DELETE /agent/{id}/drafts/{draftId}`."""
-    if obstacle := _first_model(world):
+    if obstacle := _first_model(world, call):
         return obstacle
     draft = world.find_draft(call.agent, call.draft or "")
     if draft is None:
@@ -93,7 +101,7 @@ def discard_draft(world: World, key: Key, call: Call) -> Answer:
 
 def list_drafts(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001 - all endpoints are called alike
     """`GET /agent/{id}/drafts`."""
-    if obstacle := _first_model(world):
+    if obstacle := _first_model(world, call):
         return obstacle
     if call.agent not in world.agents:
         return error(404, "Agent not found")
@@ -102,6 +110,8 @@ def list_drafts(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001 -
 
 def get_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent/{id}/drafts/{draftId}`, under either model."""
+    if world.reads_removed:
+        return cannot(call.method, call.path)
     draft = world.find_draft(call.agent, call.draft or "")
     return error(404, "Draft not found") if draft is None else success(documents.draft_detail(draft))
 
@@ -109,25 +119,26 @@ def get_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
 def list_branches(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent/{id}/branches`."""
     if world.mode == "drafts":
-        return route_gone()
+        return cannot(call.method, call.path)
     agent = world.agents.get(call.agent)
     if agent is None:
         return error(404, "Agent not found")
-    return success({"branches": [documents.branch_summary(branch) for branch in list(agent.branches.values())]})
+    branches = list(agent.branches.values())
+    return success({"branches": [documents.branch_summary(branch, world) for branch in branches]})
 
 
 def get_branch(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent/{id}/branches/{branchId}`."""
     if world.mode == "drafts":
-        return route_gone()
+        return cannot(call.method, call.path)
     branch = world.find_branch(call.agent, call.branch)
-    return error(404, "Branch not found") if branch is None else success(documents.branch_summary(branch))
+    return error(404, "Branch not found") if branch is None else success(documents.branch_summary(branch, world))
 
 
 def get_branch_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent/{id}/branches/{branchId}/draft`."""
     if world.mode == "drafts":
-        return route_gone()
+        return cannot(call.method, call.path)
     branch = world.find_branch(call.agent, call.branch)
     if branch is None or branch.open_draft is None:
         return error(404, "No open draft on this branch")
@@ -137,7 +148,7 @@ def get_branch_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG
 def discard_branch_draft(world: World, key: Key, call: Call) -> Answer:
     """`DELETE /agent/{id}/branches/{branchId}/draft`: whatever draft is open there at this moment."""
     if world.mode == "drafts":
-        return route_gone()
+        return cannot(call.method, call.path)
     if world.frozen:
         return frozen()
     branch = world.find_branch(call.agent, call.branch)
@@ -168,14 +179,18 @@ def list_agents(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     found = [
         agent for agent in list(world.agents.values()) if agent.archived == archived and search in agent.name.lower()
     ]
-    start = (int(page) - 1) * int(size)
-    shown = [documents.agent_document(agent, world) for agent in found[start : start + int(size)]]
-    return success({"agents": shown, "total": len(found)})
+    size_given = min(int(size), world.page_limit)
+    return success(documents.agents_document(found, int(page), size_given, world, searched=bool(search)))
 
 
 def get_user(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /user`: whose key this is."""
     return success(documents.user_document(key))
+
+
+def get_account(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /account/get-account-details`, which comes without an envelope."""
+    return Answer(200, as_json(documents.account_document(key, world)))
 
 
 def unauthorized(world: World, key: str) -> Answer:

@@ -12,11 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 from cleanup.simulator import api
 from cleanup.simulator.api import Answer, Call
+from cleanup.simulator.entities import Key
 from cleanup.simulator.faults import Fault, Faults
 from cleanup.simulator.journal import Journal, Request
 from cleanup.simulator.limit import RateLimit
-from cleanup.simulator.wire import Connection, answer_with, fault_answer, misbehave
-from cleanup.simulator.world import Key, World
+from cleanup.simulator.substitutes import substitute_for
+from cleanup.simulator.wire import Connection, answer_with, misbehave
+from cleanup.simulator.world import World
 
 BASE_PATH = "/atoms/v1"
 
@@ -34,6 +36,7 @@ ENDPOINTS: tuple[tuple[str, str, str, Handler], ...] = (
     ("GET", "/agent/{agent}", "backup", api.get_agent),
     ("GET", "/agent", "agents", api.list_agents),
     ("GET", "/user", "user", api.get_user),
+    ("GET", "/account/get-account-details", "account", api.get_account),
 )
 ENDPOINT_NAMES = tuple(dict.fromkeys(name for _, _, name, _ in ENDPOINTS))
 
@@ -108,7 +111,7 @@ class Endpoint:
         path = scope["raw_path"].decode("latin-1")
         request = self.workspace.journal.begin(scope["method"], path, self.name, agent, branch, draft)
         self._name_draft(request)
-        return Call(agent, draft, branch, query), request
+        return Call(request.method, path, agent, draft, branch, query), request
 
     async def _respond(self, call: Call, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         workspace, connection = self.workspace, scope["state"]["connection"]
@@ -142,7 +145,7 @@ class Endpoint:
         """Do what the request asks for."""
         world = self.workspace.world
         if self.handler is None:
-            return api.route_gone(request.path)
+            return api.cannot(request.method, request.path)
         if key is None:
             return api.unauthorized(world, "")
         answer = self.handler(world, key, call)
@@ -160,7 +163,7 @@ class Endpoint:
     ) -> None:
         if fault is not None and fault.kind != "ok":
             request.fault = fault.text
-            substitute = fault_answer(fault, request.path)
+            substitute = substitute_for(fault, request.method, request.path, answer)
             if fault.kind == "slow":
                 await asyncio.sleep(fault.seconds or 1.0)
             elif substitute is None:

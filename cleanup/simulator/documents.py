@@ -1,9 +1,11 @@
 """The state as the API's JSON: one function for each kind of document."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cleanup.simulator.world import Agent, Branch, Draft, Key, World
+from cleanup.simulator.entities import Agent, Branch, Draft, Key, PendingPublish
+from cleanup.simulator.world import World
 
 Document = dict[str, Any]
 
@@ -27,7 +29,12 @@ def draft_document(draft: Draft) -> Document:
         "createdAt": timestamp(draft.created_at),
         "updatedAt": timestamp(draft.updated_at),
         "lastEditorName": draft.editor,
+        **({} if draft.pending_publish is None else {"pendingPublish": _pending_publish(draft.pending_publish)}),
     }
+
+
+def _pending_publish(pending: PendingPublish) -> Document:
+    return {"state": pending.state, "startedBy": pending.started_by, "startedAt": timestamp(pending.started_at)}
 
 
 def draft_detail(draft: Draft) -> Document:
@@ -48,8 +55,10 @@ def branch_draft_detail(draft: Draft) -> Document:
     return {"latest": draft_document(draft), "editCount": draft.revision, "editHistory": [entry]}
 
 
-def branch_summary(branch: Branch) -> Document:
+def branch_summary(branch: Branch, world: World) -> Document:
     """Show a branch with what the API derives for it."""
+    draft = world.drafts.get(branch.open_draft or "")
+    names = {"createdByName": "Editor 1", "updatedByName": draft.editor if draft else "Editor 1"}
     return {
         "branch": {
             "_id": branch.id,
@@ -65,6 +74,7 @@ def branch_summary(branch: Branch) -> Document:
         "hasOpenDraft": branch.open_draft is not None,
         "revisionsCount": 1,
         "headRevisionNumber": 1,
+        **(names if world.shapes == "live" else {}),
     }
 
 
@@ -81,6 +91,20 @@ def agent_document(agent: Agent, world: World) -> Document:
     }
 
 
+def agents_document(found: Sequence[Agent], page: int, size: int, world: World, *, searched: bool) -> Document:
+    """Show a page of the agents that were found, in the shape recorded live or in the documented one."""
+    shown = [agent_document(agent, world) for agent in found[(page - 1) * size : page * size]]
+    if world.shapes == "documented":
+        return {"agents": shown, "total": len(found)}
+    return {
+        "agents": shown,
+        "totalCount": len(found),
+        "totalPages": -(-len(found) // size),
+        "hasMore": page * size < len(found),
+        "isSearchResults": searched,
+    }
+
+
 def user_document(key: Key) -> Document:
     """Show the user whose key it is."""
     return {
@@ -91,4 +115,23 @@ def user_document(key: Key) -> Document:
         "authProvider": "email",
         "isEmailVerified": True,
         "organizationId": key.organization,
+    }
+
+
+def account_document(key: Key, world: World) -> Document:
+    """Show the user's account: the organization's name, and the user's role there (0 owner, 1 member)."""
+    name = world.organization_name if key.organization == world.organization else "Another Organization"
+    return {
+        "userId": key.user,
+        "email": f"user-{key.user[-4:]}@example.com",
+        "firstName": "User",
+        "lastName": key.user[-4:],
+        "organizations": [
+            {
+                "orgId": key.organization,
+                "name": name,
+                "ownerEmail": "owner@example.com",
+                "roleId": 0 if key.admin else 1,
+            }
+        ],
     }
