@@ -105,7 +105,7 @@ def list_drafts(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001 -
         return obstacle
     if call.agent not in world.agents:
         return error(404, "Agent not found")
-    return success([documents.draft_document(draft) for draft in world.drafts_of(call.agent)])
+    return success([documents.draft_document(draft, world) for draft in world.drafts_of(call.agent)])
 
 
 def get_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
@@ -113,7 +113,7 @@ def get_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     if world.reads_removed:
         return cannot(call.method, call.path)
     draft = world.find_draft(call.agent, call.draft or "")
-    return error(404, "Draft not found") if draft is None else success(documents.draft_detail(draft))
+    return error(404, "Draft not found") if draft is None else success(documents.draft_detail(draft, world))
 
 
 def list_branches(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
@@ -142,7 +142,7 @@ def get_branch_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG
     branch = world.find_branch(call.agent, call.branch)
     if branch is None or branch.open_draft is None:
         return error(404, "No open draft on this branch")
-    return success(documents.branch_draft_detail(world.drafts[branch.open_draft]))
+    return success(documents.branch_draft_detail(world.drafts[branch.open_draft], world))
 
 
 def discard_branch_draft(world: World, key: Key, call: Call) -> Answer:
@@ -172,15 +172,17 @@ def get_agent(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
 
 def list_agents(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent?page=1&offset=10`, where `offset` is the size of a page."""
-    page, size = (call.query.get(name, default) for name, default in (("page", "1"), ("offset", "10")))
-    if not (page.isdecimal() and size.isdecimal() and int(page) and int(size)):
-        return error(400, "page and offset must be positive integers")
+    try:
+        page, size = int(call.query.get("page", "1")), int(call.query.get("offset", "10"))
+    except ValueError:
+        return error(400, "page and offset must be integers")
+    # The document sets no bounds: below 1 they are as good as not given.
+    page, size = max(page, 1), min(size if size > 0 else 10, world.page_limit)
     archived, search = call.query.get("archived") == "true", call.query.get("search", "").lower()
     found = [
         agent for agent in list(world.agents.values()) if agent.archived == archived and search in agent.name.lower()
     ]
-    size_given = min(int(size), world.page_limit)
-    return success(documents.agents_document(found, int(page), size_given, world, searched=bool(search)))
+    return success(documents.agents_document(found, page, size, world, searched=bool(search)))
 
 
 def get_user(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001

@@ -15,8 +15,9 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def draft_document(draft: Draft) -> Document:
+def draft_document(draft: Draft, world: World) -> Document:
     """Show the latest revision of a draft. Its `_id` is the revision's own and not the draft's id."""
+    agent = world.agents[draft.agent]
     return {
         "_id": draft.revision_id,
         "agent": draft.agent,
@@ -25,6 +26,8 @@ def draft_document(draft: Draft) -> Document:
         "draftId": draft.id,
         "draftName": draft.name,
         "draftRevision": draft.revision,
+        "sourceVersionId": agent.version,
+        "workflowType": _workflow_type(agent),
         "createdBy": draft.created_by,
         "createdAt": timestamp(draft.created_at),
         "updatedAt": timestamp(draft.updated_at),
@@ -37,7 +40,7 @@ def _pending_publish(pending: PendingPublish) -> Document:
     return {"state": pending.state, "startedBy": pending.started_by, "startedAt": timestamp(pending.started_at)}
 
 
-def draft_detail(draft: Draft) -> Document:
+def draft_detail(draft: Draft, world: World) -> Document:
     """Show a draft as the first model's endpoint details it."""
     entry = {
         "revision": draft.revision,
@@ -46,13 +49,14 @@ def draft_detail(draft: Draft) -> Document:
         "editorId": draft.created_by,
         "timestamp": timestamp(draft.updated_at),
     }
-    return {"latest": draft_document(draft), "editHistory": [entry], "editCount": draft.revision}
+    return {"latest": draft_document(draft, world), "editHistory": [entry], "editCount": draft.revision}
 
 
-def branch_draft_detail(draft: Draft) -> Document:
+def branch_draft_detail(draft: Draft, world: World) -> Document:
     """Show a draft as the branch model's endpoint details it: the history holds whole revisions."""
-    entry = {"revision": draft_document(draft), "changedSections": ["prompt"], "editorName": draft.editor}
-    return {"latest": draft_document(draft), "editCount": draft.revision, "editHistory": [entry]}
+    latest = draft_document(draft, world)
+    entry = {"revision": latest, "changedSections": ["prompt"], "editorName": draft.editor}
+    return {"latest": latest, "editCount": draft.revision, "editHistory": [entry]}
 
 
 def branch_summary(branch: Branch, world: World) -> Document:
@@ -66,6 +70,8 @@ def branch_summary(branch: Branch, world: World) -> Document:
             "name": branch.name,
             "isDefault": branch.is_default,
             "openDraftId": branch.open_draft,
+            "headRevisionId": world.agents[branch.agent].version,
+            "sourceBranchId": None if branch.is_default else next(iter(world.agents[branch.agent].branches)),
             "status": "active",
             "createdAt": timestamp(branch.updated_at),
             "updatedAt": timestamp(branch.updated_at),
@@ -84,11 +90,17 @@ def agent_document(agent: Agent, world: World) -> Document:
         "_id": agent.id,
         "name": agent.name,
         "organization": world.organization,
-        "workflowType": "workflow_graph" if agent.workflow_graph else "single_prompt",
+        "workflowType": _workflow_type(agent),
+        "activeVersionId": agent.version,
+        "createdBy": agent.created_by,
         "archived": agent.archived,
         "createdAt": timestamp(agent.created_at),
         "updatedAt": timestamp(agent.created_at),
     }
+
+
+def _workflow_type(agent: Agent) -> str:
+    return "workflow_graph" if agent.workflow_graph else "single_prompt"
 
 
 def agents_document(found: Sequence[Agent], page: int, size: int, world: World, *, searched: bool) -> Document:

@@ -48,12 +48,14 @@ class Branch:
 
 @dataclass(slots=True)
 class Agent:
-    """An agent, with the configuration that is live."""
+    """An agent, with the configuration that is live: that of its published `version`."""
 
     id: str
     name: str
     created_at: datetime
     config: dict[str, Any]
+    created_by: str
+    version: str
     branches: dict[str, Branch] = field(default_factory=dict)
     archived: bool = False
     workflow_graph: bool = False  # answers 403 to a discard, as in an organization without such agents

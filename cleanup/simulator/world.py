@@ -54,13 +54,14 @@ class World:
         self.gone: dict[str, Draft] = {}
         self.keys: dict[str, Key] = {}
         self._ids = random.Random(seed)
+        self._version_ids = random.Random(f"versions {seed}")
         self.organization = self.new_id()
         self.user = self.new_id()
         self.add_key(key, name="demo", user=self.user, admin=admin)
 
     def new_id(self) -> str:
         """Make an id as MongoDB makes them: 24 lower-case hexadecimal digits."""
-        return f"{self._ids.getrandbits(96):024x}"
+        return _id_from(self._ids)
 
     def add_key(
         self,
@@ -93,6 +94,8 @@ class World:
             name=name or f"Agent {len(self.agents) + 1}",
             created_at=now,
             config=_configuration("As published."),
+            created_by=self.user,
+            version=_id_from(self._version_ids),
         )
         self.agents[agent.id] = agent
         self.add_branch(agent.id, "main")
@@ -205,15 +208,18 @@ class World:
         return draft
 
 
+def _id_from(source: random.Random) -> str:
+    return f"{source.getrandbits(96):024x}"
+
+
 def _configuration(prompt: str) -> dict[str, Any]:
     return {
         "prompt": prompt,
         "firstMessage": "Hello, how can I help?",
-        "language": {"default": "en", "supported": ["en", "hi"]},
-        "synthesizer": {
-            "voiceConfig": {"model": "waves_lightning_large", "voiceId": "voice-1"},
-            "speed": 1.2,
-        },
-        "tools": [{"name": "end_call", "enabled": True}],
-        "variables": {"greeting": "Grüß Gott", "retries": 2},
+        "modelName": "electron",
+        "defaultLanguage": "en",
+        "supportedLanguages": ["en", "hi"],
+        "synthesizerSampleRate": 24000,
+        "tools": [{"type": "end_call", "name": "end_call", "description": "Hangs up.", "enabled": True}],
+        "defaultVariables": {"greeting": "Grüß Gott", "retries": 2},
     }
