@@ -13,6 +13,7 @@ It imports nothing from the rest of the package, so that a misunderstanding ther
 - `limit`      the rate limit
 - `app`        the course of one request, and the routes
 - `control`    looking and switching over HTTP (`/_simulator/…`)
+- `listener`   the listening socket, which can be shut for a while
 - `server`     `Simulator`: the above behind a socket, in a thread or in the foreground
 - `scenery`    a world to begin with, and lists of its drafts
 - `cli`        the command line
