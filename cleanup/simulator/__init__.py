@@ -4,7 +4,7 @@ It imports nothing from the rest of the package, so that a misunderstanding ther
 
 - `entities`   agents, branches, drafts, keys, as records
 - `world`      the state that they make up, and what happens to it; no I/O
-- `documents`  how the state looks as JSON
+- `documents`  how the state looks as JSON; `diffs`: how two configurations differ
 - `api`        what each endpoint answers
 - `faults`     what goes wrong, and when: scripts, shares, outages
 - `substitutes` the answers that come in place of the proper one

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES
 
-from cleanup.simulator import documents
+from cleanup.simulator import diffs, documents
 from cleanup.simulator.entities import Key
 from cleanup.simulator.world import World
 
@@ -114,6 +114,29 @@ def get_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
         return cannot(call.method, call.path)
     draft = world.find_draft(call.agent, call.draft or "")
     return error(404, "Draft not found") if draft is None else success(documents.draft_detail(draft, world))
+
+
+def diff_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent/{id}/drafts/{draftId}/diff?compareTo=`, by default with the version that the draft came from."""
+    if world.reads_removed:
+        return cannot(call.method, call.path)
+    draft = world.find_draft(call.agent, call.draft or "")
+    base = world.find_configuration(call.agent, call.query.get("compareTo") or world.version_of(call.agent))
+    if draft is None or base is None:
+        return error(404, "Draft or version not found")
+    # A client met the branch model's shape here, where the document has another.
+    shape = diffs.by_changes if world.shapes == "live" else diffs.by_sections
+    return success(shape(base, draft.config))
+
+
+def diff(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent/{id}/diff?a=&b=`, each a revision's id or `<branchId>:draft`; `a` is the base."""
+    if world.mode == "drafts":
+        return cannot(call.method, call.path)
+    before, after = (world.find_configuration(call.agent, call.query.get(side, "")) for side in ("a", "b"))
+    if before is None or after is None:
+        return error(404, "Revision not found")
+    return success(diffs.by_changes(before, after))
 
 
 def list_branches(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001

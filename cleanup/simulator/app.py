@@ -29,6 +29,8 @@ ENDPOINTS: tuple[tuple[str, str, str, Handler], ...] = (
     ("DELETE", "/agent/{agent}/drafts/{draft}", "discard", api.discard_draft),
     ("DELETE", "/agent/{agent}/branches/{branch}/draft", "discard", api.discard_branch_draft),
     ("GET", "/agent/{agent}/drafts/{draft}", "look", api.get_draft),
+    ("GET", "/agent/{agent}/drafts/{draft}/diff", "diff", api.diff_draft),
+    ("GET", "/agent/{agent}/diff", "diff", api.diff),
     ("GET", "/agent/{agent}/branches/{branch}/draft", "look", api.get_branch_draft),
     ("GET", "/agent/{agent}/branches/{branch}", "branch", api.get_branch),
     ("GET", "/agent/{agent}/branches", "branches", api.list_branches),
@@ -106,7 +108,7 @@ class Endpoint:
     def _arrive(self, scope: Scope) -> tuple[Call, Request]:
         parameters = scope["path_params"]
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
-        agent, branch = parameters.get("agent", ""), parameters.get("branch", "")
+        agent, branch = parameters.get("agent", ""), parameters.get("branch") or _compared_branch(query)
         draft: str | None = parameters.get("draft") or query.get("draftId")
         path = scope["raw_path"].decode("latin-1")
         request = self.workspace.journal.begin(scope["method"], path, self.name, agent, branch, draft)
@@ -191,6 +193,12 @@ def build_app(workspace: Workspace, more: list[BaseRoute]) -> Router:
     ]
     rest = Route("/{path:path}", Endpoint(workspace, "unknown", None))
     return Router([*routes, *more, rest], redirect_slashes=False)
+
+
+def _compared_branch(query: dict[str, str]) -> str:
+    """The branch whose draft is one side of a comparison, `<branchId>:draft`."""
+    sides = (query.get("a", ""), query.get("b", ""))
+    return next((side.removesuffix(":draft") for side in sides if side.endswith(":draft")), "")
 
 
 def _bearer(scope: Scope) -> str:

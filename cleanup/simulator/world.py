@@ -202,6 +202,23 @@ class World:
         agent = self.agents.get(agent_id)
         return agent.branches.get(branch_id) if agent is not None else None
 
+    def version_of(self, agent_id: str) -> str:
+        """Return the id of the agent's published version; an empty one if there is no such agent."""
+        agent = self.agents.get(agent_id)
+        return agent.version if agent is not None else ""
+
+    def find_configuration(self, agent_id: str, reference: str) -> dict[str, Any] | None:
+        """Return a revision's configuration, by its id or as `<branchId>:draft`, if it is this agent's."""
+        agent = self.agents.get(agent_id)
+        if agent is None:
+            return None
+        if reference == agent.version:
+            return agent.config
+        for draft in self.drafts_of(agent_id):
+            if reference in (draft.revision_id, f"{draft.branch}:draft"):
+                return draft.config
+        return None
+
     def _close(self, draft_id: str) -> Draft:
         draft = self.drafts.pop(draft_id)
         self.agents[draft.agent].branches[draft.branch].open_draft = None

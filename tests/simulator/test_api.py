@@ -59,6 +59,43 @@ def test_a_drafts_configuration_is_resolved(client: httpx.Client, agent: Agent, 
     assert (live["_configSource"], live["_resolvedConfig"]) == ("active", agent.config)
 
 
+@pytest.mark.parametrize("shapes", ["live", "documented"])
+def test_a_draft_is_compared_with_what_it_came_from(
+    client: httpx.Client, world: World, agent: Agent, path: str, shapes: Shapes
+) -> None:
+    world.shapes = shapes
+    same = world.open_draft(agent.id, config=agent.config)
+    changed = client.get(f"{path}/diff").json()["data"]
+    unchanged = client.get(f"agent/{agent.id}/drafts/{same.id}/diff", params={"compareTo": agent.version}).json()[
+        "data"
+    ]
+    if shapes == "documented":
+        assert (changed["hasChanges"], unchanged["hasChanges"]) == (True, False)
+        assert [name for name, section in changed["sections"].items() if section["changed"]] == ["workflow_prompt"]
+    else:
+        assert [diff["section"] for diff in changed["diffs"]] == ["workflow_prompt"]
+        assert unchanged["diffs"] == []
+    assert client.get(f"{path}/diff", params={"compareTo": "0" * 24}).status_code == 404
+    world.reads_removed = True
+    assert _is_no_route(client.get(f"{path}/diff"))
+
+
+def test_a_branchs_draft_is_compared_with_its_head(
+    client: httpx.Client, world: World, simulator: Simulator, agent: Agent, draft: Draft
+) -> None:
+    url, query = f"agent/{agent.id}/diff", {"a": agent.version, "b": f"{draft.branch}:draft"}
+    assert _is_no_route(client.get(url, params=query))
+    world.mode = "branches"
+    data = client.get(url, params=query).json()["data"]
+    (diff,) = data["diffs"]
+    values = {"oldValue": "As published.", "newValue": draft.config["prompt"]}
+    assert diff == {"section": "workflow_prompt", "changes": [{"path": "prompt", **values}]}
+    assert "voice" in data["unchangedSections"]
+    assert client.get(url, params={**query, "a": "0" * 24}).status_code == 404
+    simulator.faults.script(draft.id, "500", on="diff")
+    assert client.get(url, params=query).status_code == 500
+
+
 def test_an_unknown_agent_is_a_bad_request_there(client: httpx.Client) -> None:
     response = client.get(f"agent/{'0' * 24}")
     assert (response.status_code, response.json()["errors"]) == (400, ["No agent found"])

@@ -42,6 +42,12 @@ def _hold_to(model: str, response: httpx.Response) -> None:
         ("drafts", "agent/{agent}?draftId={draft}", "agents.GetAgentAgentsResponse"),
         ("drafts", "agent/{agent}/drafts", "agent_versioning_drafts.GetAgentIdDraftsResponse"),
         ("drafts", "agent/{agent}/drafts/{draft}", "agent_versioning_drafts.GetAgentIdDraftsDraftIdResponse"),
+        ("drafts", "agent/{agent}/drafts/{draft}/diff", "agent_versioning_drafts.GetAgentIdDraftsDraftIdDiffResponse"),
+        (
+            "branches",
+            "agent/{agent}/diff?a={version}&b={branch}:draft",
+            "agent_versioning_revisions.DiffAgentVersioningRevisionsResponse",
+        ),
         ("branches", "agent/{agent}/drafts", "types.VersioningV2MigrationRequiredResponse"),
         ("branches", "agent/{agent}/branches", "agent_versioning_branches.ListAgentVersioningBranchesResponse"),
         (
@@ -57,11 +63,12 @@ def _hold_to(model: str, response: httpx.Response) -> None:
     ],
 )
 def test_what_is_read_fits_the_sdks_models(
-    client: httpx.Client, world: World, draft: Draft, mode: Mode, shapes: Shapes, path: str, model: str
+    client: httpx.Client, world: World, agent: Agent, draft: Draft, mode: Mode, shapes: Shapes, path: str, model: str
 ) -> None:
     world.mode, world.shapes = mode, shapes
     world.publish(draft.id)
-    _hold_to(model, client.get(path.format(agent=draft.agent, draft=draft.id, branch=draft.branch)))
+    url = path.format(agent=agent.id, version=agent.version, draft=draft.id, branch=draft.branch)
+    _hold_to(model, client.get(url))
 
 
 def test_a_branchs_discard_fits_the_sdks_model(client: httpx.Client, world: World, branch_path: str) -> None:
