@@ -13,7 +13,8 @@ from cleanup.api.reply import Reply, Trouble
 from cleanup.api.transport import LARGE, SMALL, BeforeWrite, Transport
 from cleanup.lists.ids import is_agent, is_draft
 
-PAGE_SIZE = 100
+PAGE_SIZE = 50
+"""As many as the vendor's own client ever asks for: beyond that the API may give fewer than it was asked for."""
 
 
 class BadShape(Exception):
@@ -132,8 +133,9 @@ def agents_in(reply: Reply) -> tuple[list[str], int | None]:
     agents = [_text(item.get("_id")) if isinstance(item, dict) else "" for item in found]
     if not all(is_agent(agent) for agent in agents):
         raise BadShape("an agent without an id of 24 hexadecimal digits")
-    total = data.get("total")
-    return agents, total if type(total) is int and total >= 0 else None
+    # The document says `total`, the live API `totalCount`.
+    totals = (data.get("total"), data.get("totalCount"))
+    return agents, next((total for total in totals if type(total) is int and total >= 0), None)
 
 
 def drafts_in(reply: Reply, agent: str) -> list[Draft]:

@@ -5,8 +5,9 @@ from email.utils import parsedate_to_datetime
 
 
 def wait_asked_for(status: int, header: str | None, body: object, now: float) -> float | None:
-    """Seconds asked for by a 429 or 503: `Retry-After` (seconds or a date), or the body's `retry_after`.
+    """Seconds asked for by a 429 or 503: `Retry-After` (seconds or a date), or what the body says.
 
+    The body's is `retry_after`, or `rateLimit.retryAfterSec`: the API has both.
     `now`: seconds since the epoch, by the server's clock where it tells the time, as ours may be off.
     """
     if status not in (429, 503):
@@ -14,6 +15,9 @@ def wait_asked_for(status: int, header: str | None, body: object, now: float) ->
     wait = _header_seconds(header, now) if header else None
     if wait is None and isinstance(body, dict):
         wait = _seconds(body.get("retry_after"))
+        limit = body.get("rateLimit")
+        if wait is None and isinstance(limit, dict):
+            wait = _seconds(limit.get("retryAfterSec"))
     return wait or None
 
 

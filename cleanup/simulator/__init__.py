@@ -2,15 +2,18 @@
 
 It imports nothing from the rest of the package, so that a misunderstanding there cannot hide here.
 
-- `world`      the state: agents, branches, drafts, keys; no I/O
-- `documents`  how the state looks as JSON
+- `entities`   agents, branches, drafts, keys, as records
+- `world`      the state that they make up, and what happens to it; no I/O
+- `documents`  how the state looks as JSON; `diffs`: how two configurations differ
 - `api`        what each endpoint answers
 - `faults`     what goes wrong, and when: scripts, shares, outages
+- `substitutes` the answers that come in place of the proper one
 - `wire`       how an answer or a fault is put on the connection
 - `journal`    the record of every request, and hooks between requests
 - `limit`      the rate limit
 - `app`        the course of one request, and the routes
 - `control`    looking and switching over HTTP (`/_simulator/…`)
+- `listener`   the listening socket, which can be shut for a while
 - `server`     `Simulator`: the above behind a socket, in a thread or in the foreground
 - `scenery`    a world to begin with, and lists of its drafts
 - `cli`        the command line
@@ -25,11 +28,12 @@ It imports nothing from the rest of the package, so that a misunderstanding ther
 """
 
 from cleanup.simulator.api import Answer
+from cleanup.simulator.entities import Agent, Branch, Discarded, Draft, Key, Mode, PendingPublish
 from cleanup.simulator.faults import Faults
 from cleanup.simulator.journal import Request
 from cleanup.simulator.limit import RateLimit
 from cleanup.simulator.server import Simulator
-from cleanup.simulator.world import DEMO_KEY, Agent, Branch, Discarded, Draft, Key, Mode, World
+from cleanup.simulator.world import DEMO_KEY, Shapes, World
 
 __all__ = [
     "DEMO_KEY",
@@ -41,8 +45,10 @@ __all__ = [
     "Faults",
     "Key",
     "Mode",
+    "PendingPublish",
     "RateLimit",
     "Request",
+    "Shapes",
     "Simulator",
     "World",
 ]

@@ -1,19 +1,23 @@
 """What each endpoint answers, by the state and by whose key it is."""
 
+import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES
 
-from cleanup.simulator import documents
-from cleanup.simulator.world import Key, World
+from cleanup.simulator import diffs, documents
+from cleanup.simulator.entities import Key
+from cleanup.simulator.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The parameters of one request: those of the path and those of the query."""
+    """One request: its method and path, and the parameters in the path and in the query."""
 
+    method: str = "GET"
+    path: str = ""
     agent: str = ""
     draft: str | None = None
     branch: str = ""
@@ -59,15 +63,19 @@ def frozen() -> Answer:
     return error(423, "Changes are paused for maintenance", error_type="config_freeze_active")
 
 
-def route_gone(path: str = "") -> Answer:
-    """Make the 404 for a path that is not, or no longer, an endpoint."""
-    return Answer(404, as_json({"message": f"Cannot find {path}".strip(), "error": "Not Found", "statusCode": 404}))
+def cannot(method: str, path: str) -> Answer:
+    """Make the 404 for a route that is not, or no longer, there: a page, as the live API answers."""
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n'
+        f"<body>\n<pre>Cannot {html.escape(method)} {html.escape(path)}</pre>\n</body>\n</html>\n"
+    )
+    return Answer(404, page.encode(), content_type="text/html; charset=utf-8")
 
 
-def _first_model(world: World) -> Answer | None:
+def _first_model(world: World, call: Call) -> Answer | None:
     """Return what stands in the way of the first model's list and discard, if anything does."""
     if world.removed:
-        return route_gone()
+        return cannot(call.method, call.path)
     return migration_required() if world.mode == "branches" else None
 
 
@@ -83,7 +91,7 @@ def _discard(world: World, key: Key, agent_id: str, draft_id: str, data: object)
 
 def discard_draft(world: World, key: Key, call: Call) -> Answer:
     """`DELETE /agent/{id}/drafts/{draftId}`."""
-    if obstacle := _first_model(world):
+    if obstacle := _first_model(world, call):
         return obstacle
     draft = world.find_draft(call.agent, call.draft or "")
     if draft is None:
@@ -93,51 +101,77 @@ def discard_draft(world: World, key: Key, call: Call) -> Answer:
 
 def list_drafts(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001 - all endpoints are called alike
     """`GET /agent/{id}/drafts`."""
-    if obstacle := _first_model(world):
+    if obstacle := _first_model(world, call):
         return obstacle
     if call.agent not in world.agents:
         return error(404, "Agent not found")
-    return success([documents.draft_document(draft) for draft in world.drafts_of(call.agent)])
+    return success([documents.draft_document(draft, world) for draft in world.drafts_of(call.agent)])
 
 
 def get_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent/{id}/drafts/{draftId}`, under either model."""
+    if world.reads_removed:
+        return cannot(call.method, call.path)
     draft = world.find_draft(call.agent, call.draft or "")
-    return error(404, "Draft not found") if draft is None else success(documents.draft_detail(draft))
+    return error(404, "Draft not found") if draft is None else success(documents.draft_detail(draft, world))
+
+
+def diff_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent/{id}/drafts/{draftId}/diff?compareTo=`, by default with the version that the draft came from."""
+    if world.reads_removed:
+        return cannot(call.method, call.path)
+    draft = world.find_draft(call.agent, call.draft or "")
+    base = world.find_configuration(call.agent, call.query.get("compareTo") or world.version_of(call.agent))
+    if draft is None or base is None:
+        return error(404, "Draft or version not found")
+    # A client met the branch model's shape here, where the document has another.
+    shape = diffs.by_changes if world.shapes == "live" else diffs.by_sections
+    return success(shape(base, draft.config))
+
+
+def diff(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /agent/{id}/diff?a=&b=`, each a revision's id or `<branchId>:draft`; `a` is the base."""
+    if world.mode == "drafts":
+        return cannot(call.method, call.path)
+    before, after = (world.find_configuration(call.agent, call.query.get(side, "")) for side in ("a", "b"))
+    if before is None or after is None:
+        return error(404, "Revision not found")
+    return success(diffs.by_changes(before, after))
 
 
 def list_branches(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent/{id}/branches`."""
     if world.mode == "drafts":
-        return route_gone()
+        return cannot(call.method, call.path)
     agent = world.agents.get(call.agent)
     if agent is None:
         return error(404, "Agent not found")
-    return success({"branches": [documents.branch_summary(branch) for branch in list(agent.branches.values())]})
+    branches = list(agent.branches.values())
+    return success({"branches": [documents.branch_summary(branch, world) for branch in branches]})
 
 
 def get_branch(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent/{id}/branches/{branchId}`."""
     if world.mode == "drafts":
-        return route_gone()
+        return cannot(call.method, call.path)
     branch = world.find_branch(call.agent, call.branch)
-    return error(404, "Branch not found") if branch is None else success(documents.branch_summary(branch))
+    return error(404, "Branch not found") if branch is None else success(documents.branch_summary(branch, world))
 
 
 def get_branch_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent/{id}/branches/{branchId}/draft`."""
     if world.mode == "drafts":
-        return route_gone()
+        return cannot(call.method, call.path)
     branch = world.find_branch(call.agent, call.branch)
     if branch is None or branch.open_draft is None:
         return error(404, "No open draft on this branch")
-    return success(documents.branch_draft_detail(world.drafts[branch.open_draft]))
+    return success(documents.branch_draft_detail(world.drafts[branch.open_draft], world))
 
 
 def discard_branch_draft(world: World, key: Key, call: Call) -> Answer:
     """`DELETE /agent/{id}/branches/{branchId}/draft`: whatever draft is open there at this moment."""
     if world.mode == "drafts":
-        return route_gone()
+        return cannot(call.method, call.path)
     if world.frozen:
         return frozen()
     branch = world.find_branch(call.agent, call.branch)
@@ -161,21 +195,27 @@ def get_agent(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
 
 def list_agents(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /agent?page=1&offset=10`, where `offset` is the size of a page."""
-    page, size = (call.query.get(name, default) for name, default in (("page", "1"), ("offset", "10")))
-    if not (page.isdecimal() and size.isdecimal() and int(page) and int(size)):
-        return error(400, "page and offset must be positive integers")
+    try:
+        page, size = int(call.query.get("page", "1")), int(call.query.get("offset", "10"))
+    except ValueError:
+        return error(400, "page and offset must be integers")
+    # The document sets no bounds: below 1 they are as good as not given.
+    page, size = max(page, 1), min(size if size > 0 else 10, world.page_limit)
     archived, search = call.query.get("archived") == "true", call.query.get("search", "").lower()
     found = [
         agent for agent in list(world.agents.values()) if agent.archived == archived and search in agent.name.lower()
     ]
-    start = (int(page) - 1) * int(size)
-    shown = [documents.agent_document(agent, world) for agent in found[start : start + int(size)]]
-    return success({"agents": shown, "total": len(found)})
+    return success(documents.agents_document(found, page, size, world, searched=bool(search)))
 
 
 def get_user(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /user`: whose key this is."""
     return success(documents.user_document(key))
+
+
+def get_account(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
+    """`GET /account/get-account-details`, which comes without an envelope."""
+    return Answer(200, as_json(documents.account_document(key, world)))
 
 
 def unauthorized(world: World, key: str) -> Answer:

@@ -12,11 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 from cleanup.simulator import api
 from cleanup.simulator.api import Answer, Call
+from cleanup.simulator.entities import Key
 from cleanup.simulator.faults import Fault, Faults
 from cleanup.simulator.journal import Journal, Request
 from cleanup.simulator.limit import RateLimit
-from cleanup.simulator.wire import Connection, answer_with, fault_answer, misbehave
-from cleanup.simulator.world import Key, World
+from cleanup.simulator.substitutes import substitute_for
+from cleanup.simulator.wire import Connection, answer_with, misbehave
+from cleanup.simulator.world import World
 
 BASE_PATH = "/atoms/v1"
 
@@ -27,6 +29,8 @@ ENDPOINTS: tuple[tuple[str, str, str, Handler], ...] = (
     ("DELETE", "/agent/{agent}/drafts/{draft}", "discard", api.discard_draft),
     ("DELETE", "/agent/{agent}/branches/{branch}/draft", "discard", api.discard_branch_draft),
     ("GET", "/agent/{agent}/drafts/{draft}", "look", api.get_draft),
+    ("GET", "/agent/{agent}/drafts/{draft}/diff", "diff", api.diff_draft),
+    ("GET", "/agent/{agent}/diff", "diff", api.diff),
     ("GET", "/agent/{agent}/branches/{branch}/draft", "look", api.get_branch_draft),
     ("GET", "/agent/{agent}/branches/{branch}", "branch", api.get_branch),
     ("GET", "/agent/{agent}/branches", "branches", api.list_branches),
@@ -34,6 +38,7 @@ ENDPOINTS: tuple[tuple[str, str, str, Handler], ...] = (
     ("GET", "/agent/{agent}", "backup", api.get_agent),
     ("GET", "/agent", "agents", api.list_agents),
     ("GET", "/user", "user", api.get_user),
+    ("GET", "/account/get-account-details", "account", api.get_account),
 )
 ENDPOINT_NAMES = tuple(dict.fromkeys(name for _, _, name, _ in ENDPOINTS))
 
@@ -103,12 +108,12 @@ class Endpoint:
     def _arrive(self, scope: Scope) -> tuple[Call, Request]:
         parameters = scope["path_params"]
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
-        agent, branch = parameters.get("agent", ""), parameters.get("branch", "")
+        agent, branch = parameters.get("agent", ""), parameters.get("branch") or _compared_branch(query)
         draft: str | None = parameters.get("draft") or query.get("draftId")
         path = scope["raw_path"].decode("latin-1")
         request = self.workspace.journal.begin(scope["method"], path, self.name, agent, branch, draft)
         self._name_draft(request)
-        return Call(agent, draft, branch, query), request
+        return Call(request.method, path, agent, draft, branch, query), request
 
     async def _respond(self, call: Call, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         workspace, connection = self.workspace, scope["state"]["connection"]
@@ -142,7 +147,7 @@ class Endpoint:
         """Do what the request asks for."""
         world = self.workspace.world
         if self.handler is None:
-            return api.route_gone(request.path)
+            return api.cannot(request.method, request.path)
         if key is None:
             return api.unauthorized(world, "")
         answer = self.handler(world, key, call)
@@ -160,7 +165,7 @@ class Endpoint:
     ) -> None:
         if fault is not None and fault.kind != "ok":
             request.fault = fault.text
-            substitute = fault_answer(fault, request.path)
+            substitute = substitute_for(fault, request.method, request.path, answer)
             if fault.kind == "slow":
                 await asyncio.sleep(fault.seconds or 1.0)
             elif substitute is None:
@@ -188,6 +193,12 @@ def build_app(workspace: Workspace, more: list[BaseRoute]) -> Router:
     ]
     rest = Route("/{path:path}", Endpoint(workspace, "unknown", None))
     return Router([*routes, *more, rest], redirect_slashes=False)
+
+
+def _compared_branch(query: dict[str, str]) -> str:
+    """The branch whose draft is one side of a comparison, `<branchId>:draft`."""
+    sides = (query.get("a", ""), query.get("b", ""))
+    return next((side.removesuffix(":draft") for side in sides if side.endswith(":draft")), "")
 
 
 def _bearer(scope: Scope) -> str:

@@ -5,14 +5,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from cleanup.simulator.app import ENDPOINT_NAMES
 from cleanup.simulator.faults import Faults, duration, parse
-from cleanup.simulator.limit import RateLimit
+from cleanup.simulator.limit import RateLimit, RetryAfterForm
 from cleanup.simulator.scenery import Scenery, populate, write_list
 from cleanup.simulator.server import Simulator
-from cleanup.simulator.world import DEMO_KEY
+from cleanup.simulator.world import DEMO_KEY, Shapes
 
 _USAGE = 2
 
@@ -52,7 +52,8 @@ def _prepare(options: argparse.Namespace) -> Simulator:
         age=options.age,
     )
     world = scenery.world
-    world.removed, world.frozen, world.echo_key = options.removed, options.frozen, options.echo_key
+    world.removed, world.reads_removed, world.shapes = options.removed, options.reads_removed, options.shapes
+    world.frozen, world.echo_key = options.frozen, options.echo_key
     if options.sunset is not None:
         world.headers = {"Deprecation": "true", "Sunset": options.sunset}
     limit = None
@@ -137,9 +138,11 @@ def _build_parser() -> argparse.ArgumentParser:
     manner("--rate-limit", type=_positive, metavar="N", help="requests a second, for all together")
     manner("--burst", type=_positive, metavar="N", help="requests at once (as many as a second has)")
     manner("--retry-after", type=_positive, default=1.0, metavar="SECONDS", help="what a 429 asks for")
-    manner("--retry-after-form", choices=("header", "date", "body", "none"), default="header")
+    manner("--retry-after-form", choices=get_args(RetryAfterForm), default="header")
     manner("--latency", type=_spread, default=(0.0, 0.0), metavar="40ms-120ms")
-    manner("--removed", action="store_true", help="404 from the first model's endpoints, as one day")
+    manner("--removed", action="store_true", help="404 from the first model's list and discard, as one day")
+    manner("--reads-removed", action="store_true", help="404 from its look at a single draft, too")
+    manner("--shapes", choices=get_args(Shapes), default="live", help="answers as recorded, or as documented")
     manner("--frozen", action="store_true", help="423 to writes on the branch model")
     manner("--sunset", metavar="DATE", help="Deprecation and Sunset headers")
     manner("--echo-key", action="store_true", help="a 401 repeats the key, to look for leaks")

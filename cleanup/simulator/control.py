@@ -1,7 +1,7 @@
 """Looking at a simulator in another process, and switching it, over HTTP.
 
 - `GET /_simulator/state`
-- `POST /_simulator/mode` `{"mode": "branches", "removed": false, "frozen": false}`
+- `POST /_simulator/mode` `{"mode": "branches", "removed": false, "reads_removed": false, "frozen": false}`
 - `POST /_simulator/down` `{"kind": "500", "seconds": 5, "share": 1.0}`; `POST /_simulator/up`
 - `POST /_simulator/keys` `{"add": "sk_…", "admin": true}` or `{"revoke": "sk_…"}`
 """
@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from cleanup.simulator.app import Workspace
-from cleanup.simulator.world import Mode, World
+from cleanup.simulator.entities import Mode
+from cleanup.simulator.world import World
 
 
 class Switches(Protocol):
@@ -51,12 +52,20 @@ class _Actions:
         self.world = world
         self.switches = switches
 
-    def mode(self, mode: Mode | None = None, *, removed: bool | None = None, frozen: bool | None = None) -> None:
+    def mode(
+        self,
+        mode: Mode | None = None,
+        *,
+        removed: bool | None = None,
+        reads_removed: bool | None = None,
+        frozen: bool | None = None,
+    ) -> None:
         world = self.world
         if mode not in (None, "drafts", "branches"):
             raise ValueError("mode is drafts or branches")
         world.mode = mode or world.mode
         world.removed = world.removed if removed is None else removed
+        world.reads_removed = world.reads_removed if reads_removed is None else reads_removed
         world.frozen = world.frozen if frozen is None else frozen
 
     def down(self, kind: str = "refuse", *, seconds: float | None = None, share: float = 1.0) -> None:

@@ -1,9 +1,11 @@
 """The state as the API's JSON: one function for each kind of document."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cleanup.simulator.world import Agent, Branch, Draft, Key, World
+from cleanup.simulator.entities import Agent, Branch, Draft, Key, PendingPublish
+from cleanup.simulator.world import World
 
 Document = dict[str, Any]
 
@@ -13,8 +15,9 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def draft_document(draft: Draft) -> Document:
+def draft_document(draft: Draft, world: World) -> Document:
     """Show the latest revision of a draft. Its `_id` is the revision's own and not the draft's id."""
+    agent = world.agents[draft.agent]
     return {
         "_id": draft.revision_id,
         "agent": draft.agent,
@@ -23,14 +26,21 @@ def draft_document(draft: Draft) -> Document:
         "draftId": draft.id,
         "draftName": draft.name,
         "draftRevision": draft.revision,
+        "sourceVersionId": agent.version,
+        "workflowType": _workflow_type(agent),
         "createdBy": draft.created_by,
         "createdAt": timestamp(draft.created_at),
         "updatedAt": timestamp(draft.updated_at),
         "lastEditorName": draft.editor,
+        **({} if draft.pending_publish is None else {"pendingPublish": _pending_publish(draft.pending_publish)}),
     }
 
 
-def draft_detail(draft: Draft) -> Document:
+def _pending_publish(pending: PendingPublish) -> Document:
+    return {"state": pending.state, "startedBy": pending.started_by, "startedAt": timestamp(pending.started_at)}
+
+
+def draft_detail(draft: Draft, world: World) -> Document:
     """Show a draft as the first model's endpoint details it."""
     entry = {
         "revision": draft.revision,
@@ -39,17 +49,20 @@ def draft_detail(draft: Draft) -> Document:
         "editorId": draft.created_by,
         "timestamp": timestamp(draft.updated_at),
     }
-    return {"latest": draft_document(draft), "editHistory": [entry], "editCount": draft.revision}
+    return {"latest": draft_document(draft, world), "editHistory": [entry], "editCount": draft.revision}
 
 
-def branch_draft_detail(draft: Draft) -> Document:
+def branch_draft_detail(draft: Draft, world: World) -> Document:
     """Show a draft as the branch model's endpoint details it: the history holds whole revisions."""
-    entry = {"revision": draft_document(draft), "changedSections": ["prompt"], "editorName": draft.editor}
-    return {"latest": draft_document(draft), "editCount": draft.revision, "editHistory": [entry]}
+    latest = draft_document(draft, world)
+    entry = {"revision": latest, "changedSections": ["prompt"], "editorName": draft.editor}
+    return {"latest": latest, "editCount": draft.revision, "editHistory": [entry]}
 
 
-def branch_summary(branch: Branch) -> Document:
+def branch_summary(branch: Branch, world: World) -> Document:
     """Show a branch with what the API derives for it."""
+    draft = world.drafts.get(branch.open_draft or "")
+    names = {"createdByName": "Editor 1", "updatedByName": draft.editor if draft else "Editor 1"}
     return {
         "branch": {
             "_id": branch.id,
@@ -57,6 +70,8 @@ def branch_summary(branch: Branch) -> Document:
             "name": branch.name,
             "isDefault": branch.is_default,
             "openDraftId": branch.open_draft,
+            "headRevisionId": world.agents[branch.agent].version,
+            "sourceBranchId": None if branch.is_default else next(iter(world.agents[branch.agent].branches)),
             "status": "active",
             "createdAt": timestamp(branch.updated_at),
             "updatedAt": timestamp(branch.updated_at),
@@ -65,6 +80,7 @@ def branch_summary(branch: Branch) -> Document:
         "hasOpenDraft": branch.open_draft is not None,
         "revisionsCount": 1,
         "headRevisionNumber": 1,
+        **(names if world.shapes == "live" else {}),
     }
 
 
@@ -74,10 +90,30 @@ def agent_document(agent: Agent, world: World) -> Document:
         "_id": agent.id,
         "name": agent.name,
         "organization": world.organization,
-        "workflowType": "workflow_graph" if agent.workflow_graph else "single_prompt",
+        "workflowType": _workflow_type(agent),
+        "activeVersionId": agent.version,
+        "createdBy": agent.created_by,
         "archived": agent.archived,
         "createdAt": timestamp(agent.created_at),
         "updatedAt": timestamp(agent.created_at),
+    }
+
+
+def _workflow_type(agent: Agent) -> str:
+    return "workflow_graph" if agent.workflow_graph else "single_prompt"
+
+
+def agents_document(found: Sequence[Agent], page: int, size: int, world: World, *, searched: bool) -> Document:
+    """Show a page of the agents that were found, in the shape recorded live or in the documented one."""
+    shown = [agent_document(agent, world) for agent in found[(page - 1) * size : page * size]]
+    if world.shapes == "documented":
+        return {"agents": shown, "total": len(found)}
+    return {
+        "agents": shown,
+        "totalCount": len(found),
+        "totalPages": -(-len(found) // size),
+        "hasMore": page * size < len(found),
+        "isSearchResults": searched,
     }
 
 
@@ -91,4 +127,23 @@ def user_document(key: Key) -> Document:
         "authProvider": "email",
         "isEmailVerified": True,
         "organizationId": key.organization,
+    }
+
+
+def account_document(key: Key, world: World) -> Document:
+    """Show the user's account: the organization's name, and the user's role there (0 owner, 1 member)."""
+    name = world.organization_name if key.organization == world.organization else "Another Organization"
+    return {
+        "userId": key.user,
+        "email": f"user-{key.user[-4:]}@example.com",
+        "firstName": "User",
+        "lastName": key.user[-4:],
+        "organizations": [
+            {
+                "orgId": key.organization,
+                "name": name,
+                "ownerEmail": "owner@example.com",
+                "roleId": 0 if key.admin else 1,
+            }
+        ],
     }

@@ -2,15 +2,19 @@
 
 A fault is written `KIND[_before|_after][:OPTION][*|xN]`:
 
-- a status (`500`, `404`, `429:retry_after=2`, `503:retry_after=2`, `429:date=2`, `429:body=2`);
-- `migration` the 409 of the branch model; `status_false`, `empty200`, `html`, `html403`, `redirect`;
+- a status (`500`, `404`, `429:retry_after=2`, `503:retry_after=2`, `429:date=2`, `429:body=2`,
+  `429:rate_limit=2`: the wait as the API's other 429 has it, under `rateLimit`);
+- `migration` the 409 of the branch model; `cannot` the API's own 404 for a route that is not there;
+- `status_false`, `html`, `redirect`; what gateways say: `html403` a page of theirs, `nginx404` nginx's own,
+  `empty401` no body at all (each with any status), `no_route` a 404 in JSON;
+- `gzip` the proper answer, compressed though nobody asked for that;
 - `lost` closed without an answer; `reset` the same with a TCP reset; `hang` no answer at all;
 - `drip` headers for ever, a byte at a time (`drip:0.2s` between two); `drip_body` the same with the body;
 - `garbage` bytes that are not HTTP; `truncated` less body than announced; `huge` a body of 50 MB;
 - `slow:2s` the proper answer, after a while; `ok` the proper answer; `204`.
 
 With `_after` the deed is done before it goes wrong, with `_before` it is not. Without either it is done for
-those that answer like a success (`204`, `drip`, `truncated`, `huge`, `slow`, `ok`) and not for the others.
+those that answer like a success (`204`, `drip`, `truncated`, `huge`, `gzip`, `slow`, `ok`) and not for the others.
 `*` repeats for ever, `x3` three times.
 """
 
@@ -20,14 +24,17 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Literal
 
-PROPER = ("ok", "slow", "drip", "drip_body", "truncated", "huge", "204")
-IMPROPER = ("migration", "status_false", "empty200", "html", "redirect", "lost", "reset", "hang", "garbage")
-RETRY_AFTER_OPTIONS = ("retry_after", "date", "body")
+PROPER = ("ok", "slow", "drip", "drip_body", "truncated", "huge", "gzip", "204")
+REFUSALS = ("migration", "cannot", "no_route", "status_false", "html", "redirect")
+IMPROPER = (*REFUSALS, "lost", "reset", "hang", "garbage")
+RETRY_AFTER_OPTIONS = ("retry_after", "date", "body", "rate_limit")
 
-_TEXT = re.compile(r"(?P<kind>[a-z]+(?:_body|_false)?\d*|\d{3})(?P<when>_before|_after)?(?::(?P<option>.+?))?")
-_REPEAT = re.compile(r"(?P<text>.+?)(?:(?P<forever>\*)|x(?P<times>\d+))?")
+_TEXT = re.compile(r"(?P<kind>[a-z]+(?:_body|_false|_route)?\d*|\d{3})(?P<when>_before|_after)?(?::(?P<option>.+?))?")
+_PAGE = re.compile(r"(?P<sort>html|empty|nginx|)(?P<status>\d+)")
+_REPEAT = re.compile(r"(?P<text>.+?)(?:(?P<forever>\*)|(?<!ngin)x(?P<times>\d+))?")
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -70,7 +77,9 @@ def parse(text: str) -> Fault:
     match = _TEXT.fullmatch(text)
     kind = match["kind"] if match else ""
     if match is None or not _known(kind):
-        raise ValueError(f"{text!r} is no fault; there are statuses, html404 and the like, {_names()}")
+        raise ValueError(
+            f"{text!r} is no fault; there are statuses, html404, empty404, nginx404 and the like, {_names()}"
+        )
     done = kind in PROPER if match["when"] is None else match["when"] == "_after"
     option = match["option"]
     if option is None:
@@ -86,9 +95,9 @@ def parse(text: str) -> Fault:
 
 
 def _known(kind: str) -> bool:
-    code = kind.removeprefix("html")
-    if code.isdecimal():
-        return 200 <= int(code) <= 599
+    if page := _PAGE.fullmatch(kind):
+        code = int(page["status"])
+        return 200 <= code <= 599 and (page["sort"] != "nginx" or code in {*HTTPStatus})
     return kind in PROPER or kind in IMPROPER
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from cleanup.simulator.api import Answer, as_json
 
-RetryAfterForm = Literal["header", "date", "body", "none"]
+RetryAfterForm = Literal["header", "date", "body", "rate_limit", "none"]
 
 
 class RateLimit:
@@ -44,6 +44,9 @@ class RateLimit:
 
 def too_many_requests(retry_after: str, form: RetryAfterForm) -> Answer:
     """Make a 429. As a header or in the body the text goes out as it is, so that nonsense can be sent too."""
+    if form == "rate_limit":
+        limit = {"routeClass": "default", "limit": 100, "retryAfterSec": _number(retry_after)}
+        return Answer(429, as_json({"message": "Too many requests", "rateLimit": limit}))
     body: dict[str, object] = {"status": False, "error": "Rate limit exceeded", "code": "RATE_LIMIT_EXCEEDED"}
     if form == "body":
         body["retry_after"] = _number(retry_after)

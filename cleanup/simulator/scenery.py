@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cleanup.simulator.documents import timestamp
-from cleanup.simulator.world import DEMO_KEY, Draft, Mode, World
+from cleanup.simulator.entities import Draft, Mode
+from cleanup.simulator.world import DEMO_KEY, World
 
 _DAY = 86400.0
 

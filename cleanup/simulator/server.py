@@ -7,7 +7,6 @@ stop, and cannot close its listening socket for a while, which is what an API th
 import asyncio
 import contextlib
 import signal
-import socket
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -22,11 +21,10 @@ from cleanup.simulator.app import BASE_PATH, Workspace, build_app
 from cleanup.simulator.faults import Faults
 from cleanup.simulator.journal import Hook, Request
 from cleanup.simulator.limit import RateLimit
+from cleanup.simulator.listener import HOST, Listener
 from cleanup.simulator.wire import Protocol
 from cleanup.simulator.world import World
 
-HOST = "127.0.0.1"
-_BACKLOG = 2048
 _KEEP_ALIVE = 75
 
 
@@ -45,7 +43,6 @@ class Simulator:
     ) -> None:
         self.world = world or World()
         self.faults = faults or Faults(self.world.seed)
-        self.port = port
         spread = (latency, latency) if isinstance(latency, (int, float)) else latency
         self.workspace = Workspace(self.world, self.faults, limit=limit, latency=spread, log=log)
         self.journal = self.workspace.journal
@@ -60,13 +57,17 @@ class Simulator:
             proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE,
         )
-        self._server: asyncio.Server | None = None
-        self._reserved: socket.socket | None = None
+        self._listener = Listener(port, lambda loop: Protocol(self._config, self._state, {}, _loop=loop))
         self._up_again: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
         self._switching: set[asyncio.Task[None]] = set()
+
+    @property
+    def port(self) -> int:
+        """The port, once it listens."""
+        return self._listener.port
 
     @property
     def url(self) -> str:
@@ -130,7 +131,7 @@ class Simulator:
     def up(self) -> None:
         """End the outage."""
         self.faults.end_outage()
-        if self._server is None:
+        if not self._listener.listens:
             self._in_loop(self._listen_again())
 
     def start(self) -> None:
@@ -173,7 +174,7 @@ class Simulator:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         try:
-            await self._listen()
+            await self._listener.open()
         except OSError as problem:
             if ready is None:
                 raise
@@ -191,23 +192,8 @@ class Simulator:
         finally:
             await self._close()
 
-    async def _listen(self) -> None:
-        if self._server is not None:
-            return
-        loop = asyncio.get_running_loop()
-        self._release()
-        listening = _bound(self.port)
-        self.port = listening.getsockname()[1]
-        self._server = await loop.create_server(
-            lambda: Protocol(self._config, self._state, {}, _loop=loop), sock=listening, backlog=_BACKLOG
-        )
-
     async def _refuse(self, seconds: float | None) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-            # Bound, but not listening: connections are refused, and nobody else gets the port meanwhile.
-            self._reserved = _bound(self.port)
+        self._listener.refuse()
         self._cut()
         self._forget_timer()
         if seconds is not None:
@@ -215,14 +201,11 @@ class Simulator:
 
     async def _listen_again(self) -> None:
         self._forget_timer()
-        await self._listen()
+        await self._listener.open()
 
     async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        self._listener.close()
         self._forget_timer()
-        self._release()
         self._cut()
         await asyncio.sleep(0)  # lets the connections notice
         for task in list(self._state.tasks):
@@ -232,11 +215,6 @@ class Simulator:
     def _cut(self) -> None:
         for connection in list(self._state.connections):
             connection.transport.abort()
-
-    def _release(self) -> None:
-        if self._reserved is not None:
-            self._reserved.close()
-            self._reserved = None
 
     def _forget_timer(self) -> None:
         if self._up_again is not None:
@@ -254,15 +232,3 @@ class Simulator:
             task.add_done_callback(self._switching.discard)
         else:
             asyncio.run_coroutine_threadsafe(action, self._loop).result()
-
-
-def _bound(port: int) -> socket.socket:
-    # Naming the protocol is what makes asyncio switch Nagle's delay off.
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((HOST, port))
-    except OSError:
-        bound.close()
-        raise
-    return bound

@@ -1,7 +1,8 @@
 """How answers and faults are put on the connection.
 
-Most faults are answers like any other. Some are none: for these the protocol below puts the connection's
-transport within the application's reach, and what is left of uvicorn's own cycle ends with the connection.
+Most faults are answers like any other (`substitutes`). Some are none: for these the protocol below puts the
+connection's transport within the application's reach, and what is left of uvicorn's own cycle ends with the
+connection.
 """
 
 import asyncio
@@ -14,15 +15,12 @@ from typing import Any
 from starlette.types import Receive, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from cleanup.simulator.api import Answer, as_json, error, frozen, migration_required
+from cleanup.simulator.api import Answer
 from cleanup.simulator.faults import Fault
-from cleanup.simulator.limit import RetryAfterForm, retry_after_header, too_many_requests
 
 HUGE = 50 * 2**20
 _CHUNK = b" " * 2**20
 _DRIP_SECONDS = 0.1
-_FORMS: dict[str, RetryAfterForm] = {"retry_after": "header", "date": "date", "body": "body"}
-_HTML = b"<!doctype html><title>Gateway</title><p>This is not the API.</p>"
 
 
 class Connection:
@@ -55,31 +53,6 @@ async def answer_with(answer: Answer, send: Send) -> None:
     """Send an answer the usual way."""
     await send({"type": "http.response.start", "status": answer.status, "headers": _headers(answer)})
     await send({"type": "http.response.body", "body": answer.body})
-
-
-def fault_answer(fault: Fault, path: str) -> Answer | None:
-    """Return the answer that this fault amounts to; none for those that are no answer."""
-    if fault.status is not None:
-        return _status_answer(fault.status, fault.retry_after)
-    if fault.kind.startswith("html"):
-        return Answer(int(fault.kind[4:] or 200), _HTML, content_type="text/html; charset=utf-8")
-    answers = {
-        "migration": migration_required(),
-        "status_false": Answer(200, as_json({"status": False, "errors": ["Draft could not be discarded"]})),
-        "empty200": Answer(200, b""),
-        "redirect": Answer(302, b"", (("Location", path),)),
-    }
-    return answers.get(fault.kind)
-
-
-def _status_answer(status: int, retry_after: tuple[str, str] | None) -> Answer:
-    form, value = (_FORMS[retry_after[0]], retry_after[1]) if retry_after else ("none", "0")
-    if status == 429:
-        return too_many_requests(value, form)
-    if status == 204:
-        return Answer(204, b"")
-    plain = frozen() if status == 423 else error(status)
-    return Answer(status, plain.body, retry_after_header(value, form))
 
 
 async def misbehave(fault: Fault, answer: Answer, connection: Connection, receive: Receive, send: Send) -> None:
@@ -156,7 +129,8 @@ _DEEDS: dict[str, Callable[[Fault, Answer, asyncio.Transport], Awaitable[Any]]] 
 def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
     if answer.status != 204:
-        headers.append((b"content-type", answer.content_type.encode()))
+        if answer.content_type:
+            headers.append((b"content-type", answer.content_type.encode()))
         headers.append((b"content-length", str(len(answer.body)).encode()))
     return headers
 

@@ -8,90 +8,43 @@ import copy
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from cleanup.simulator.entities import Agent, Branch, Discarded, Draft, Key, Mode, PendingPublish
+
 DEMO_KEY = "sk_simulator"
 
-Mode = Literal["drafts", "branches"]
-
-
-@dataclass(slots=True)
-class Draft:
-    """An open draft; `id` is the API's `draftId`."""
-
-    id: str
-    agent: str
-    branch: str
-    name: str
-    created_by: str
-    created_at: datetime
-    updated_at: datetime
-    editor: str
-    config: dict[str, Any]
-    revision_id: str
-    revision: int = 1
-
-
-@dataclass(slots=True)
-class Branch:
-    """A branch of an agent, with at most one open draft."""
-
-    id: str
-    agent: str
-    name: str
-    updated_at: datetime
-    is_default: bool = False
-    open_draft: str | None = None
-
-
-@dataclass(slots=True)
-class Agent:
-    """An agent, with the configuration that is live."""
-
-    id: str
-    name: str
-    created_at: datetime
-    config: dict[str, Any]
-    branches: dict[str, Branch] = field(default_factory=dict)
-    archived: bool = False
-    workflow_graph: bool = False  # answers 403 to a discard, as in an organization without such agents
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Whose key it is. `name` stands for the key wherever something is recorded."""
-
-    name: str
-    user: str
-    organization: str
-    admin: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Discarded:
-    """A draft that a request discarded: when (monotonic clock), through which model, by whose key."""
-
-    draft: str
-    agent: str
-    time: float
-    how: Mode
-    key: str
+Shapes = Literal["live", "documented"]
+"""Where what the API was seen to answer differs from the vendor's document: which of the two."""
 
 
 class World:
     """A workspace. Plain attributes may be set at any time, also while requests are under way.
 
     `mode` says which model answers; `removed` makes the first model's list and discard answer 404, as removed
-    endpoints will; `frozen` answers 423 to writes on the branch model; `headers` go with every answer
-    (`Deprecation`, `Sunset`); `echo_key` puts the refused key into the text of the 401.
+    endpoints do, and `reads_removed` its look at a single draft, which is kept longer; `frozen` answers 423 to
+    writes on the branch model; `headers` go with every answer (`Deprecation`, `Sunset`); `echo_key` puts the
+    refused key into the text of the 401; `page_limit` is the most agents on a page, whatever is asked for.
     """
 
-    def __init__(self, *, seed: int = 0, mode: Mode = "drafts", key: str = DEMO_KEY, admin: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        mode: Mode = "drafts",
+        shapes: Shapes = "live",
+        key: str = DEMO_KEY,
+        admin: bool = True,
+    ) -> None:
         self.seed = seed
         self.mode: Mode = mode
+        self.shapes: Shapes = shapes
         self.removed = False
+        self.reads_removed = False
+        self.page_limit = 50
+        self.organization_name = "Acme"
         self.frozen = False
         self.echo_key = False
         self.headers: dict[str, str] = {}
@@ -101,13 +54,14 @@ class World:
         self.gone: dict[str, Draft] = {}
         self.keys: dict[str, Key] = {}
         self._ids = random.Random(seed)
+        self._version_ids = random.Random(f"versions {seed}")
         self.organization = self.new_id()
         self.user = self.new_id()
         self.add_key(key, name="demo", user=self.user, admin=admin)
 
     def new_id(self) -> str:
         """Make an id as MongoDB makes them: 24 lower-case hexadecimal digits."""
-        return f"{self._ids.getrandbits(96):024x}"
+        return _id_from(self._ids)
 
     def add_key(
         self,
@@ -140,6 +94,8 @@ class World:
             name=name or f"Agent {len(self.agents) + 1}",
             created_at=now,
             config=_configuration("As published."),
+            created_by=self.user,
+            version=_id_from(self._version_ids),
         )
         self.agents[agent.id] = agent
         self.add_branch(agent.id, "main")
@@ -201,6 +157,17 @@ class World:
         draft.revision += 1
         draft.revision_id = self.new_id()
 
+    def publish(self, draft_id: str, *, by: str | None = None) -> None:
+        """Somebody starts to publish the draft: until the security check is through it stays open."""
+        self.drafts[draft_id].pending_publish = PendingPublish("active", by or self.user, datetime.now(UTC))
+
+    def cancel_publish(self, draft_id: str) -> None:
+        """Somebody takes the publish back, which stays on record."""
+        draft = self.drafts[draft_id]
+        if draft.pending_publish is None:
+            raise ValueError(f"draft {draft_id} is not being published")
+        draft.pending_publish = replace(draft.pending_publish, state="cancelled")
+
     def take_away(self, draft_id: str) -> None:
         """Somebody else discards or publishes the draft: it is `gone`, and its branch has none open."""
         self.gone[draft_id] = self._close(draft_id)
@@ -235,21 +202,41 @@ class World:
         agent = self.agents.get(agent_id)
         return agent.branches.get(branch_id) if agent is not None else None
 
+    def version_of(self, agent_id: str) -> str:
+        """Return the id of the agent's published version; an empty one if there is no such agent."""
+        agent = self.agents.get(agent_id)
+        return agent.version if agent is not None else ""
+
+    def find_configuration(self, agent_id: str, reference: str) -> dict[str, Any] | None:
+        """Return a revision's configuration, by its id or as `<branchId>:draft`, if it is this agent's."""
+        agent = self.agents.get(agent_id)
+        if agent is None:
+            return None
+        if reference == agent.version:
+            return agent.config
+        for draft in self.drafts_of(agent_id):
+            if reference in (draft.revision_id, f"{draft.branch}:draft"):
+                return draft.config
+        return None
+
     def _close(self, draft_id: str) -> Draft:
         draft = self.drafts.pop(draft_id)
         self.agents[draft.agent].branches[draft.branch].open_draft = None
         return draft
 
 
+def _id_from(source: random.Random) -> str:
+    return f"{source.getrandbits(96):024x}"
+
+
 def _configuration(prompt: str) -> dict[str, Any]:
     return {
         "prompt": prompt,
         "firstMessage": "Hello, how can I help?",
-        "language": {"default": "en", "supported": ["en", "hi"]},
-        "synthesizer": {
-            "voiceConfig": {"model": "waves_lightning_large", "voiceId": "voice-1"},
-            "speed": 1.2,
-        },
-        "tools": [{"name": "end_call", "enabled": True}],
-        "variables": {"greeting": "Grüß Gott", "retries": 2},
+        "modelName": "electron",
+        "defaultLanguage": "en",
+        "supportedLanguages": ["en", "hi"],
+        "synthesizerSampleRate": 24000,
+        "tools": [{"type": "end_call", "name": "end_call", "description": "Hangs up.", "enabled": True}],
+        "defaultVariables": {"greeting": "Grüß Gott", "retries": 2},
     }

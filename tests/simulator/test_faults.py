@@ -26,8 +26,8 @@ def test_a_status_is_answered_in_the_apis_shape(
 
 
 def test_a_sequence_is_used_up_one_by_one(client: httpx.Client, simulator: Simulator, draft: Draft, path: str) -> None:
-    simulator.faults.script(draft.id, ["500x2", "503", "ok"])
-    assert [client.delete(path).status_code for _ in range(5)] == [500, 500, 503, 200, 404]
+    simulator.faults.script(draft.id, ["500x2", "nginx502x2", "503", "ok"])
+    assert [client.delete(path).status_code for _ in range(7)] == [500, 500, 502, 502, 503, 200, 404]
 
 
 def test_the_last_may_repeat_for_ever(client: httpx.Client, simulator: Simulator, draft: Draft, path: str) -> None:
@@ -49,10 +49,11 @@ def test_retry_after_goes_out_as_written(
 def test_retry_after_as_a_date_and_in_the_body(
     client: httpx.Client, simulator: Simulator, draft: Draft, path: str
 ) -> None:
-    simulator.faults.script(draft.id, ["429:date=60", "429:body=7"])
+    simulator.faults.script(draft.id, ["429:date=60", "429:body=7", "429:rate_limit=7"])
     date = parsedate_to_datetime(client.delete(path).headers["Retry-After"])
     assert 58 <= date.timestamp() - time.time() <= 61
     assert client.delete(path).json()["retry_after"] == 7
+    assert client.delete(path).json()["rateLimit"]["retryAfterSec"] == 7
 
 
 @pytest.mark.parametrize("text", ["lost", "lost_before", "lost_after", "reset", "reset_after", "garbage", "truncated"])
@@ -99,6 +100,14 @@ def test_a_dripping_answer_never_ends_and_never_pauses(
         ("html500", 500, "text/html", "<!doctype"),
         ("status_false", 200, "application/json", '{"status":false'),
         ("empty200", 200, "application/json", ""),
+        ("empty401", 401, "", ""),
+        ("empty403", 403, "", ""),
+        ("empty404", 404, "", ""),
+        ("empty502", 502, "", ""),
+        ("no_route", 404, "application/json", '{"message":"no Route matched with those values"}'),
+        ("nginx404", 404, "text/html", "<html>\r\n<head><title>404 Not Found</title></head>\r\n"),
+        ("nginx502", 502, "text/html", "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n"),
+        ("cannot", 404, "text/html; charset=utf-8", "<!DOCTYPE html>"),
         ("migration", 409, "application/json", '{"status":false,"error_type":"versioning_v2'),
     ],
 )
@@ -115,9 +124,45 @@ def test_answers_that_are_not_what_they_should_be(
     simulator.faults.script(draft.id, text)
     response = client.delete(path)
     assert response.status_code == status
-    assert response.headers["content-type"].startswith(content_type)
+    assert response.headers.get("content-type", "").startswith(content_type)
     assert response.text[: len(body) or 1] == body
     assert simulator.left() == {draft.id}
+
+
+def test_a_route_that_cannot_be_found_is_named(
+    client: httpx.Client, simulator: Simulator, draft: Draft, path: str
+) -> None:
+    simulator.faults.script(draft.id, "cannot")
+    assert f"<pre>Cannot DELETE /atoms/v1/{path}</pre>" in client.delete(path).text
+
+
+def test_an_answer_is_compressed_though_nobody_asked(
+    client: httpx.Client, simulator: Simulator, draft: Draft, path: str
+) -> None:
+    simulator.faults.script(draft.id, "gzip")
+    response = client.delete(path, headers={"Accept-Encoding": "identity"})
+    assert (response.status_code, response.headers["Content-Encoding"]) == (200, "gzip")
+    assert (response.json(), simulator.left()) == ({"status": True, "data": None}, set())
+
+
+@pytest.mark.parametrize("kind", ["empty401", "empty403", "empty404", "empty502", "no_route", "cannot", "nginx404"])
+def test_a_gateway_may_answer_everybody_so(
+    client: httpx.Client, simulator: Simulator, draft: Draft, path: str, kind: str
+) -> None:
+    expected = 404 if kind in ("no_route", "cannot") else int(kind[-3:])
+    simulator.down(kind)
+    urls = ["user", "agent", "account/get-account-details", path, f"agent/{draft.agent}/drafts"]
+    assert [client.get(url).status_code for url in urls] == [expected] * len(urls)
+    assert client.delete(path).status_code == expected
+    simulator.up()
+    assert simulator.left() == {draft.id}
+    assert client.delete(path).status_code == 200
+
+
+def test_a_gateway_may_compress_everything(client: httpx.Client, simulator: Simulator) -> None:
+    simulator.down("gzip")
+    response = client.get("user", headers={"Authorization": "Bearer sk_wrong"})
+    assert (response.status_code, response.headers["Content-Encoding"]) == (401, "gzip")
 
 
 def test_a_redirect_leads_to_itself(client: httpx.Client, simulator: Simulator, draft: Draft, path: str) -> None:
@@ -209,7 +254,24 @@ def test_a_share_of_every_attempt(client: httpx.Client, simulator: Simulator, dr
     assert [client.delete(path).status_code for _ in range(3)] == [500, 500, 500]
 
 
-@pytest.mark.parametrize("text", ["", "oops", "199", "600", "html999", "500:later=1", "slow:soon", "429:date=x", "*"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "oops",
+        "199",
+        "600",
+        "html999",
+        "empty999",
+        "nginx299",
+        "empty",
+        "429:rate_limits=2",
+        "500:later=1",
+        "slow:soon",
+        "429:date=x",
+        "*",
+    ],
+)
 def test_nonsense_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Script([text])
@@ -221,8 +283,8 @@ def test_nothing_may_follow_what_never_ends() -> None:
 
 
 def test_what_is_done_by_default() -> None:
-    texts = ("ok", "204", "drip", "truncated", "huge", "slow:1s", "500", "lost", "hang", "html", "empty200")
-    assert [parse(text).done for text in texts] == [True] * 6 + [False] * 5
+    texts = ("ok", "204", "drip", "truncated", "huge", "slow:1s", "gzip", "500", "lost", "hang", "html", "empty200")
+    assert [parse(text).done for text in texts] == [True] * 7 + [False] * 5
     assert parse("204_before").done is False
 
 

@@ -82,11 +82,19 @@ def test_branches_are_listed_and_a_branchs_draft_is_discarded(
 
 
 def test_agents_and_the_user(atoms: Any, world: World) -> None:
+    world.shapes = "documented"
     ids = [world.add_agent().id for _ in range(3)]
     data = atoms.agents.list_agents(page=2, offset=2).data
     assert ([agent.id for agent in data.agents], data.total) == (ids[2:], 3)
     user = atoms.user.get_user_details().data
     assert (user.id, user.organization_id) == (world.user, world.organization)
+
+
+def test_a_publish_under_way(atoms: Any, world: World, agent: Agent, draft: Draft) -> None:
+    world.mode = "branches"
+    world.publish(draft.id)
+    pending = atoms.agent_versioning_branches.get_draft(agent.id, draft.branch).data.latest.pending_publish
+    assert (pending.state, pending.started_by, pending.started_at.tzinfo is not None) == ("active", world.user, True)
 
 
 def test_a_drafts_configuration(atoms: Any, agent: Agent, draft: Draft) -> None:

@@ -135,11 +135,18 @@ def test_a_page_of_agents_is_one_or_is_refused(data: object) -> None:
         agents_in(ok(data))
 
 
+@pytest.mark.parametrize("more", [{"total": 3}, {"totalCount": 3}, {"total": "3", "totalCount": 3}])
+def test_a_total_has_its_documented_or_its_live_name(more: dict[str, object]) -> None:
+    """The document says `total`, the live API `totalCount`."""
+    assert agents_in(ok({"agents": [{"_id": AGENT}], **more})) == ([AGENT], 3)
+
+
 def test_a_total_may_be_missing_or_nonsense() -> None:
     """Then there is none."""
     nonsense: list[object] = [None, "3", 3.5, [], True, -1]
     for total in nonsense:
-        assert agents_in(ok({"agents": [{"_id": AGENT}], "total": total})) == ([AGENT], None)
+        for name in ("total", "totalCount"):
+            assert agents_in(ok({"agents": [{"_id": AGENT}], name: total})) == ([AGENT], None)
     assert agents_in(ok({"agents": [], "total": 0})) == ([], 0)
 
 

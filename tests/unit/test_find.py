@@ -123,7 +123,7 @@ def look(pages: Pages) -> Findings:
     return asyncio.run(run())
 
 
-FULL = PAGE_SIZE
+FULL, BOTH = PAGE_SIZE, 2 * PAGE_SIZE
 
 
 @pytest.mark.parametrize(
@@ -133,14 +133,14 @@ FULL = PAGE_SIZE
         ([([], None)], 0, 1),
         ([(ids(0, 3), 3)], 3, 1),
         ([(ids(0, 3), None)], 3, 2),
-        ([(ids(0, FULL), 250), (ids(FULL, 200), 250), (ids(200, 250), 250)], 250, 3),
-        ([(ids(0, FULL), None), (ids(FULL, 150), None)], 150, 3),
+        ([(ids(0, FULL), BOTH + 9), (ids(FULL, BOTH), BOTH + 9), (ids(BOTH, BOTH + 9), BOTH + 9)], BOTH + 9, 3),
+        ([(ids(0, FULL), None), (ids(FULL, BOTH - 1), None)], BOTH - 1, 3),
         # A server that gives smaller pages than it was asked for.
         ([(ids(0, 40), 100), (ids(40, 80), 100), (ids(80, 100), 100)], 100, 3),
         # A total that is too small is not believed while pages are full.
-        ([(ids(0, FULL), 7), (ids(FULL, 130), 7)], 130, 2),
+        ([(ids(0, FULL), 7), (ids(FULL, FULL + 30), 7)], FULL + 30, 2),
         # An agent stands on two pages; a page is given again for ever.
-        ([(ids(0, FULL), 101), ([*ids(99, 101)], 101)], 101, 2),
+        ([(ids(0, FULL), FULL + 1), ([*ids(FULL - 1, FULL + 1)], FULL + 1)], FULL + 1, 2),
         ([(ids(0, FULL), None), (ids(0, FULL), None)], FULL, 2),
     ],
 )

@@ -26,6 +26,11 @@ NONSENSE: tuple[object, ...] = (
         (None, {"retry_after": 60}, 60.0),
         (None, {"retry_after": 2.5}, 2.5),
         (None, {"retry_after": "60"}, 60.0),
+        (None, {"rateLimit": {"routeClass": "write", "limit": 100, "retryAfterSec": 60}}, 60.0),
+        (None, {"rateLimit": {"retryAfterSec": "2.5"}}, 2.5),
+        (None, {"retry_after": 7, "rateLimit": {"retryAfterSec": 60}}, 7.0),
+        (None, {"retry_after": "soon", "rateLimit": {"retryAfterSec": 60}}, 60.0),
+        ("7", {"rateLimit": {"retryAfterSec": 60}}, 7.0),
         ("7", {"retry_after": 60}, 7.0),
         ("soon", {"retry_after": 60}, 60.0),
         (formatdate(NOW + 30, usegmt=True), None, 30.0),
@@ -33,6 +38,11 @@ NONSENSE: tuple[object, ...] = (
         (formatdate(NOW - 30, usegmt=True), None, None),
         ("0", None, None),
         (None, {"retry_after": 0}, None),
+        (None, {"rateLimit": {"retryAfterSec": 0}}, None),
+        (None, {"rateLimit": {"limit": 100}}, None),
+        (None, {"rateLimit": {"retryAfterSec": None}}, None),
+        (None, {"rateLimit": 60}, None),
+        (None, {"retryAfterSec": 60}, None),
         (None, [60], None),
         (None, None, None),
     ],
@@ -46,6 +56,8 @@ def test_seconds_dates_and_bodies(status: int, header: str | None, body: object,
 def test_nonsense_is_ignored(nonsense: object) -> None:
     """Nothing that is no sensible number or date is waited for, in the header or in the body."""
     assert wait_asked_for(429, None, {"retry_after": nonsense}, NOW) is None
+    assert wait_asked_for(429, None, {"rateLimit": {"retryAfterSec": nonsense}}, NOW) is None
+    assert wait_asked_for(429, None, {"rateLimit": nonsense}, NOW) is None
     if isinstance(nonsense, str):
         assert wait_asked_for(429, nonsense, None, NOW) is None
 
@@ -58,7 +70,10 @@ def test_no_other_status_is_waited_for(status: int) -> None:
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["retry_after", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["retry_after", "rateLimit", "retryAfterSec"]), inner)
+    ),
     max_leaves=5,
 )
 dates = st.builds(
