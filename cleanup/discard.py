@@ -147,7 +147,8 @@ class Case:
             except _Kept as kept:
                 return kept.reply
             self._by_check = False
-            self._sent = self._sent or reply.sent
+            refused = reply.asks_for_migration or reply.route_missing
+            self._sent = self._sent or (reply.sent and not refused)
             self._maybe_done = self._maybe_done or reply.lost
             return self._heard(reply)
 

@@ -206,10 +206,15 @@ class Finder:
         except Unanswered as error:
             self._stop.check()
             raise _unreadable("its drafts", error.reply) from None
-        if listing.drafts is None or listing.model == "drafts":
-            return None if listing.drafts is None else list(listing.drafts.values())
+        if listing.drafts is None:
+            return None
+        if listing.drafts.odd is not None:
+            raise BadShape(listing.drafts.odd)
+        places = list(listing.drafts.by_id.values())
+        if listing.model == "drafts":
+            return places
         drafts = []
-        for place in listing.drafts.values():
+        for place in places:
             opened = await self._read(caller, partial(_open_draft, place), "a draft", may_be_gone=True)
             if opened.not_found:
                 still = await self._workspace.find(caller, agent, place.draft, since=self._workspace.now())

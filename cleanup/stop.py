@@ -35,14 +35,31 @@ class Stop:
 
     def request(self, cause: StopCause, sentence: str, error: JobError | None = None) -> None:
         """Ask the run to stop: nothing new is sent from now on. `error`: what it is to end with, if with that."""
-        self.causes.append(cause)
+        self._note(cause, sentence, error)
+        self.announce()
+
+    def signalled(self, number: int) -> bool:
+        """Called by a signal's handler, wherever the run is: from here on nothing is sent. False: not the first one.
+
+        What else a stop brings with it waits for `announce`, since a handler may come in the middle of anything.
+        """
+        if self.signal is not None:
+            return False
+        self.signal = number
+        self._note(StopCause.SIGNAL, f"{signal.Signals(number).name} was received")
+        return True
+
+    def announce(self) -> None:
+        """Tell everybody who waits that the run is to stop; once."""
+        if not self._event.is_set():
+            self._event.set()
+            for listener in self._listeners:
+                listener()
+
+    def _note(self, cause: StopCause, sentence: str, error: JobError | None = None) -> None:
+        self.sentence = self.sentence or sentence
         self.error = self.error or error
-        if len(self.causes) > 1:
-            return
-        self.sentence = sentence
-        self._event.set()
-        for listener in self._listeners:
-            listener()
+        self.causes.append(cause)
 
     def check(self) -> None:
         """Raise Stopped when the run is to stop."""
@@ -51,7 +68,7 @@ class Stop:
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call this once when the run is to stop; at once if it is already."""
-        if self.causes:
+        if self._event.is_set():
             listener()
         else:
             self._listeners.append(listener)
@@ -70,20 +87,21 @@ def _heeded() -> list[signal.Signals]:
 
 
 @contextmanager
-def heed_signals(on_signal: Callable[[int], None]) -> Iterator[None]:
-    """Have `on_signal` called, in the running loop, for each signal; afterwards signals are ignored.
+def heed_signals(stop: Stop, on_signal: Callable[[bool], None]) -> Iterator[None]:
+    """Have signals stop the run; `on_signal` is called in the running loop for each (True: the first one).
 
-    Not by the loop's own means: those leave a signal deadly for a moment when they are taken back.
+    Afterwards signals are ignored. Not by the loop's own means: those leave a signal deadly for a moment when they
+    are taken back.
     """
     loop = asyncio.get_running_loop()
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
+        first = stop.signalled(number)
         with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(on_signal, number)
+            loop.call_soon_threadsafe(on_signal, first)
 
-    heeded = _heeded()
-    for number in heeded:
-        signal.signal(number, pass_on)
+    for number in _heeded():
+        signal.signal(number, handle)
     try:
         yield
     finally:

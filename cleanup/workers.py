@@ -28,10 +28,16 @@ class Queue:
         self._chance = chance
         self._front = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no item is left."""
+        return self._marks.find(_TO_DO, self._front) < 0
+
     def next(self) -> int | None:
         """The first item that is left."""
         place = self._marks.find(_TO_DO, self._front)
         if place < 0:
+            self._front = len(self._marks)
             return None
         self._front = place + 1
         self._marks[place] = _TAKEN
@@ -102,9 +108,11 @@ class Workers:
             while True:
                 # One at a time waits to begin another item, or those between two attempts would wait behind them all.
                 async with self._next:
+                    if self._queue.is_empty:
+                        return
                     slot = await self._throttle.acquire(self._requests())
                     place = self._queue.next()
-                if place is None:
+                if place is None:  # a probe has taken the last one meanwhile
                     slot.release()
                     return
                 await self._one(place, slot)

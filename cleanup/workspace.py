@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from cleanup.api.atoms import Atoms, BadShape, Draft, agents_in, drafts_in, open_drafts_in, says_no_such_agent
+from cleanup.api.atoms import Atoms, BadShape, Draft, Drafts, agents_in, drafts_in, open_drafts_in, says_no_such_agent
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller
 from cleanup.model import StopCause
@@ -33,11 +33,20 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An agent's open drafts by id, None if there is no such agent. `asked_at`: when, by the run's clock."""
+    """An agent's open drafts, None if there is no such agent. `asked_at`: when, by the run's clock."""
 
-    drafts: dict[str, Draft] | None
+    drafts: Drafts | None
     asked_at: float
     model: Model
+
+    def get(self, draft: str) -> Draft | None:
+        """The draft, None if it is not open. Raises BadShape where that cannot be told."""
+        if self.drafts is None:
+            return None
+        found = self.drafts.by_id.get(draft)
+        if found is None and self.drafts.odd is not None:
+            raise BadShape(self.drafts.odd)
+        return found
 
 
 class Workspace:
@@ -56,6 +65,7 @@ class Workspace:
         self.now = now
         self._auto = model == "auto"
         self.model: Model = "branches" if model == "branches" else "drafts"
+        self._one_at_a_time = asyncio.Lock()
         self._lookups: OrderedDict[str, _Lookup] = OrderedDict()
 
     def follow(self) -> bool:
@@ -79,10 +89,9 @@ class Workspace:
         `since`: a list that has the draft must have been asked for after that. Raises Unanswered, BadShape, Stopped.
         """
         listing = await self.listing(caller, agent)
-        found = (listing.drafts or {}).get(draft)
+        found = listing.get(draft)
         if found is not None and since is not None and listing.asked_at < since:
-            listing = await self.listing(caller, agent, since=since)
-            found = (listing.drafts or {}).get(draft)
+            found = (await self.listing(caller, agent, since=since)).get(draft)
         return found
 
     def is_waited_for(self, agent: str) -> bool:
@@ -101,6 +110,8 @@ class Workspace:
         came_at = self.now()
         since = came_at - KEPT_SECONDS if since is None else since
         lookup.waiting[caller.subject.item] = lookup.waiting.get(caller.subject.item, 0) + 1
+        if lookup.one_at_a_time.locked():
+            caller.give_slot_back()  # whoever asks may need it
         try:
             async with lookup.one_at_a_time:
                 known = lookup.listing
@@ -121,7 +132,7 @@ class Workspace:
             if not lookup.waiting[caller.subject.item]:
                 del lookup.waiting[caller.subject.item]
 
-    async def _ask(self, caller: Caller, agent: str, lookup: "_Lookup") -> tuple[dict[str, Draft] | None, Model]:
+    async def _ask(self, caller: Caller, agent: str, lookup: "_Lookup") -> tuple[Drafts | None, Model]:
         question = _Question(agent)
         if self.model == "drafts":
             reply = await caller.operate(question.drafts, waiting=lookup.waiting.keys)
@@ -131,7 +142,7 @@ class Workspace:
             elif question.is_unknown:
                 return None, "drafts"
             elif reply.status != 404 or reply.foreign:
-                return _by_id(drafts_in(_answered(reply), agent)), "drafts"
+                return drafts_in(_answered(reply), agent), "drafts"
             elif not await self._move_if_gone(caller, agent, reply):
                 raise Unanswered(reply.disown())
         reply = await caller.operate(question.branches, waiting=lookup.waiting.keys)
@@ -139,7 +150,7 @@ class Workspace:
             return None, "branches"
         if reply.status == 404:
             raise Unanswered(reply.disown())
-        return _by_id(open_drafts_in(_answered(reply), agent)), "branches"
+        return open_drafts_in(_answered(reply), agent), "branches"
 
     async def leave_missing_route(self, caller: Caller, agent: str, reply: Reply) -> None:
         """The endpoint of the older model is gone while the API is there: go on by branches, or stop the run.
@@ -151,24 +162,26 @@ class Workspace:
 
     async def _move_if_gone(self, caller: Caller, agent: str, reply: Reply) -> bool:
         """Whether the run goes by branches from now on, because these are answered where the older model is not."""
-        if self.model == "branches":
-            return True
-        if not self._auto:
-            if reply.route_missing:
-                sentence = "the endpoint for drafts is gone, and api.model is drafts"
-                self._stop.request(StopCause.MIGRATION_REQUIRED, sentence)
-                raise Stopped
-            return False
-        answers = [await caller.operate(lambda api: api.branches(agent))]
-        if answers[0].data is None and not answers[0].route_missing:
-            other = await self._some_agent(caller)
-            if other is not None and other != agent:
-                answers.append(await caller.operate(lambda api: api.branches(other)))
-        if any(answer.data is not None for answer in answers):
-            self._move("the endpoint for discarding a draft by its id is gone, and agents have branches")
-            return True
-        if reply.route_missing and answers[-1].route_missing:
-            sentence = "the API has neither the endpoint for drafts nor the one for branches: it has changed"
+        async with self._one_at_a_time:
+            if self.model == "branches":
+                return True
+            if not self._auto:
+                return self._stop_if(reply.route_missing, "the endpoint for drafts is gone, and api.model is drafts")
+            answers = [await caller.operate(lambda api: api.branches(agent))]
+            if answers[0].data is None and not answers[0].route_missing:
+                other = await self._some_agent(caller)
+                if other is not None and other != agent:
+                    answers.append(await caller.operate(lambda api: api.branches(other)))
+            if any(answer.data is not None for answer in answers):
+                self._move("the endpoint for discarding a draft by its id is gone, and agents have branches")
+                return True
+            return self._stop_if(
+                reply.route_missing and answers[-1].route_missing,
+                "the API has neither the endpoint for drafts nor the one for branches: it has changed",
+            )
+
+    def _stop_if(self, gone: bool, sentence: str) -> Literal[False]:  # noqa: FBT001
+        if gone:
             self._stop.request(StopCause.MIGRATION_REQUIRED, sentence)
             raise Stopped
         return False
@@ -228,7 +241,3 @@ def _answered(reply: Reply) -> Reply:
     if reply.data is None:
         raise Unanswered(reply)
     return reply
-
-
-def _by_id(drafts: list[Draft]) -> dict[str, Draft]:
-    return {draft.draft: draft for draft in drafts}

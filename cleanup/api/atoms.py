@@ -5,8 +5,9 @@ from the API is checked like one that comes from a list before it becomes part o
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from cleanup.api.reply import Reply, Trouble
@@ -138,11 +139,33 @@ def agents_in(reply: Reply) -> tuple[list[str], int | None]:
     return agents, next((total for total in totals if type(total) is int and total >= 0), None)
 
 
-def drafts_in(reply: Reply, agent: str) -> list[Draft]:
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """An agent's open drafts by id. `odd`: what is wrong with those that cannot be named, if there are any."""
+
+    by_id: dict[str, Draft]
+    odd: str | None = None
+
+
+def drafts_in(reply: Reply, agent: str) -> Drafts:
     """An agent's drafts. Raises BadShape."""
     if not isinstance(reply.data, list):
         raise BadShape("an answer without a list of drafts")
-    return [_draft(agent, item) for item in reply.data]
+    return _collected(partial(_draft, agent, item) for item in reply.data)
+
+
+def _collected(readings: Iterable[Callable[[], Draft | None]]) -> Drafts:
+    found: dict[str, Draft] = {}
+    odd = None
+    for read in readings:
+        try:
+            draft = read()
+        except BadShape as error:
+            odd = str(error)
+        else:
+            if draft is not None:
+                found[draft.draft] = draft
+    return Drafts(found, odd)
 
 
 def latest_in(reply: Reply, agent: str) -> Draft:
@@ -167,30 +190,25 @@ def _edited_at(edit: dict[str, Any]) -> str:
     return _text(edit.get("timestamp")) or (_text(revision.get("updatedAt")) if isinstance(revision, dict) else "")
 
 
-def open_drafts_in(reply: Reply, agent: str) -> list[Draft]:
+def open_drafts_in(reply: Reply, agent: str) -> Drafts:
     """The open draft of each of an agent's branches. Raises BadShape."""
-    drafts = []
-    for branch, opened, marked in _branches_in(reply):
-        draft, branch_id = _text(opened), _text(branch.get("_id"))
-        if not draft and (opened or marked):
-            raise BadShape("a branch with an open draft that is not named")
-        if draft and not (is_draft(draft) and is_draft(branch_id)):
-            raise BadShape("a branch or its open draft with an id that cannot be part of a path")
-        if draft:
-            drafts.append(Draft(agent, draft, branch=branch_id, branch_name=_text(branch.get("name"))))
-    return drafts
-
-
-def _branches_in(reply: Reply) -> Iterator[tuple[dict[str, Any], object, bool]]:
-    """Each branch, its open draft, and whether it is said to have one."""
     summaries = reply.data.get("branches") if isinstance(reply.data, dict) else None
     if not isinstance(summaries, list):
         raise BadShape("an answer without a list of branches")
-    for summary in summaries:
-        branch = summary.get("branch") if isinstance(summary, dict) else None
-        if not isinstance(branch, dict):
-            raise BadShape("a branch without its description")
-        yield branch, branch.get("openDraftId"), summary.get("hasOpenDraft") is True
+    return _collected(partial(_open_draft, agent, summary) for summary in summaries)
+
+
+def _open_draft(agent: str, summary: object) -> Draft | None:
+    branch = summary.get("branch") if isinstance(summary, dict) else None
+    if not isinstance(summary, dict) or not isinstance(branch, dict):
+        raise BadShape("a branch without its description")
+    opened = branch.get("openDraftId")
+    draft, branch_id = _text(opened), _text(branch.get("_id"))
+    if not draft and (opened or summary.get("hasOpenDraft") is True):
+        raise BadShape("a branch with an open draft that is not named")
+    if draft and not (is_draft(draft) and is_draft(branch_id)):
+        raise BadShape("a branch or its open draft with an id that cannot be part of a path")
+    return Draft(agent, draft, branch=branch_id, branch_name=_text(branch.get("name"))) if draft else None
 
 
 def draft_configuration_in(reply: Reply) -> dict[str, Any] | None:

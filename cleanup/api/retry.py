@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
@@ -14,6 +15,8 @@ from cleanup.api.throttle import Log, Slot, Throttle
 from cleanup.model import StopCause
 from cleanup.settings.definitions import Retry, Settings
 from cleanup.stop import Stop, Stopped
+
+KEY_REFUSED: Final = "the API refuses the key (401)"
 
 Attempt = Callable[[Atoms], Awaitable[Reply]]
 """Sends the requests of one attempt, each through the Atoms handed in; the last reply is what it came to."""
@@ -116,9 +119,8 @@ class Caller:
                 # Before the slot is free: what this answer says holds for whoever is next.
                 last, made = reply, made + 1
                 shared.retries += made > 1
-                again = await self._learn(reply, slot, waiting, made)
-                # While the breaker is open nobody knows yet whose fault it is.
-                counted += again and not (reply.down and shared.throttle.breaker.is_open)
+                again, counts = await self._learn(reply, slot, waiting, made)
+                counted += counts
             finally:
                 slot.release()
             self._tell_witness(reply, decisive=decisive)
@@ -147,6 +149,8 @@ class Caller:
             retry_error_callback=lambda call: call.outcome.result() if call.outcome else None,
         )
         reply: Reply = await retrying(next_attempt)
+        if reply.unauthorized and not shared.stop.cause:  # no other key has come
+            shared.stop.request(StopCause.UNAUTHORIZED, KEY_REFUSED)
         return reply
 
     async def pause(self, attempts: int) -> None:
@@ -154,10 +158,15 @@ class Caller:
         await self._shared.stop.sleep(self._shared.jitter(attempts))
         self._shared.stop.check()
 
+    def give_slot_back(self) -> None:
+        """The slot for the first attempt is not needed now."""
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.release()
+
     def finish(self) -> None:
         """Nothing more is asked for this item."""
-        if self._slot is not None:
-            self._slot.release()
+        self.give_slot_back()
         if self._witness is not None and not self._witness.done():
             self._witness.set_result(None)
 
@@ -168,21 +177,22 @@ class Caller:
 
     async def _learn(
         self, reply: Reply, slot: Slot, waiting: Callable[[], Iterable[Hashable]] | None, made: int
-    ) -> bool:
-        """Draw all conclusions from a reply; whether another attempt makes sense."""
+    ) -> tuple[bool, bool]:
+        """Draw all conclusions from a reply: whether another attempt makes sense, and whether this one counts."""
         shared = self._shared
         items = waiting() if waiting is not None else () if self.subject.item is None else (self.subject.item,)
         backoff = shared.jitter(made)
         shared.throttle.learn(reply, items, backoff)
         if not reply.unauthorized:
-            return reply.deserves_retry
+            # While the breaker is open, nobody knows yet whose fault it is.
+            return reply.deserves_retry, not (reply.down and shared.throttle.breaker.is_open)
         if await shared.renewal.renew(shared.atoms(slot), reply):
-            return True
+            return True, False
         if shared.renewal.is_expected:
             shared.throttle.hold_back(backoff)
-            return True
-        shared.stop.request(StopCause.UNAUTHORIZED, "the API refuses the key (401)")
-        return False
+            return True, True
+        shared.stop.request(StopCause.UNAUTHORIZED, KEY_REFUSED)
+        return False, True
 
     def _tell_witness(self, reply: Reply, *, decisive: bool) -> None:
         if self._witness is not None and not self._witness.done() and (reply.down or decisive):

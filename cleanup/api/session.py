@@ -1,7 +1,6 @@
 """Everything that talks to the API, put together for one run, and taken apart again."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -99,10 +98,9 @@ async def open_session(
         settings.api.base_url, limits.concurrency, limits.max_outage, key, calling, throttle, pace, stop, log
     )
 
-    def on_signal(number: int) -> None:
-        if stop.signal is None:
-            stop.signal = number
-            stop.request(StopCause.SIGNAL, f"{signal.Signals(number).name} was received")
+    def on_signal(first: bool) -> None:  # noqa: FBT001
+        stop.announce()
+        if first:
             loop.call_later(DRAIN_SECONDS, session.cut_short)
         else:
             session.cut_short()
@@ -111,7 +109,7 @@ async def open_session(
     if limits.deadline is not None:
         throttle.deadline = loop.time() + limits.deadline
         timer = loop.call_at(throttle.deadline, stop.request, StopCause.DEADLINE, "limits.deadline has passed")
-    with heed_signals(on_signal):
+    with heed_signals(stop, on_signal):
         try:
             yield session
         finally:
