@@ -119,8 +119,8 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     requests = {"total": 1, "retries": 0, "by_status": {"500": 1}}
     summary = {"counts": counts, "failed": {"server_error": 1}, "requests": requests, "seconds": 1.0, "exit_code": 0}
     write_metrics(str(path), summary, 1.0)
-    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE))
-    assert len(names) == 8
+    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE)) | {"draft_cleanup_warnings"}
+    assert len(names) == 9
     alerts = list(rules())
     assert len({rule["alert"] for rule in alerts}) == len(alerts) >= 6
     for rule in alerts:
@@ -129,3 +129,41 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
         asked = set(re.findall(r"\b(?:draft_cleanup|kube_(?:job|cronjob))_\w+", rule["expr"]))
         assert asked
         assert {name for name in asked if name.startswith("draft_cleanup")} <= names
+
+
+def longest_night() -> float:
+    """Hours from the moment that a host's run is due to its end, at the latest."""
+    service, timer = unit("draft-cleanup.service"), unit("draft-cleanup.timer")
+    deadlines = [dict(value.split("=", 1) for value in service["Environment"])["CLEANUP_LIMITS__DEADLINE"]]
+    deadlines.append(crontab()[0]["CLEANUP_LIMITS__DEADLINE"])
+    delay = parse_duration(timer["RandomizedDelaySec"][0].removesuffix("in"))
+    return (max(map(parse_duration, deadlines)) + delay + DRAIN_SECONDS) / 3600
+
+
+def test_an_alert_about_two_nights_knows_how_long_a_night_may_be() -> None:
+    """What the second run mends raises no alarm while it is still at it; and no alarm waits for a third."""
+    base = yaml.safe_load((CRON / "kubernetes" / "base" / "cronjob.yaml").read_text())["spec"]
+    in_a_cluster = (base["startingDeadlineSeconds"] + base["jobTemplate"]["spec"]["activeDeadlineSeconds"]) / 3600
+    windows = {parse_duration(rule["for"]) / 3600 for rule in rules() if "for" in rule} - {7 * 24}
+    assert all(24 + longest_night() < hours < 48 for hours in windows), windows
+    thresholds = {int(hours) for rule in rules() for hours in re.findall(r"> (\d+) \* 3600", rule["expr"])}
+    assert all(48 + max(longest_night(), in_a_cluster) < hours < 72 for hours in thresholds), thresholds
+    assert windows
+    assert thresholds
+
+
+def test_a_warning_raises_an_alert_whatever_its_kind() -> None:
+    """Those that a run may end well with are told apart, every other kind has a rule as well, and none has two."""
+    asked = [re.findall(r'draft_cleanup_warnings\{kind(!?[=~]+)"(.*)"\} > 0', rule["expr"]) for rule in rules()]
+    conditions = [found[0] for found in asked if found]
+    apart = {kind for operator, kind in conditions if operator == "="}
+    assert apart == {"none_found", "deprecation", "limited_nothing_done"}
+    ((operator, others),) = [condition for condition in conditions if condition[0] != "="]
+    assert (operator, set(others.split("|"))) == ("!~", apart)
+
+
+@pytest.mark.parametrize("kind", ["none_found", "deprecation"])
+def test_a_warning_that_one_run_alone_gives_is_told_at_once(kind: str) -> None:
+    """The next run may have nothing to say any more: what was not found is settled."""
+    (rule,) = [rule for rule in rules() if f'kind="{kind}"' in rule["expr"]]
+    assert "for" not in rule
