@@ -2,6 +2,9 @@
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,10 +70,8 @@ def unit(name: str) -> dict[str, list[str]]:
 def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
     """Settings load, it only reads as shipped, exit codes are retried alike, and there is time to end well."""
     service = unit("draft-cleanup.service")
-    variables = dict(
-        value.replace("%S", "/var/lib").replace("%d", "/run/keys").split("=", 1) for value in service["Environment"]
-    )
-    argv = shlex.split(service["ExecStart"][0])[2:]
+    variables = dict(value.replace("%S", "/var/lib").split("=", 1) for value in service["Environment"])
+    argv = shlex.split(service["ExecStart"][0].replace("${CREDENTIALS_DIRECTORY}", "/run/keys"))[2:]
     settings = loaded_from(argv, variables, tmp_path).settings
     assert settings.run.dry_run
     assert settings.run.yes
@@ -82,6 +83,30 @@ def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
     assert all(path.startswith(state) for path in files_of(settings))
     assert settings.api.key_file == f"/run/keys/{service['LoadCredential'][0].split(':')[0]}"
     assert unit("draft-cleanup.timer")["Persistent"] == ["yes"] or unit("draft-cleanup.timer")["Persistent"] == ["true"]
+
+
+SINCE = {"LoadCredential": 247, "ProtectProc": 247, "ProtectClock": 245, "ProtectKernelLogs": 244, "Restart": 244}
+"""The systemd that first knew a key of ours (Restart: of a oneshot service); all others are older than 244."""
+
+
+def test_the_page_names_the_oldest_systemd_that_will_do() -> None:
+    """By the keys of the service; `%d`, which only 250 knows, is not among its specifiers."""
+    service = unit("draft-cleanup.service")
+    assert not [value for values in service.values() for value in values if "%d" in value]
+    needed = max(version for key, version in SINCE.items() if key in service)
+    assert re.findall(r"systemd (\d+) or newer", (CRON / "README.md").read_text()) == [str(needed)]
+    assert f"systemd {needed} or newer" in (CRON / "systemd" / "draft-cleanup.service").read_text()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
+def test_systemd_has_nothing_to_say_of_the_units(tmp_path: Path) -> None:
+    """Its own check of service and timer, with an interpreter that is there."""
+    for name in ("draft-cleanup.service", "draft-cleanup.timer"):
+        text = (CRON / "systemd" / name).read_text().replace("/opt/draft-cleanup/.venv/bin/python", sys.executable)
+        (tmp_path / name).write_text(text.replace("file:///opt/draft-cleanup/cron/README.md", "https://example.com"))
+    units = sorted(map(str, tmp_path.iterdir()))
+    said = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout + said.stderr) == (0, "")
 
 
 # ---- the operations page
