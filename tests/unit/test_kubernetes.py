@@ -249,7 +249,15 @@ def test_every_attempt_ends_by_its_own_deadline(overlay: Overlay, tmp_path: Path
     assert 900 < room < 3600, "for nodes that have to be found, images to be pulled, and attempts that do not count"
 
 
-def test_what_a_user_may_set_is_not_overruled(overlay: Overlay, tmp_path: Path) -> None:
+def test_the_page_s_patch_fits_twice_the_deadline() -> None:
+    """Its operation is one that an overlay takes, and its seconds are enough for attempts of two hours."""
+    (operation,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", (CRON / "README.md").read_text(), re.DOTALL)[0])
+    overlay = Overlay("list", copy.deepcopy(_rendered("list", "here")))
+    apply(overlay.workload, operation)
+    assert overlay.job["activeDeadlineSeconds"] > 4 * (2 * 3600 + 45) + 70 + 900
+
+
+def test_what_a_user_may_set_is_not_overruled(overlay: Overlay) -> None:
     """`env:` wins over the ConfigMap, and flags over both: neither holds what an overlay or the page says to set."""
     fixed = {entry["name"] for entry in overlay.container["env"] if "value" in entry}
     _, flags = parse(*command_of(overlay.container["args"]))
@@ -346,6 +354,17 @@ def test_shares_have_their_own_files_and_divide_the_rate(renderer: str, tmp_path
     assert sum(rate for rate in rates if isinstance(rate, float)) <= 5
     (claim,) = (document for document in indexed.documents if document["kind"] == "PersistentVolumeClaim")
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_the_reader_cannot_write(overlay: Overlay) -> None:
+    """The pod to look at files with: the same image and user, and a claim that an overlay makes, read-only."""
+    pod = read(KUBERNETES / "reader.yaml")["spec"]
+    (container,) = pod["containers"]
+    assert container["image"] == overlay.container["image"]
+    assert {mount["name"]: mount["readOnly"] for mount in container["volumeMounts"]} == {"data": True}
+    assert pod["securityContext"] == overlay.pod["securityContext"]
+    assert container["securityContext"] == overlay.container["securityContext"]
+    assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"].startswith("draft-cleanup-")
 
 
 # ---- the image
