@@ -249,7 +249,7 @@ def test_every_attempt_ends_by_its_own_deadline(overlay: Overlay, tmp_path: Path
     assert 900 < room < 3600, "for nodes that have to be found, images to be pulled, and attempts that do not count"
 
 
-def test_the_page_s_patch_fits_twice_the_deadline() -> None:
+def test_the_patch_on_the_page_is_enough_for_two_hours() -> None:
     """Its operation is one that an overlay takes, and its seconds are enough for attempts of two hours."""
     (operation,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", (CRON / "README.md").read_text(), re.DOTALL)[0])
     overlay = Overlay("list", copy.deepcopy(_rendered("list", "here")))
