@@ -1,8 +1,8 @@
 # The job as an image:  docker build --build-arg REVISION="$(git rev-parse HEAD)" -t draft-cleanup:1.0.0 .
-# Pin the base by its digest as well (…-slim-bookworm@sha256:…) where builds must be repeatable to the byte.
+# If builds have to be repeatable to the byte, pin the base by its digest as well (…-slim-bookworm@sha256:…).
 ARG PYTHON_IMAGE=docker.io/library/python:3.11.14-slim-bookworm
 
-# ---- build: dependencies, each held against the hash in requirements.txt, and bytecode
+# ---- build: dependencies, each checked against its hash in requirements.txt, and bytecode
 FROM ${PYTHON_IMAGE} AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -12,18 +12,18 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 
 WORKDIR /app
 COPY requirements.txt ./
-# Wheels only: nothing that was downloaded is run while it is being installed.
+# Wheels only: installing one runs none of the code that was downloaded.
 RUN python -m pip install --require-hashes --only-binary=:all: --no-compile \
         --target /app/site-packages --requirement requirements.txt \
     && rm -rf requirements.txt site-packages/bin
 
 COPY job.py ./
 COPY cleanup ./cleanup
-# The root file system may be read-only, so bytecode is written now; a source is told by its hash, not by a
-# time stamp that copying may change.
+# The root file system may be read-only, so bytecode is written now. unchecked-hash: Python uses it without comparing
+# it with its source, whose time stamp may have changed with the copying.
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 
-# ---- the image: Python, the job and its dependencies; no pip, no shell scripts, no tests, no simulator
+# ---- the image: Python, the job and its dependencies; no pip, no tests, no simulator
 FROM ${PYTHON_IMAGE}
 
 ARG VERSION=1.0.0
@@ -34,22 +34,22 @@ LABEL org.opencontainers.image.title="atoms-draft-cleanup" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="MIT"
 
-# The base's pip is not needed here, and what is not there need not be patched.
+# pip is of no use here, and what is not there need not be patched.
 RUN python -m pip uninstall --yes --quiet --root-user-action=ignore pip setuptools wheel
 
 COPY --from=build /app /app
 
-# UNBUFFERED: a log line leaves the process when it is written. C.UTF-8: names in lists are UTF-8 everywhere.
+# UNBUFFERED: a log line leaves the process as soon as it is written. C.UTF-8: names are read and written as UTF-8.
 ENV LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONPATH=/app/site-packages
 
-# A number, so that `runAsNonRoot` can be checked without looking into the image.
+# A number, not a name: otherwise Kubernetes could not check `runAsNonRoot`.
 USER 65532:65532
-# Paths on the command line are relative to this.
+# Relative paths on the command line start here.
 WORKDIR /data
 
-# Exec form: the job itself is PID 1, so SIGTERM reaches it.
+# Exec form, without a shell: the job itself is PID 1, so SIGTERM reaches it.
 ENTRYPOINT ["python", "/app/job.py"]
 CMD ["--help"]

@@ -16,6 +16,7 @@ import pytest
 from cleanup.simulator import DEMO_KEY, Simulator, World
 from tests.as_shipped import crontab
 from tests.conftest import JOB, Runner
+from tests.terminal import Terminal
 
 
 @dataclass
@@ -122,6 +123,13 @@ def test_the_sweep_at_night(cron: Cron, sim: Simulator, drafts: Callable[..., li
     refused = cron(1, CLEANUP_API__ORGANIZATION=shipped["CLEANUP_API__ORGANIZATION"])
     assert json.loads(refused.splitlines()[-1])["exit_code"] == 77
     assert cron.log("sweep.log") == refused
+
+
+def test_by_hand_with_tee_nothing_is_asked(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
+    """`2>&1 | tee` makes standard error a pipe: there is a terminal, but no question on it, as the page warns."""
+    terminal = Terminal(job, job.list_of(drafts(3)), on=())
+    assert (terminal.end().code, terminal.shown) == (0, "")
+    assert sim.left() == set()
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o604, True), (0o440, False), (0o600, False)])

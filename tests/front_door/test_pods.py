@@ -11,6 +11,10 @@ from cleanup.simulator import DEMO_KEY, Simulator
 from tests.as_shipped import CRON
 from tests.conftest import Runner, wait_until
 
+OVERLAY = yaml.safe_load((CRON / "kubernetes" / "list" / "kustomization.yaml").read_text())
+LITERALS = dict(
+    literal.split("=", 1) for wanted in OVERLAY["configMapGenerator"] for literal in wanted.get("literals", [])
+)
 JOB = yaml.safe_load((CRON / "kubernetes" / "base" / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]
 
 
@@ -24,12 +28,13 @@ def what_follows(code: int) -> str:
 
 @pytest.fixture
 def pod(runner: Runner, sim: Simulator) -> Runner:
-    """The job with the pod's variables, once it no longer only reads; its volumes are the test's folder."""
+    """The job with the variables of the list's pod, filled in and no longer only reading; volumes are one folder."""
     (container,) = JOB["template"]["spec"]["containers"]
-    variables = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+    variables = LITERALS | {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
     for place in ("/data", "/secrets"):
         variables = {name: value.replace(place, str(runner.folder)) for name, value in variables.items()}
-    runner.environ |= variables | {"CLEANUP_RUN__RESUME": "true", "CLEANUP_API__BASE_URL": sim.url}
+    filled_in = {"CLEANUP_RUN__DRY_RUN": "false", "CLEANUP_API__ORGANIZATION": sim.world.organization}
+    runner.environ |= variables | filled_in | {"CLEANUP_API__BASE_URL": sim.url}
     runner.environ |= {"CLEANUP_LIMITS__RATE": "off", "CLEANUP_RETRY__WAIT": "1ms", "CLEANUP_RETRY__MAX_WAIT": "10ms"}
     runner.write("api-key", DEMO_KEY)
     (runner.folder / "api-key").chmod(0o440)
@@ -83,3 +88,27 @@ def test_an_evicted_pod_drains_and_the_next_one_resumes(
     assert (again.code, again.counts["discarded"]) == (0, left)
     assert len(sim.requests("discard")) == 60
     assert [line["exit_code"] for line in again.ledger() if line["type"] == "end"] == [143, 0]
+
+
+def test_a_key_is_refused_until_the_organization_is_filled_in(
+    pod: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
+) -> None:
+    """The sentence names what is there, what to put in its place, and the setting."""
+    shipped = {name: LITERALS[name] for name in ("CLEANUP_API__ORGANIZATION", "CLEANUP_RUN__DRY_RUN")}
+    ended = pod(pod.list_of(drafts(3)), env=shipped)
+    assert (ended.code, what_follows(ended.code)) == (77, "FailJob")
+    said = f"the key belongs to organization {sim.world.organization}, not to CHANGE-ME (api.organization)"
+    assert [said in line for line in ended.stderr.splitlines()][-1:] == [True]
+    assert {request.endpoint for request in sim.requests()} == {"user"}
+
+
+def test_a_long_list_takes_several_nights_and_every_one_succeeds(
+    pod: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
+) -> None:
+    """With a limit in the overlay's ConfigMap each Job completes, and the next goes on where it ended."""
+    assert "CLEANUP_LIMITS__PER_RUN" in LITERALS
+    listed = pod.list_of(drafts(10))
+    nights = [pod(listed, env={"CLEANUP_LIMITS__PER_RUN": "4"}) for _ in range(3)]
+    assert [what_follows(night.code) for night in nights] == ["complete"] * 3
+    assert sim.left() == set()
+    assert len(sim.requests("discard")) == 10

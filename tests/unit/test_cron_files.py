@@ -2,6 +2,9 @@
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,10 +70,8 @@ def unit(name: str) -> dict[str, list[str]]:
 def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
     """Settings load, it only reads as shipped, exit codes are retried alike, and there is time to end well."""
     service = unit("draft-cleanup.service")
-    variables = dict(
-        value.replace("%S", "/var/lib").replace("%d", "/run/keys").split("=", 1) for value in service["Environment"]
-    )
-    argv = shlex.split(service["ExecStart"][0])[2:]
+    variables = dict(value.replace("%S", "/var/lib").split("=", 1) for value in service["Environment"])
+    argv = shlex.split(service["ExecStart"][0].replace("${CREDENTIALS_DIRECTORY}", "/run/keys"))[2:]
     settings = loaded_from(argv, variables, tmp_path).settings
     assert settings.run.dry_run
     assert settings.run.yes
@@ -82,6 +83,30 @@ def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
     assert all(path.startswith(state) for path in files_of(settings))
     assert settings.api.key_file == f"/run/keys/{service['LoadCredential'][0].split(':')[0]}"
     assert unit("draft-cleanup.timer")["Persistent"] == ["yes"] or unit("draft-cleanup.timer")["Persistent"] == ["true"]
+
+
+SINCE = {"LoadCredential": 247, "ProtectProc": 247, "ProtectClock": 245, "ProtectKernelLogs": 244, "Restart": 244}
+"""The systemd that first knew a key of ours (Restart: of a oneshot service); all others are older than 244."""
+
+
+def test_the_page_names_the_oldest_systemd_that_will_do() -> None:
+    """By the keys of the service; `%d`, which only 250 knows, is not among its specifiers."""
+    service = unit("draft-cleanup.service")
+    assert not [value for values in service.values() for value in values if "%d" in value]
+    needed = max(version for key, version in SINCE.items() if key in service)
+    assert re.findall(r"systemd (\d+) or newer", (CRON / "README.md").read_text()) == [str(needed)]
+    assert f"systemd {needed} or newer" in (CRON / "systemd" / "draft-cleanup.service").read_text()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
+def test_systemd_has_nothing_to_say_of_the_units(tmp_path: Path) -> None:
+    """Its own check of service and timer, with an interpreter that is there."""
+    for name in ("draft-cleanup.service", "draft-cleanup.timer"):
+        text = (CRON / "systemd" / name).read_text().replace("/opt/draft-cleanup/.venv/bin/python", sys.executable)
+        (tmp_path / name).write_text(text.replace("file:///opt/draft-cleanup/cron/README.md", "https://example.com"))
+    units = sorted(map(str, tmp_path.iterdir()))
+    said = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout + said.stderr) == (0, "")
 
 
 # ---- the operations page
@@ -119,8 +144,8 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     requests = {"total": 1, "retries": 0, "by_status": {"500": 1}}
     summary = {"counts": counts, "failed": {"server_error": 1}, "requests": requests, "seconds": 1.0, "exit_code": 0}
     write_metrics(str(path), summary, 1.0)
-    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE))
-    assert len(names) == 8
+    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE)) | {"draft_cleanup_warnings"}
+    assert len(names) == 9
     alerts = list(rules())
     assert len({rule["alert"] for rule in alerts}) == len(alerts) >= 6
     for rule in alerts:
@@ -129,3 +154,41 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
         asked = set(re.findall(r"\b(?:draft_cleanup|kube_(?:job|cronjob))_\w+", rule["expr"]))
         assert asked
         assert {name for name in asked if name.startswith("draft_cleanup")} <= names
+
+
+def longest_night() -> float:
+    """Hours from the moment that a host's run is due to its end, at the latest."""
+    service, timer = unit("draft-cleanup.service"), unit("draft-cleanup.timer")
+    deadlines = [dict(value.split("=", 1) for value in service["Environment"])["CLEANUP_LIMITS__DEADLINE"]]
+    deadlines.append(crontab()[0]["CLEANUP_LIMITS__DEADLINE"])
+    delay = parse_duration(timer["RandomizedDelaySec"][0].removesuffix("in"))
+    return (max(map(parse_duration, deadlines)) + delay + DRAIN_SECONDS) / 3600
+
+
+def test_an_alert_about_two_nights_knows_how_long_a_night_may_be() -> None:
+    """What the second run mends raises no alarm while it is still at it; and no alarm waits for a third."""
+    base = yaml.safe_load((CRON / "kubernetes" / "base" / "cronjob.yaml").read_text())["spec"]
+    in_a_cluster = (base["startingDeadlineSeconds"] + base["jobTemplate"]["spec"]["activeDeadlineSeconds"]) / 3600
+    windows = {parse_duration(rule["for"]) / 3600 for rule in rules() if "for" in rule} - {7 * 24}
+    assert all(24 + longest_night() < hours < 48 for hours in windows), windows
+    thresholds = {int(hours) for rule in rules() for hours in re.findall(r"> (\d+) \* 3600", rule["expr"])}
+    assert all(48 + max(longest_night(), in_a_cluster) < hours < 72 for hours in thresholds), thresholds
+    assert windows
+    assert thresholds
+
+
+def test_a_warning_raises_an_alert_whatever_its_kind() -> None:
+    """Those that a run may end well with are told apart, every other kind has a rule as well, and none has two."""
+    asked = [re.findall(r'draft_cleanup_warnings\{kind(!?[=~]+)"(.*)"\} > 0', rule["expr"]) for rule in rules()]
+    conditions = [found[0] for found in asked if found]
+    apart = {kind for operator, kind in conditions if operator == "="}
+    assert apart == {"none_found", "deprecation", "limited_nothing_done"}
+    ((operator, others),) = [condition for condition in conditions if condition[0] != "="]
+    assert (operator, set(others.split("|"))) == ("!~", apart)
+
+
+@pytest.mark.parametrize("kind", ["none_found", "deprecation"])
+def test_a_warning_that_one_run_alone_gives_is_told_at_once(kind: str) -> None:
+    """The next run may have nothing to say any more: what was not found is settled."""
+    (rule,) = [rule for rule in rules() if f'kind="{kind}"' in rule["expr"]]
+    assert "for" not in rule

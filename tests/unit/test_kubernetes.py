@@ -16,7 +16,9 @@ import yaml
 
 from cleanup import __version__
 from cleanup.api.session import DRAIN_SECONDS
+from cleanup.commands.options import command_of, parse
 from cleanup.records.heartbeat import PATIENCE_SECONDS
+from cleanup.settings.definitions import all_settings
 from cleanup.settings.sources import Loaded
 from tests.as_shipped import CRON, FOR_GOOD, ROOT, files_of, loaded_from, minute_of_day
 
@@ -133,12 +135,17 @@ class Overlay:
         found: dict[str, Any] = container
         return found
 
+    def settings_map(self) -> dict[str, str]:
+        """What the overlay's own ConfigMap sets."""
+        maps = {document["metadata"]["name"]: document for document in self.documents}
+        found: dict[str, str] = {}
+        for source in self.container["envFrom"]:
+            found |= maps[source["configMapRef"]["name"]]["data"]
+        return found
+
     def loaded(self, home: Path, index: int = 0, **more: str) -> Loaded:
         """The settings as the program reads them in the pod."""
-        maps = {document["metadata"]["name"]: document for document in self.documents}
-        environ = {"JOB_COMPLETION_INDEX": str(index), "SMALLEST_API_KEY": ""}
-        for source in self.container["envFrom"]:
-            environ |= maps[source["configMapRef"]["name"]]["data"]
+        environ = {"JOB_COMPLETION_INDEX": str(index), "SMALLEST_API_KEY": ""} | self.settings_map()
         for entry in self.container["env"]:
             environ[entry["name"]] = entry.get("value", "https://monitor.example/slug")
         argv = [word.replace("$(JOB_COMPLETION_INDEX)", str(index)) for word in self.container["args"]]
@@ -225,12 +232,44 @@ def test_exit_codes_mean_to_a_job_what_they_mean_to_the_program(overlay: Overlay
 
 
 def test_there_is_time_to_end_well(overlay: Overlay, tmp_path: Path) -> None:
-    """The job's own deadline comes first; after SIGTERM there is room for the drain and the last words."""
-    deadline = overlay.loaded(tmp_path).settings.limits.deadline
-    assert deadline is not None
-    assert overlay.job["activeDeadlineSeconds"] > deadline + DRAIN_SECONDS + 60
+    """After SIGTERM there is room for the drain and the last words, and these are the pod's message."""
     assert overlay.pod["terminationGracePeriodSeconds"] > DRAIN_SECONDS + PATIENCE_SECONDS + 10
     assert overlay.container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    assert overlay.loaded(tmp_path).settings.limits.deadline is not None
+
+
+def test_every_attempt_ends_by_its_own_deadline(overlay: Overlay, tmp_path: Path) -> None:
+    """`activeDeadlineSeconds` is for all of a Job's pods together: each attempt's time, and the waits between them."""
+    deadline = overlay.loaded(tmp_path).settings.limits.deadline
+    assert deadline is not None
+    retries = overlay.job.get("backoffLimitPerIndex") or overlay.job["backoffLimit"]
+    waits = sum(min(360, 10 * 2**number) for number in range(retries))
+    one_after_the_other = (1 + retries) * (deadline + overlay.pod["terminationGracePeriodSeconds"]) + waits
+    room = overlay.job["activeDeadlineSeconds"] - one_after_the_other
+    assert 900 < room < 3600, "for nodes that have to be found, images to be pulled, and attempts that do not count"
+
+
+def test_the_patch_on_the_page_is_enough_for_two_hours() -> None:
+    """Its operation is one that an overlay takes, and its seconds are enough for attempts of two hours."""
+    (operation,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", (CRON / "README.md").read_text(), re.DOTALL)[0])
+    overlay = Overlay("list", copy.deepcopy(_rendered("list", "here")))
+    apply(overlay.workload, operation)
+    assert overlay.job["activeDeadlineSeconds"] > 4 * (2 * 3600 + 45) + 70 + 900
+
+
+def test_what_a_user_may_set_is_not_overruled(overlay: Overlay) -> None:
+    """`env:` wins over the ConfigMap, and flags over both: neither holds what an overlay or the page says to set."""
+    fixed = {entry["name"] for entry in overlay.container["env"] if "value" in entry}
+    _, flags = parse(*command_of(overlay.container["args"]))
+    fixed |= {setting.variable for setting in all_settings() if setting.key in flags}
+    literals = {name for name in overlay.settings_map() if name.startswith("CLEANUP_")}
+    assert literals
+    assert not fixed & literals
+    page = (CRON / "README.md").read_text()
+    named = set(re.findall(r"CLEANUP_\w+", page)) | {
+        setting.variable for setting in all_settings() if f"`{setting.key}`" in page
+    }
+    assert not fixed & named
 
 
 def test_a_cron_job_starts_one_run_at_a_time(renderer: str, tmp_path: Path) -> None:
@@ -243,10 +282,8 @@ def test_a_cron_job_starts_one_run_at_a_time(renderer: str, tmp_path: Path) -> N
         assert 10 < spec["startingDeadlineSeconds"] < 86400
         assert spec["successfulJobsHistoryLimit"] >= 1
         assert spec["failedJobsHistoryLimit"] >= 1
-        deadline = overlay.loaded(tmp_path).settings.limits.deadline
-        assert deadline is not None
         begin = minute_of_day(spec["schedule"])
-        busy.append((begin, begin + (spec["startingDeadlineSeconds"] + deadline) / 60))
+        busy.append((begin, begin + (spec["startingDeadlineSeconds"] + overlay.job["activeDeadlineSeconds"]) / 60))
         heartbeats += [env["valueFrom"]["secretKeyRef"] for env in overlay.container["env"] if "valueFrom" in env]
     earlier, later = sorted(busy)
     assert earlier[1] < later[0]
@@ -296,6 +333,13 @@ def test_as_shipped_an_overlay_only_reads_until_one_value_is_changed(overlay: Ov
     assert not settings.api.base_url.startswith("http:")
 
 
+def test_as_shipped_an_overlay_refuses_every_key(overlay: Overlay, tmp_path: Path) -> None:
+    """Whose drafts they are has to be filled in first, and the page's table says so."""
+    assert overlay.loaded(tmp_path).settings.api.organization == "CHANGE-ME"
+    (row,) = re.findall(rf"^\|.*\(kubernetes/{overlay.name}/.*$", (CRON / "README.md").read_text(), re.MULTILINE)
+    assert "`CLEANUP_API__ORGANIZATION`" in row
+
+
 def test_shares_have_their_own_files_and_divide_the_rate(renderer: str, tmp_path: Path) -> None:
     """As many shares as pods, nothing written by two of them, no more together than one process by default."""
     indexed = Overlay("indexed", _rendered("indexed", renderer))
@@ -310,6 +354,17 @@ def test_shares_have_their_own_files_and_divide_the_rate(renderer: str, tmp_path
     assert sum(rate for rate in rates if isinstance(rate, float)) <= 5
     (claim,) = (document for document in indexed.documents if document["kind"] == "PersistentVolumeClaim")
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_the_reader_cannot_write(overlay: Overlay) -> None:
+    """The pod to look at files with: the same image and user, and a claim that an overlay makes, read-only."""
+    pod = read(KUBERNETES / "reader.yaml")["spec"]
+    (container,) = pod["containers"]
+    assert container["image"] == overlay.container["image"]
+    assert {mount["name"]: mount["readOnly"] for mount in container["volumeMounts"]} == {"data": True}
+    assert pod["securityContext"] == overlay.pod["securityContext"]
+    assert container["securityContext"] == overlay.container["securityContext"]
+    assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"].startswith("draft-cleanup-")
 
 
 # ---- the image
