@@ -1,8 +1,8 @@
 """The job, a real gateway, the simulator: everything on loopback, each a process or thread of its own.
 
-    @EITHER
-    def test_it_is_restarted(gateway: Gateway, meanwhile: Meanwhile, job: Runner, …) -> None:
-        meanwhile(gateway.stop, 1.5, gateway.start, nth=10)  # from the tenth discard on
+    @pytest.mark.parametrize("gateway", [Nginx, HAProxy], indirect=True)
+    def test_it_is_restarted(meanwhile: Meanwhile, job: Runner, …) -> None:
+        meanwhile("restarted", nth=10)  # from the tenth discard on
         ended = job(…)
 
 Without a mark, the gateway is nginx. A test whose program is not installed is skipped.
@@ -11,31 +11,51 @@ Without a mark, the gateway is nginx. A test whose program is not installed is s
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cleanup.simulator import Simulator
 from tests.conftest import Runner
-from tests.gateways.processes import Gateway, HAProxy, Nginx
-
-EITHER = pytest.mark.parametrize("gateway", [Nginx, HAProxy], indirect=True, ids=lambda made: made.program)
-"""With either gateway."""
+from tests.gateways import processes
+from tests.gateways.processes import Gateway, Nginx
 
 Step = Callable[[], object] | float
+"""Something to do, or how many seconds to wait."""
+
 Meanwhile = Callable[..., None]
 """The fixture `meanwhile`."""
+
+_AWAY = 1.5
+"""For so long: longer than all attempts at one pair take."""
 
 _GATEWAY = pytest.StashKey[Gateway]()
 
 
+def _answers(rules: str, seconds: float = _AWAY) -> Callable[[Gateway, Simulator], tuple[Step, ...]]:
+    return lambda gateway, _: (lambda: gateway.reload(rules), seconds, lambda: gateway.reload(gateway.proxied))
+
+
+TROUBLES: dict[str, Callable[[Gateway, Simulator], tuple[Step, ...]]] = {
+    "reloaded": lambda gateway, _: (gateway.reload, 0.2, gateway.reload, 0.2, gateway.reload),
+    "restarted": lambda gateway, _: (gateway.stop, _AWAY, gateway.start),
+    "api away": lambda _, sim: (sim.down, _AWAY, sim.up),
+    "404 page": _answers(processes.PAGE_404),
+    "404 empty": _answers(processes.EMPTY_404),
+    "404 json": _answers(processes.JSON_404),
+    "no location": _answers(processes.NO_LOCATION),
+    "403 empty": _answers(processes.EMPTY_403, 1.0),
+    "401 empty": _answers(processes.EMPTY_401, 1.0),
+}
+"""What happens, and what ends it."""
+
+
 @pytest.fixture
-def gateway(sim: Simulator, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Gateway]:
+def gateway(sim: Simulator, tmp_path: Any, request: pytest.FixtureRequest) -> Iterator[Gateway]:
     """A gateway before `sim` that hands everything on."""
     kind: type[Gateway] = getattr(request, "param", Nginx)
     if kind.where() is None:
-        pytest.skip(f"{kind.program} is not installed: no test of what it does between the job and the API")
+        pytest.skip(f"{kind.program} is not installed: what it does between the job and the API is not tested")
     folder = tmp_path / kind.program
     folder.mkdir()
     made = kind(folder, sim.port)
@@ -49,7 +69,7 @@ def gateway(sim: Simulator, tmp_path: Path, request: pytest.FixtureRequest) -> I
 
 @pytest.fixture
 def job(job: Runner, gateway: Gateway) -> Runner:
-    """Runs `job.py` against `gateway`, with short waits and patience enough for what the tests do."""
+    """Runs `job.py` against `gateway`, with short waits, and patience enough for what the tests do."""
     waits = ["--retry-wait", "10ms", "--retry-max-wait", "200ms", "--max-outage", "30s"]
     job.defaults += ["--base-url", gateway.url, *waits]
     return job
@@ -57,30 +77,32 @@ def job(job: Runner, gateway: Gateway) -> Runner:
 
 @pytest.fixture
 def meanwhile(sim: Simulator, gateway: Gateway) -> Iterator[Meanwhile]:
-    """Lets something happen from a request on: `meanwhile(gateway.stop, 1.5, gateway.start, nth=10)`.
+    """Lets one of the troubles begin once the nth request of a kind was answered.
 
-    The first step is done before the simulator, which has answered that request, answers any other: by then
-    it is in force. The others follow in a thread; a number is how many seconds to wait.
+    It is in force before the simulator answers any other; what ends it follows in a thread.
     """
     happening: list[Future[None]] = []
 
-    def rest(steps: tuple[Step, ...]) -> None:
+    def do(steps: tuple[Step, ...]) -> None:
         for step in steps:
-            if isinstance(step, (int, float)):
+            if isinstance(step, float):
                 time.sleep(step)
             else:
                 step()
 
     with ThreadPoolExecutor(1) as thread:
 
-        def from_then_on(*steps: Step, endpoint: str = "discard", nth: int = 10) -> None:
+        def begin_after(trouble: str, *, endpoint: str = "discard", nth: int = 10) -> None:
+            first, *others = TROUBLES[trouble](gateway, sim)
+
             def begin(_world: object) -> None:
-                rest(steps[:1])
-                happening.append(thread.submit(rest, steps[1:]))
+                do((first,))
+                happening.append(thread.submit(do, tuple(others)))
 
             sim.after(begin, endpoint=endpoint, nth=nth)
 
-        yield from_then_on
+        yield begin_after
+    assert happening, "it never came to that"
     for future in happening:
         future.result()
 

@@ -13,6 +13,15 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
+PAGE_404 = "location / { return 404; }"
+EMPTY_404, EMPTY_403, EMPTY_401 = (f"location / {{ return {status} $nothing; }}" for status in (404, 403, 401))
+JSON_404 = """location / {
+      default_type application/json;
+      return 404 '{"message":"no Route matched with those values"}';
+    }"""
+NO_LOCATION = ""
+"""Rules with which nginx answers by itself. With the last it looks for files: 404 to a GET, and 405 to a DELETE."""
+
 HOST = "127.0.0.1"
 _NUMBER = "/_configuration"
 _SAID = re.compile(r"^(?:GET|DELETE|POST) \S+ (\d{3})$", re.MULTILINE)
@@ -108,7 +117,7 @@ class Gateway(ABC):
         self._rules = self._rules if rules is None else rules
         self._write()
         self._process.send_signal(self.reread)
-        self._in_force()
+        self._in_force(self.reread)
 
     def _write(self) -> Path:
         self._number += 1
@@ -116,13 +125,17 @@ class Gateway(ABC):
         file.write_text(self.configuration(self._rules, self._number))
         return file
 
-    def _in_force(self) -> None:
-        end = time.monotonic() + 10
-        while self._told() != str(self._number):
-            assert self._process is not None
+    def _in_force(self, reread: signal.Signals | None = None) -> None:
+        """Wait until it is. A process that has only just started may have missed a signal, so it gets more of them."""
+        assert self._process is not None
+        for tries in range(1, 2001):
+            if self._told() == str(self._number):
+                return
             assert self._process.poll() is None, f"{self.program} has ended:\n{self.log}"
-            assert time.monotonic() < end, f"{self.program} does not take its configuration:\n{self.log}"
+            if reread is not None and tries % 100 == 0:
+                self._process.send_signal(reread)
             time.sleep(0.005)
+        raise AssertionError(f"{self.program} does not take its configuration:\n{self.log}")
 
     def _told(self) -> str:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
@@ -173,7 +186,7 @@ http {{
   {places}
   log_format answer "$request_method $uri $status";
   access_log answers.log answer;
-  limit_req_zone $server_name zone=slow:64k rate=30r/s;
+  limit_req_zone $binary_remote_addr zone=slow:64k rate=30r/s;
   server {{
     listen {HOST}:{self.port};
     set $nothing "";
