@@ -2,8 +2,8 @@
 
     @pytest.mark.parametrize("gateway", [Nginx, HAProxy], indirect=True)
     def test_it_is_restarted(meanwhile: Meanwhile, job: Runner, …) -> None:
-        meanwhile("restarted", nth=10)  # from the tenth discard on
-        ended = job(…)
+        meanwhile("restarted", nth=8)
+        ended = job(…)  # it begins with the eighth discard
 
 Without a mark, the gateway is nginx. A test whose program is not installed is skipped.
 """
@@ -26,8 +26,14 @@ Step = Callable[[], object] | float
 Meanwhile = Callable[..., None]
 """The fixture `meanwhile`."""
 
-_AWAY = 1.5
+_AWAY = 1.0
 """For so long: longer than all attempts at one pair take."""
+
+
+def name_of(value: object) -> str:
+    """A parameter as it stands in a test's name."""
+    return value.program if isinstance(value, type) and issubclass(value, Gateway) else str(value)
+
 
 _GATEWAY = pytest.StashKey[Gateway]()
 
@@ -44,8 +50,8 @@ TROUBLES: dict[str, Callable[[Gateway, Simulator], tuple[Step, ...]]] = {
     "404 empty": _answers(processes.EMPTY_404),
     "404 json": _answers(processes.JSON_404),
     "no location": _answers(processes.NO_LOCATION),
-    "403 empty": _answers(processes.EMPTY_403, 1.0),
-    "401 empty": _answers(processes.EMPTY_401, 1.0),
+    "403 empty": _answers(processes.EMPTY_403, 0.8),
+    "401 empty": _answers(processes.EMPTY_401, 0.8),
 }
 """What happens, and what ends it."""
 
@@ -92,7 +98,7 @@ def meanwhile(sim: Simulator, gateway: Gateway) -> Iterator[Meanwhile]:
 
     with ThreadPoolExecutor(1) as thread:
 
-        def begin_after(trouble: str, *, endpoint: str = "discard", nth: int = 10) -> None:
+        def begin_after(trouble: str, *, nth: int, endpoint: str = "discard") -> None:
             first, *others = TROUBLES[trouble](gateway, sim)
 
             def begin(_world: object) -> None:

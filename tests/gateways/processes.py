@@ -1,8 +1,10 @@
 """nginx and HAProxy as processes on loopback: started, stopped, and given another configuration while they run."""
 
+import contextlib
 import http.client
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -115,9 +117,17 @@ class Gateway(ABC):
         """Have it read its configuration again, with other rules if any are given; returns once they are in force."""
         assert self._process is not None
         self._rules = self._rules if rules is None else rules
-        self._write()
-        self._process.send_signal(self.reread)
-        self._in_force(self.reread)
+        witness = self._connected()
+        with contextlib.closing(witness):
+            witness.request("GET", _NUMBER)
+            witness.getresponse().read()
+            self._write()
+            for _ in range(10):  # one that has only just started may miss a signal
+                self._process.send_signal(self.reread)
+                # A process that is to go closes its idle connections. Until then it takes new ones, new rules or not.
+                if select.select([witness.sock], [], [], 1)[0]:
+                    break
+        self._in_force()
 
     def _write(self) -> Path:
         self._number += 1
@@ -125,27 +135,25 @@ class Gateway(ABC):
         file.write_text(self.configuration(self._rules, self._number))
         return file
 
-    def _in_force(self, reread: signal.Signals | None = None) -> None:
-        """Wait until it is. A process that has only just started may have missed a signal, so it gets more of them."""
+    def _in_force(self) -> None:
+        """Wait until the configuration is the latest."""
         assert self._process is not None
-        for tries in range(1, 2001):
-            if self._told() == str(self._number):
-                return
+        end = time.monotonic() + 10
+        while self._told() != str(self._number):
             assert self._process.poll() is None, f"{self.program} has ended:\n{self.log}"
-            if reread is not None and tries % 100 == 0:
-                self._process.send_signal(reread)
+            assert time.monotonic() < end, f"{self.program} does not take its configuration:\n{self.log}"
             time.sleep(0.005)
-        raise AssertionError(f"{self.program} does not take its configuration:\n{self.log}")
 
     def _told(self) -> str:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
-        try:
-            connection.request("GET", _NUMBER, headers={"Connection": "close"})
-            return connection.getresponse().read().decode()
-        except (OSError, http.client.HTTPException):
-            return ""
-        finally:
-            connection.close()
+        with contextlib.closing(self._connected()) as connection:
+            try:
+                connection.request("GET", _NUMBER, headers={"Connection": "close"})
+                return connection.getresponse().read().decode()
+            except (OSError, http.client.HTTPException):
+                return ""
+
+    def _connected(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(HOST, self.port, timeout=2)
 
     def _reserve(self) -> None:
         """Bind the port (at first any) and do not listen: connections are refused."""
