@@ -96,7 +96,7 @@ class Gateway(ABC):
         self._in_force()
 
     def stop(self) -> None:
-        """End it, its connections cut off; nobody else gets its port meanwhile."""
+        """End it, its connections cut off. Until it is started again, nobody listens at its port."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -122,10 +122,10 @@ class Gateway(ABC):
             witness.request("GET", _NUMBER)
             witness.getresponse().read()
             self._write()
-            for _ in range(10):  # one that has only just started may miss a signal
+            for _ in range(30):  # one that has only just started may miss a signal
                 self._process.send_signal(self.reread)
                 # A process that is to go closes its idle connections. Until then it takes new ones, new rules or not.
-                if select.select([witness.sock], [], [], 1)[0]:
+                if select.select([witness.sock], [], [], 0.3)[0]:
                     break
         self._in_force()
 
@@ -156,10 +156,18 @@ class Gateway(ABC):
         return http.client.HTTPConnection(HOST, self.port, timeout=2)
 
     def _reserve(self) -> None:
-        """Bind the port (at first any) and do not listen: connections are refused."""
+        """Bind the port (at first any) and do not listen: connections are refused, and nobody else gets it."""
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind((HOST, self.port))
+        end = time.monotonic() + 10
+        while True:
+            try:
+                self._reserved.bind((HOST, self.port))
+                break
+            except OSError:  # a child of the process that has ended is a little behind
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.005)
         self.port = self._reserved.getsockname()[1]
 
 
