@@ -1,0 +1,147 @@
+"""`find` and `sweep` behind a gateway in trouble: a list is complete or says that it is not."""
+
+import csv
+import io
+
+import pytest
+
+from cleanup.simulator import Simulator, World
+from cleanup.simulator.world import Mode
+from tests.accounts import only_reads
+from tests.conftest import MODES, Drafts, Ended, Runner, aged
+from tests.gateways import processes
+from tests.gateways.conftest import Meanwhile, name_of
+from tests.gateways.processes import Gateway, HAProxy, Nginx
+
+RULE = ("--older-than", "30d")
+NO_DRAFTS = "location ~ /(drafts|branches)$ %s location / { proxy_pass http://127.0.0.1:%d; }"
+"""The rest of the API is there: who asks it is told that all is well."""
+
+RIDDEN_OUT = [
+    ("reloaded", Nginx, "drafts"),
+    ("reloaded", HAProxy, "branches"),
+    ("restarted", Nginx, "branches"),
+    ("restarted", HAProxy, "drafts"),
+    ("api away", Nginx, "drafts"),
+    ("404 page", Nginx, "drafts"),
+    ("404 empty", Nginx, "branches"),
+    ("403 empty", Nginx, "drafts"),
+]
+TROUBLED = pytest.mark.parametrize(
+    ("trouble", "gateway", "mode"),
+    RIDDEN_OUT,
+    indirect=["gateway"],
+    ids=name_of,
+)
+
+
+def listed(ended: Ended) -> set[str]:
+    """The drafts of the list on standard output."""
+    return {row["draft"] for row in csv.DictReader(io.StringIO(ended.stdout))}
+
+
+def stale_among(world: World, drafts: Drafts) -> set[str]:
+    """12 agents with two old drafts and a new one each; the old ones."""
+    old = drafts(24, agents=12, updated_at=aged(40))
+    for agent in list(world.agents):
+        world.open_draft(agent)
+    return {draft.id for draft in old}
+
+
+def looks(mode: Mode) -> str:
+    """The endpoint that says which drafts an agent has."""
+    return "drafts" if mode == "drafts" else "branches"
+
+
+def sweep(job: Runner, world: World, *words: str) -> Ended:
+    """All old drafts, confirmed."""
+    flags = ("--organization", world.organization, "--yes", "--max-share", "off", "--ledger", "ledger.jsonl")
+    return job("sweep", *RULE, *flags, *words)
+
+
+def says_that_it_is_incomplete(ended: Ended) -> bool:
+    """Whether somebody who reads the warnings, or the log's last lines, knows."""
+    told = [
+        str(ended.events[-1]),
+        *(entry["message"] for kind in ("run.warning", "run.stopping") for entry in ended.of(kind)),
+    ]
+    return any("not complete" in text or "could not be read" in text for text in told)
+
+
+@TROUBLED
+def test_a_list_is_complete_after_all(
+    trouble: str, mode: Mode, gateway: Gateway, meanwhile: Meanwhile, job: Runner, sim: Simulator, world: World,
+    drafts: Drafts,
+) -> None:  # fmt: skip
+    """From the third agent on, for a while: it is ridden out, and everything is found."""
+    world.mode = mode
+    stale = stale_among(world, drafts)
+    meanwhile(trouble, endpoint=looks(mode), nth=3)
+    ended = job("find", *RULE, "--rate", "40")
+    assert (ended.code, listed(ended)) == (0, stale)
+    assert only_reads(sim)
+
+
+@MODES
+@pytest.mark.parametrize("trouble", ["404 json", "no location"])
+def test_a_sweep_discards_everything_or_nothing(
+    trouble: str, mode: Mode, gateway: Gateway, meanwhile: Meanwhile, job: Runner, sim: Simulator, world: World,
+    drafts: Drafts,
+) -> None:  # fmt: skip
+    """A route is missing while it looks: either it waited and has read everything, or it could not and leaves it be."""
+    world.mode = mode
+    stale = stale_among(world, drafts)
+    meanwhile(trouble, endpoint=looks(mode), nth=3)
+    ended = sweep(job, world, "--rate", "40")
+    assert gateway.statuses[404] > 0
+    assert (ended.code, set(world.discarded)) in [(0, stale), (75, set())]
+    if ended.code:
+        assert says_that_it_is_incomplete(ended)
+
+
+@pytest.mark.parametrize(("mode", "rate"), [("drafts", "off"), ("branches", "40")])
+def test_a_list_that_is_told_no_drafts_in_json(
+    rate: str, mode: Mode, gateway: Gateway, meanwhile: Meanwhile, job: Runner, world: World, drafts: Drafts
+) -> None:
+    """A 404 like the API's own, to everything, for a while: complete after all, or it says that it is not."""
+    world.mode = mode
+    stale = stale_among(world, drafts)
+    meanwhile("404 json", endpoint=looks(mode), nth=3)
+    ended = job("find", *RULE, "--rate", rate)
+    assert gateway.statuses[404] > 0
+    assert ended.code in (0, 75)
+    assert listed(ended) == stale or (ended.code == 75 and says_that_it_is_incomplete(ended))
+
+
+@MODES
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [("find", processes.PAGE_404), ("sweep", processes.JSON_404)],
+    ids=["find-page", "sweep-json"],
+)
+def test_the_route_to_the_drafts_is_missing_for_good(
+    command: str, answer: str, mode: Mode, gateway: Gateway, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Every agent is there and none has drafts, as the gateway has it: nobody believes that, and nothing is sent."""
+    world.mode = mode
+    stale_among(world, drafts)
+    rules = answer.removeprefix("location / ")
+    gateway.reload(NO_DRAFTS % (rules, sim.port))
+    patience = ("--rate", "40", "--max-outage", "1s")
+    ended = job("find", *RULE, *patience) if command == "find" else sweep(job, world, *patience)
+    assert ended.code == 75
+    assert says_that_it_is_incomplete(ended) or ended.summary["stopped_by"] == "outage"
+    assert only_reads(sim)
+
+
+@MODES
+def test_every_route_is_missing_for_good(
+    mode: Mode, gateway: Gateway, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """From the third agent on: the list is not complete, and says so when patience has ended."""
+    world.mode = mode
+    stale_among(world, drafts)
+    sim.after(lambda _world: gateway.reload(processes.JSON_404), endpoint=looks(mode), nth=3)
+    ended = job("find", *RULE, "--rate", "40", "--max-outage", "1s")
+    assert ended.code == 75
+    assert says_that_it_is_incomplete(ended) or ended.summary["stopped_by"] == "outage"

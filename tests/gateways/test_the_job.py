@@ -1,0 +1,153 @@
+"""The job behind a gateway that is reloaded, restarted, misconfigured or strict: nothing is lost, nothing made up."""
+
+from itertools import product
+
+import pytest
+
+from cleanup.simulator import Draft, Simulator, World
+from cleanup.simulator.world import Mode
+from tests.accounts import DISCARDED, FLAGS, check_account, endings, keys
+from tests.conftest import MODES, Drafts, Ended, Runner
+from tests.gateways.conftest import Meanwhile, name_of
+from tests.gateways.processes import Gateway, HAProxy, Nginx
+
+EVERYWHERE = [("drafts", "40"), ("drafts", "off"), ("branches", "40"), ("branches", "off")]
+"""On either model, at either rate."""
+
+MIDDLE = {"drafts": 8, "branches": 16}
+"""So many discards into a run of 30; on the branch model the first few ask the endpoint that is no more."""
+
+SETTLED = {("discarded", None), ("skipped", "not_found"), ("skipped", "forbidden"), ("skipped", "gone_after_retry")}
+"""What nobody looks at again."""
+
+COSTS_NOTHING = [
+    *product(["reloaded"], [Nginx, HAProxy], EVERYWHERE[::2]),
+    *product(["restarted"], [Nginx], EVERYWHERE[::3]),
+    *product(["restarted"], [HAProxy], EVERYWHERE[1:3]),
+    ("api away", Nginx, ("drafts", "40")),
+    ("api away", HAProxy, ("branches", "off")),
+    *product(["404 page"], [Nginx], EVERYWHERE),
+    *product(["404 empty", "401 empty"], [Nginx], EVERYWHERE[1:3]),
+    *product(["403 empty"], [Nginx], EVERYWHERE[::3]),
+]
+
+
+def check_truth(ended: Ended, sim: Simulator, held: list[Draft]) -> None:
+    """No draft that stands is on record as settled, and none was touched that is not in the list."""
+    untrue = {draft: end for (_, draft), end in endings(ended).items() if draft in sim.left() and end in SETTLED}
+    assert untrue == {}, "drafts that stand, said to be settled"
+    assert set(sim.world.discarded) <= {draft.id for draft in held}
+
+
+def check_all_discarded(ended: Ended, sim: Simulator, held: list[Draft]) -> None:
+    """All accounts agree, and the gateway's trouble has cost no pair."""
+    check_truth(ended, sim, held)
+    check_account(ended, sim, keys(held))
+    assert (ended.summary["failed"], ended.summary["not_attempted"]) == ({}, {})
+    assert set(endings(ended).values()) <= DISCARDED
+    assert sim.left() == set()
+    assert ended.code == 0
+
+
+@pytest.mark.parametrize(
+    ("trouble", "gateway", "mode", "rate"),
+    [(trouble, gateway, mode, rate) for trouble, gateway, (mode, rate) in COSTS_NOTHING],
+    indirect=["gateway"],
+    ids=name_of,
+)
+def test_trouble_that_costs_no_pair(
+    trouble: str, mode: Mode, rate: str, gateway: Gateway, meanwhile: Meanwhile, job: Runner, sim: Simulator,
+    world: World, drafts: Drafts,
+) -> None:  # fmt: skip
+    """In the middle of a run, for a while: it is ridden out, and every draft is discarded."""
+    world.mode = mode
+    held = drafts(30)
+    meanwhile(trouble, nth=MIDDLE[mode])
+    check_all_discarded(job(job.list_of(held), *FLAGS, "--rate", rate), sim, held)
+    if trouble not in ("reloaded", "restarted"):
+        assert set(gateway.statuses) & {401, 403, 404, 502, 503}, "the gateway answered by itself"
+
+
+@pytest.mark.parametrize(("mode", "rate"), EVERYWHERE)
+def test_a_route_is_missing_for_a_while_and_the_gateway_says_so_in_json(
+    mode: Mode, rate: str, gateway: Gateway, meanwhile: Meanwhile, job: Runner, sim: Simulator, world: World,
+    drafts: Drafts,
+) -> None:  # fmt: skip
+    """A 404 like the API's own needs a second witness: at most the pair in flight when the route is back fails."""
+    world.mode = mode
+    held = drafts(30)
+    meanwhile("404 json", nth=MIDDLE[mode])
+    ended = job(job.list_of(held), *FLAGS, "--rate", rate)
+    check_truth(ended, sim, held)
+    check_account(ended, sim, keys(held))
+    assert gateway.statuses[404] > 0
+    assert set(ended.summary["failed"]) <= {"unexpected_response"}
+    assert len(sim.left()) <= 1
+    assert ended.code == (75 if sim.left() else 0)
+
+
+@pytest.mark.parametrize(("mode", "rate"), EVERYWHERE[::3])
+def test_the_location_is_missing_for_a_while(
+    mode: Mode, rate: str, gateway: Gateway, meanwhile: Meanwhile, job: Runner, sim: Simulator, world: World,
+    drafts: Drafts,
+) -> None:  # fmt: skip
+    """404 to every GET, 405 to every DELETE, in HTML. Nothing is made up, and another run can have what is left."""
+    world.mode = mode
+    held = drafts(30)
+    meanwhile("no location", nth=MIDDLE[mode])
+    ended = job(job.list_of(held), *FLAGS, "--rate", rate)
+    check_truth(ended, sim, held)
+    check_account(ended, sim, keys(held))
+    assert gateway.statuses[404] + gateway.statuses[405] > 0
+    assert ended.code in ((75, 3) if sim.left() else (0,))
+
+
+def test_every_connection_is_for_one_request(
+    gateway: Gateway, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """`keepalive_requests 1`, and a look before each deed: each goes over a connection of its own."""
+    world.mode = "branches"
+    held = drafts(30)
+    gateway.reload(f"keepalive_requests 1; {gateway.proxied}")
+    ended = job(job.list_of(held[:15]), *FLAGS)
+    check_account(ended, sim, keys(held[:15]))
+    assert (ended.code, ended.counts["discarded"]) == (0, 15)
+    assert sim.left() == {draft.id for draft in held[15:]}
+
+
+@pytest.mark.parametrize(("mode", "rate"), EVERYWHERE[:3])
+def test_the_gateway_limits_the_rate_and_says_no_more(
+    mode: Mode, rate: str, gateway: Gateway, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """A 429 without `Retry-After`, in HTML: everybody backs off. Nothing is lost; a sane rate costs nothing at all."""
+    world.mode = mode
+    held = drafts(30)
+    gateway.reload(f"limit_req zone=slow burst=5 nodelay; limit_req_status 429; {gateway.proxied}")
+    waits = ("--retry-wait", "50ms", "--retry-max-wait", "400ms")
+    ended = job(job.list_of(held), *FLAGS, "--rate", rate, *waits)
+    check_truth(ended, sim, held)
+    check_account(ended, sim, keys(held))
+    assert gateway.statuses[429] > 0
+    assert set(ended.summary["failed"]) <= (set() if rate == "40" else {"rate_limited"})
+    assert ended.code == (75 if sim.left() else 0)
+
+
+@pytest.mark.parametrize("gateway", [HAProxy], indirect=True, ids=["haproxy"])
+@MODES
+def test_a_gateway_that_sends_requests_again(
+    mode: Mode, gateway: Gateway, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """`retry-on`: an answer is lost, the gateway's own second discard finds nothing. It is gone, as is said."""
+    world.mode = mode
+    held = drafts(10)
+    gateway.reload("retries 3\n  retry-on conn-failure empty-response 502 503 504")
+    for draft in held[:3]:
+        sim.faults.script(draft.id, "lost_after")
+    ended = job(job.list_of(held), *FLAGS, "--model", mode)
+    check_truth(ended, sim, held)
+    assert sim.left() == set()
+    assert ended.code == 0
+    found = {draft: reason for (_, draft), (_, reason) in endings(ended).items()}
+    assert {found.pop(draft.id) for draft in held[:3]} <= {"not_found", "gone_after_retry"}
+    assert set(found.values()) == {None}
+    assert gateway.statuses[404] >= 3
