@@ -10,8 +10,8 @@ from typing import Any, Final, Literal, NamedTuple
 from cleanup import __version__
 from cleanup.lists.rows import parse_time
 from cleanup.model import Ending, Outcome
-from cleanup.records import ledger
 from cleanup.records.account import MOST_FAILURES, fold
+from cleanup.records.past import read
 from cleanup.records.summary import Facts, exit_code, utc
 
 By = Literal["agent", "day", "user"]
@@ -67,6 +67,7 @@ class Report:
             "mode": "report",
             "status": "complete",
             "stopped_by": None,
+            "reason": None,
             "exit_code": int(code),
             "meaning": code.meaning,
             "next": None,
@@ -130,7 +131,7 @@ def read_report(paths: Iterable[str], since: datetime | None = None, agents: Col
     report = Report(since, agents)
     for path in paths:
         last: str | None = None
-        for number, line in ledger.read(path):
+        for number, line in read(path):
             if line is None:
                 report.warnings.append(f"{path}:{number}: this line cannot be read: cut off, or none of ours")
             elif line["type"] == "pair":

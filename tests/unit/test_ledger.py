@@ -11,7 +11,8 @@ import pytest
 
 from cleanup.errors import LedgerLocked, OutputError, SettingsError
 from cleanup.lists.pair_list import pack
-from cleanup.records.ledger import Ledger, Past, read
+from cleanup.records.ledger import Ledger
+from cleanup.records.past import Past, read
 
 AGENT = "0123456789abcdef01234567"
 NEXT = {"type": "run", "run_id": "2", "base_url": "https://one.example", "organization": "o"}
