@@ -1,5 +1,6 @@
 """From a list to a plan by the settings, and what refuses it before anything is sent: for a run and for `check`."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -69,7 +70,7 @@ def check_past(past: Past, settings: Settings, organization: str | None = None) 
 
 
 def _lacking(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """The flags of what held the last run back and does not hold this one back."""
+    """The flags of what held the last run back and does not hold this one back; another value is a decision."""
     for setting in all_settings():
         if setting.section != "guard" and setting.key != "api.organization":
             continue
@@ -81,7 +82,7 @@ def _lacking(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             missing = [value for value in earlier or () if value not in (present or ())]
         else:
             missing = [earlier] if earlier and not present else []
-        yield from (f"{setting.flag.name} {value}" for value in missing)
+        yield from (f"{setting.flag.name} {shlex.quote(str(value))}" for value in missing)
 
 
 def check_cap(count: int, settings: Settings) -> None:

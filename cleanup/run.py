@@ -90,7 +90,8 @@ class Run:
         facts = self.journal.facts
         with self._told(settings="settings.invalid"):
             self.prepare(stack)
-        self._begin_heartbeat()
+        with self._told():
+            self._begin_heartbeat()
         if self._hands_off():
             return
         if self.job.read is not None:  # even if something is wrong already: its rows are named, and what still stands

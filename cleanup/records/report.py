@@ -137,7 +137,7 @@ def read_report(paths: Iterable[str], since: datetime | None = None, agents: Col
             elif line["type"] == "pair":
                 if not report.add(line):
                     report.warnings.append(f"{path}:{number}: this line is of no outcome or time that is known")
-            else:
+            elif line["type"] in ("run", "end"):
                 last = str(line.get("run_id"))
                 (report.runs if line["type"] == "run" else report.ends)[last] = line
         _tell_unfinished(report, path, last)
