@@ -51,7 +51,6 @@ def check_past(past: Past, settings: Settings, organization: str | None = None) 
     if others := past.base_urls - {ours}:
         whose = ", ".join(sorted(others))
         raise SettingsError(f"{past.path}: this ledger is of runs against {whose}, not {ours}: {_ANOTHER}")
-    organization = organization or settings.api.organization
     if organization and (others := past.organizations - {organization}):
         whose = ", ".join(sorted(others))
         raise SettingsError(f"{past.path}: this ledger is of organization {whose}, not {organization}: {_ANOTHER}")

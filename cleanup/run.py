@@ -261,10 +261,9 @@ class Run:
 
     async def work(self, session: "Session") -> None:
         """What the run is for, once it is known whose key it is."""
+        self._check_past()  # once more: now it is known whose key it is
         if self.job.find is not None:
             self._plan(*await session.cuttable_work(self.job.find(self.journal, session, self.job.loaded)))
-        else:
-            self._check_past()  # once more: now it is known whose key it is
         account = self.journal.account
         assert account is not None
         if account.plan.to_send:

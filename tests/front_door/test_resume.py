@@ -208,11 +208,15 @@ def test_a_trial_run_does_not_spoil_a_ledger(job: Runner, sim: Simulator, drafts
 
 
 def test_a_sweep_is_refused_before_it_looks_the_workspace_over(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """Both base URL and organization are in its settings: not one request."""
+    """The ledger is of another API: not one request. Of another organization: none but whose key it is."""
     job(job.list_of(drafts(1)), *FLAGS)
-    before = len(sim.requests())
-    ended = job("sweep", "--yes", "--older-than", "30d", "--organization", "f" * 24, *FLAGS)
+    before, others = len(sim.requests()), sim.world.new_id()
+    sweep = ("sweep", "--yes", "--older-than", "30d", *FLAGS, "--organization", others)
+    ended = job(*sweep, "--base-url", sim.url.replace("127.0.0.1", "localhost"))
     assert (ended.code, len(sim.requests())) == (78, before)
+    sim.world.add_key("sk_of_others", organization=others)
+    ended = job(*sweep, env={"SMALLEST_API_KEY": "sk_of_others"})
+    assert (ended.code, [request.endpoint for request in sim.requests()[before:]]) == (78, ["user"])
     assert "this ledger is of organization" in ended.summary["reason"]
 
 

@@ -1,5 +1,7 @@
 """The journal: what it writes of a draft, and what it takes for a warning."""
 
+import io
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +16,22 @@ from cleanup.records.journal import Journal
 from cleanup.records.ledger import Ledger
 from cleanup.records.past import read
 from cleanup.records.summary import Identity
-from cleanup.show.console import make_screen
+from cleanup.show.log import Output, make_log
 from cleanup.stop import Stop
 
 
 @pytest.fixture
-def journal() -> Journal:
-    """The journal of a run that has not begun; it logs to standard error."""
+def told() -> io.StringIO:
+    """The log."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def journal(told: io.StringIO) -> Journal:
+    """The journal of a run that has not begun."""
     now = datetime(2026, 11, 24, tzinfo=UTC)
     identity = Identity("1", "discard", False, now, "https://one.example", "drafts", "drafts.csv", None)
-    return Journal(identity, make_screen("json", "info", str, quiet=False, run_id="1").log)
+    return Journal(identity, make_log(Output(told, quiet=False), "json", "info", str, colours=False))
 
 
 def test_a_line_tells_of_the_draft_what_is_known(tmp_path: Path, journal: Journal) -> None:
@@ -43,7 +51,7 @@ def test_a_line_tells_of_the_draft_what_is_known(tmp_path: Path, journal: Journa
     assert [{key: line[key] for key in optional & line.keys()} for line in lines] == [known, {"name": "Autumn"}]
 
 
-def test_each_warning_is_told_and_counted_once(capsys: pytest.CaptureFixture[str], journal: Journal) -> None:
+def test_each_warning_is_told_and_counted_once(told: io.StringIO, journal: Journal) -> None:
     """By its kind; what is only worth knowing is told as such, and not counted."""
     for _ in range(2):
         journal.warn("an old list", kind="none_found")
@@ -51,5 +59,5 @@ def test_each_warning_is_told_and_counted_once(capsys: pytest.CaptureFixture[str
         journal.warn("it moved", level="info")
     assert journal.facts.warnings == ["an old list", "something", "it moved"]
     assert journal.facts.warning_kinds == {"none_found": 1, "other": 1}
-    told = capsys.readouterr().err
-    assert (told.count('"run.warning"'), told.count('"run.info"')) == (2, 1)
+    events = [json.loads(line)["event"] for line in told.getvalue().splitlines()]
+    assert events == ["run.warning", "run.warning", "run.info"]
