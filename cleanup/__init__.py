@@ -19,7 +19,7 @@ In the order in which data flows:
 - `verdict`     pure: what a reply means for a pair
 - `api`         the Atoms API: endpoints, turns, pace, outages, retries, one attempt on the wire
 - `rules`       pure: when answers, taken together, end a run
-- `records`     journal → ledger, account; summary, leftover, metrics, heartbeat; backup, report
+- `records`     journal → ledger, account; past reads it back; summary, leftover, metrics, heartbeat; backup, report
 - `last_words`  what is written and said when a run ends
 - `show`        log, progress, table, the question to a person
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # loaded only where there is a monitor
     from cleanup.records.heartbeat import Heartbeat
 
 NEXT_BYTES: Final = 1200
+REASON_BYTES: Final = 300
 _NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
 
 
@@ -74,6 +75,8 @@ class LastWords:
             self._write(lambda: self.screen.print_summary(self.summary()))
             if files and self._code() is not before:  # standard output is broken, and the file says otherwise
                 self._write(self._summary_file)
+        if self.heartbeat is not None:
+            self.heartbeat.end(int(self._code()))
         self._write(self._finish)
         code = self._code()
         if code is not ExitCode.OK and settings.output.quiet:
@@ -92,8 +95,6 @@ class LastWords:
             if recorded:
                 self._write(self._metrics)
             self._write(self._end_of_ledger)
-        if self.heartbeat is not None:
-            self.heartbeat.end(int(self._code()))
 
     def summary(self) -> dict[str, Any]:
         """The summary as things stand now."""
@@ -106,7 +107,9 @@ class LastWords:
             },
             "seconds_per_request": journal.traffic.percentiles(),
         }
-        return summarize(journal.identity, journal.facts, datetime.now(UTC), traffic, self._next(self._code()))
+        stopped_because = None if journal.stop is None else journal.stop.sentence
+        next_step = self._next(self._code())
+        return summarize(journal.identity, journal.facts, datetime.now(UTC), traffic, next_step, stopped_because)
 
     def _code(self) -> ExitCode:
         return exit_code(self.journal.facts)
@@ -120,17 +123,25 @@ class LastWords:
         facts.endings, facts.failures = account.endings(), account.failures
         looked_for = {ending for ending, count in facts.endings.items() if count} - _NEVER_LOOKED_FOR
         if looked_for == {Ending.NOT_FOUND}:
-            self.journal.warn("none of the listed drafts was found: is this an old list?")
+            self.journal.warn("none of the listed drafts was found: is this an old list?", kind="none_found")
+        left = facts.endings.get(Ending.LEFT_LIMIT, 0)
+        done = facts.endings.get(Ending.DISCARDED, 0) + facts.endings.get(Ending.WOULD_DISCARD, 0)
+        if left and not done and facts.status == "complete":
+            self.journal.warn(
+                f"nothing was discarded, and {left} drafts are beyond limits.per_run (--limit): "
+                "do those within it never succeed?",
+                kind="limited_nothing_done",
+            )
 
     def _write(self, write: Callable[[], None]) -> None:
         try:
             write()
         except OutputError as error:
             self.journal.unwritten(str(error))
-            self.journal.tell("run.warning", level="error", message=str(error))
+            self.journal.tell("run.stopping", level="error", message=str(error))
         except Exception as bug:  # noqa: BLE001 - the other files are written all the same
             self.journal.facts.bug = True
-            self.journal.tell("run.warning", level="error", message=f"a bug in this program: {bug!r}")
+            self.journal.tell("run.bug", message=f"a bug in this program: {bug!r}")
 
     def _leftover(self) -> None:
         if self.settings.output.leftover is not None and self.journal.account is not None:
@@ -165,36 +176,39 @@ class LastWords:
         if self.settings.output.metrics is not None:
             from cleanup.records.metrics import write_metrics
 
-            write_metrics(self.settings.output.metrics, self.summary(), time.time())
+            warnings = self.journal.facts.warning_kinds
+            write_metrics(self.settings.output.metrics, self.summary(), time.time(), warnings)
 
     def _finish(self) -> None:
         summary = self.summary()
         self.journal.tell(
             "run.finished",
             level="info" if summary["exit_code"] == 0 else "error",
-            **{key: summary[key] for key in ("exit_code", "meaning", "counts", "stopped_by", "next")},
+            **{key: summary[key] for key in ("exit_code", "meaning", "counts", "stopped_by")},
+            reason=summary["reason"] and fitting(summary["reason"], REASON_BYTES),
+            next=summary["next"],
         )
 
     def _next(self, code: ExitCode) -> str | None:
         """One sentence with what to do or the command to run, if there is one."""
         facts, settings = self.journal.facts, self.settings
         if facts.refusal is not None and not code.retry:
-            return _fitting(str(facts.refusal))
+            return fitting(str(facts.refusal))
         if code in (ExitCode.KEY, ExitCode.SETTINGS):
             stop = self.journal.stop
-            return None if stop is None or stop.sentence is None else _fitting(stop.sentence)
+            return None if stop is None or stop.sentence is None else fitting(stop.sentence)
         if code in (ExitCode.OK, ExitCode.USAGE) or settings.run.dry_run:
             return None
         resume = ["--resume"] if settings.output.ledger is not None and not settings.run.resume else []
         step = f"for what is left, run: {shlex.join(self.command + resume)}"
-        if _fitting(step) != step:
+        if fitting(step) != step:
             return "for what is left, run the same command again" + (" with --resume" if resume else "")
         return step
 
 
-def _fitting(text: str) -> str:
+def fitting(text: str, limit: int = NEXT_BYTES) -> str:
     """A text short enough for the last line as JSON, which Kubernetes shows 2,000 bytes of."""
     most = len(text)
-    while len(json.dumps(text[:most])) > NEXT_BYTES:
+    while len(json.dumps(text[:most])) > limit:
         most -= 1 + most // 20
     return text if most == len(text) else text[:most] + "…"

@@ -1,7 +1,7 @@
 """What will be sent. Pure: the list, what protects a pair, what is settled, this run's share and limit."""
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
@@ -69,13 +69,19 @@ def make_plan(
     *,
     protect: Collection[str] = (),
     settled: Collection[bytes] = (),
+    tried: Mapping[bytes, int] | None = None,
     shard: ShardOf | None = None,
     limit: int | None = None,
 ) -> Plan:
-    """Decide the fate of every pair: other shard, duplicate, protected, settled, beyond the limit, or sent."""
+    """Decide the fate of every pair: other shard, duplicate, protected, settled, beyond the limit, or sent.
+
+    `tried`: the number of the last run that tried a pair in vain. Under a limit these come last, those of the
+    earliest runs first: pairs that always fail must not keep the others from their turn.
+    """
     protected = {pack(agent, "") for agent in protect}
     seen: set[bytes] = set()
     fates = bytearray(len(pairs))
+    again: list[tuple[int, int]] = []
     left = len(pairs) if limit is None else limit
     for index, key in enumerate(pairs.keys):
         if shard is not None and shard_of(key, shard.of) != shard.number:
@@ -88,10 +94,15 @@ def make_plan(
                 fates[index] = Fate.PROTECTED
             elif key in settled:
                 fates[index] = Fate.SETTLED
+            elif limit is not None and tried and key in tried:
+                fates[index] = Fate.LIMIT
+                again.append((tried[key], index))
             elif left <= 0:
                 fates[index] = Fate.LIMIT
             else:
                 left -= 1
+    for _, index in sorted(again)[:left]:
+        fates[index] = Fate.SEND
     return Plan(pairs, fates)
 
 

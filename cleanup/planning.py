@@ -1,12 +1,17 @@
 """From a list to a plan by the settings, and what refuses it before anything is sent: for a run and for `check`."""
 
+import shlex
+from collections.abc import Iterator
+from typing import Any, Final
+
 from cleanup.errors import SettingsError
 from cleanup.lists.pair_list import PairList
 from cleanup.plan import Plan, make_plan
-from cleanup.records.ledger import Past
-from cleanup.settings.definitions import Settings
+from cleanup.records.past import Past
+from cleanup.settings.definitions import Settings, all_settings
 
-EMPTY = "the list is empty: there is nothing to discard"
+EMPTY: Final = "the list is empty: there is nothing to discard"
+_ANOTHER: Final = "name another ledger (output.ledger, --ledger)"
 
 
 def check_resume(settings: Settings) -> None:
@@ -15,11 +20,14 @@ def check_resume(settings: Settings) -> None:
         raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
 
 
-def past_of(settings: Settings, pairs: PairList) -> Past | None:
-    """What the ledger says of earlier runs, if this one resumes. Raises SettingsError."""
-    if not settings.run.resume or settings.output.ledger is None:
+def past_of(settings: Settings, pairs: PairList | None) -> Past | None:
+    """What the ledger, if there is one, says of earlier runs; of the pairs only if this one resumes.
+
+    `pairs`: None while they are not known. Raises SettingsError.
+    """
+    if settings.output.ledger is None:
         return None
-    return Past(settings.output.ledger, pairs.keys)
+    return Past(settings.output.ledger, pairs.keys if pairs is not None and settings.run.resume else None)
 
 
 def plan_of(settings: Settings, pairs: PairList, past: Past | None) -> Plan:
@@ -28,20 +36,52 @@ def plan_of(settings: Settings, pairs: PairList, past: Past | None) -> Plan:
         pairs,
         protect=settings.guard.protect,
         settled=past.settled if past else (),
+        tried=past.tried if past else None,
         shard=settings.run.shard,
         limit=settings.limits.per_run,
     )
 
 
-def check_past(past: Past, base_url: str, organization: str | None = None) -> None:
-    """Raise SettingsError when the ledger is of runs against another API, or of another organization."""
-    others = past.base_urls - {base_url}
-    if others:
-        raise SettingsError(f"{past.path}: this ledger is of runs against {', '.join(sorted(others))}, not {base_url}")
-    others = past.organizations - {organization} if organization else set()
-    if others:
+def check_past(past: Past, settings: Settings, organization: str | None = None) -> None:
+    """Raise SettingsError when the ledger is of another API or organization, or this run may not resume by it.
+
+    `organization`: whose key it is, once that is known.
+    """
+    ours = settings.api.base_url
+    if others := past.base_urls - {ours}:
         whose = ", ".join(sorted(others))
-        raise SettingsError(f"{past.path}: this ledger is of organization {whose}, the key is of {organization}")
+        raise SettingsError(f"{past.path}: this ledger is of runs against {whose}, not {ours}: {_ANOTHER}")
+    if organization and (others := past.organizations - {organization}):
+        whose = ", ".join(sorted(others))
+        raise SettingsError(f"{past.path}: this ledger is of organization {whose}, not {organization}: {_ANOTHER}")
+    if not settings.run.resume:
+        return
+    if past.orphan is not None:
+        raise SettingsError(
+            f"{past.path}:{past.orphan}: no line before this one says of which run it is, so it cannot be told which "
+            f"API it speaks of (was the file cut by logrotate?): {_ANOTHER}"
+        )
+    if lacking := list(_lacking(past.settings, settings.model_dump(mode="json"))):
+        raise SettingsError(
+            f"{past.path}: the last run of this ledger had guards that this one lacks: pass {' '.join(lacking)}, "
+            "or leave out run.resume (--resume)"
+        )
+
+
+def _lacking(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """The flags of what held the last run back and does not hold this one back; another value is a decision."""
+    for setting in all_settings():
+        if setting.section != "guard" and setting.key != "api.organization":
+            continue
+        earlier, present = (
+            section.get(setting.name) if isinstance(section := settings.get(setting.section), dict) else None
+            for settings in (before, now)
+        )
+        if setting.flag.several:
+            missing = [value for value in earlier or () if value not in (present or ())]
+        else:
+            missing = [earlier] if earlier and not present else []
+        yield from (f"{setting.flag.name} {shlex.quote(str(value))}" for value in missing)
 
 
 def check_cap(count: int, settings: Settings) -> None:

@@ -18,7 +18,8 @@ from cleanup.plan import Fate
 from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
 from cleanup.records.files import check_distinct, check_writable
 from cleanup.records.journal import Journal
-from cleanup.records.ledger import Ledger, Past
+from cleanup.records.ledger import Ledger
+from cleanup.records.past import Past
 from cleanup.records.summary import Identity
 from cleanup.settings.sources import Loaded
 from cleanup.show.console import Screen
@@ -89,6 +90,8 @@ class Run:
         facts = self.journal.facts
         with self._told(settings="settings.invalid"):
             self.prepare(stack)
+        with self._told():
+            self._begin_heartbeat()
         if self._hands_off():
             return
         if self.job.read is not None:  # even if something is wrong already: its rows are named, and what still stands
@@ -129,7 +132,7 @@ class Run:
                 for problem in error.problems:
                     self.journal.tell(settings, level="error", message=problem)
             else:
-                self.journal.tell("run.stopping", message=str(error))
+                self.journal.tell("run.stopping", level="error", message=str(error))
         except Stopped:
             pass
         except Exception as bug:  # noqa: BLE001 - told as a bug, and everything is written
@@ -142,24 +145,36 @@ class Run:
         self._check_settings()
         if output.ledger is not None and not run.dry_run:
             self.journal.ledger = stack.enter_context(Ledger(output.ledger))
-        if output.heartbeat_url is not None and not run.dry_run:
-            from cleanup.records.heartbeat import Heartbeat
-
-            self._last_words.heartbeat = Heartbeat(output.heartbeat_url.get_secret_value(), self.journal.warn)
-            self._last_words.heartbeat.begin()
+        if self.job.find is not None:  # before the workspace is looked over
+            self._past = past_of(self.settings, None)
+            self._check_past()
         if self.job.loaded.unconfirmed:
-            self.journal.warn("a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads")
+            sentence = "a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads"
+            self.journal.warn(sentence, kind="unconfirmed")
         key_file, variable = self.settings.api.key_file, self.job.environ.get(VARIABLE)
         if key_file or variable:
             self._key = Key(key_file, variable)
             if self._key.readable_by_others():
-                self.journal.warn(f"the key file {key_file} can be read by everybody on this machine: chmod 600 it")
+                sentence = f"the key file {key_file} can be read by everybody on this machine: chmod 600 it"
+                self.journal.warn(sentence, kind="key_file_readable")
         paths = [output.summary] if run.dry_run else [output.summary, output.leftover, output.metrics]
         if self.job.find is not None:
             paths.append(output.list)
         for path in paths:
             if path is not None:
                 check_writable(path)
+
+    def _begin_heartbeat(self) -> None:
+        """Also of a run that is refused; but one that another run locks out must not pass for one that failed."""
+        url = self.settings.output.heartbeat_url
+        locked_out = isinstance(self.journal.facts.refusal, LedgerLocked)
+        if url is not None and not self.settings.run.dry_run and not locked_out:
+            from cleanup.records.heartbeat import Heartbeat
+
+            self._last_words.heartbeat = Heartbeat(
+                url.get_secret_value(), lambda trouble: self.journal.warn(trouble, kind="heartbeat")
+            )
+            self._last_words.heartbeat.begin()
 
     def outputs(self) -> dict[str, str | None]:
         """The files that this run may write, by what they are."""
@@ -183,7 +198,7 @@ class Run:
         settings, journal = self.settings, self.journal
         journal.identity.list_sha256 = pairs.sha256
         if not pairs and self.job.find is None:
-            journal.warn(EMPTY)
+            journal.warn(EMPTY, kind="empty_list")
         past, trouble = None, journal.facts.refusal or objection
         try:
             past = self._past = past_of(settings, pairs)
@@ -201,9 +216,10 @@ class Run:
     def _check_past(self) -> None:
         past, identity = self._past, self.journal.identity
         if past is not None:
-            check_past(past, identity.base_url, identity.organization)
+            check_past(past, self.settings, identity.organization)
             for line in past.unreadable[:5]:
-                self.journal.warn(f"{past.path}:{line}: this line cannot be read; its pair is not taken as settled")
+                sentence = f"{past.path}:{line}: this line cannot be read; its pair is not taken as settled"
+                self.journal.warn(sentence, kind="ledger_unreadable")
 
     async def _talk(self) -> None:
         """Everything that needs the API."""
@@ -241,16 +257,15 @@ class Run:
                 self._crash = self._crash or context.get("exception")
                 main.cancel()
             else:
-                self.journal.tell("run.warning", level="debug", message=str(context["message"]))
+                self.journal.tell("run.info", level="debug", message=str(context["message"]))
 
         asyncio.get_running_loop().set_exception_handler(failed)
 
     async def work(self, session: "Session") -> None:
         """What the run is for, once it is known whose key it is."""
+        self._check_past()  # once more: now it is known whose key it is
         if self.job.find is not None:
             self._plan(*await session.cuttable(self.job.find(self.journal, session, self.job.loaded)))
-        else:
-            self._check_past()  # once more: now it is known whose key it is
         account = self.journal.account
         assert account is not None
         if account.plan.to_send:
@@ -266,4 +281,4 @@ class Run:
     def _tell_bug(self, bug: Exception) -> None:
         """A bug is told with its traceback, never with the values of its variables."""
         trace = self._hide("".join(traceback.format_exception(bug)))
-        self.journal.tell("run.warning", level="error", message=f"a bug in this program: {bug!r}", traceback=trace)
+        self.journal.tell("run.bug", message=f"a bug in this program: {bug!r}", traceback=trace)

@@ -63,7 +63,7 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
         screen.log.warning("run.warning", message=EMPTY)
     past = past_of(settings, pairs)
     if past is not None:
-        check_past(past, settings.api.base_url)
+        check_past(past, settings)
     plan = plan_of(settings, pairs, past)
     # A look goes with each deed on the branch model or where a guard needs one; a backup is one more.
     needed = Guards(settings.guard).need_check(dated=pairs.columns.updated_at is not None)

@@ -30,21 +30,26 @@ async def look_over(journal: Journal, session: Session, loaded: Loaded) -> Findi
     settings = loaded.settings
     workspace = Workspace(session.stop, settings.api.model, journal.moved, session.throttle.now)
     finder = Finder(session, workspace)
-    journal.tell("run.warning", level="info", message="looking the workspace over")
+    journal.tell("run.info", message="looking the workspace over")
     with reporting(lambda: journal.tell("run.progress", requests=journal.traffic.total)):
         findings = await finder.look(Rule(settings.find, datetime.now(UTC)))
     for sentence in findings.unreadable[:_MOST_WARNINGS]:
-        journal.warn(sentence)
+        journal.warn(sentence, kind="unreadable")
     if len(findings.unreadable) > _MOST_WARNINGS:
-        journal.warn(f"and {len(findings.unreadable) - _MOST_WARNINGS} more parts of the workspace could not be read")
+        journal.warn(
+            f"and {len(findings.unreadable) - _MOST_WARNINGS} more parts of the workspace could not be read",
+            kind="unreadable",
+        )
     for agent in findings.unknown:
-        journal.warn(f"there is no agent {agent} (404)")
+        journal.warn(f"there is no agent {agent} (404)", kind="unknown_agent")
     if findings.ageless and settings.find.older_than is not None:
-        journal.warn(f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old")
+        journal.warn(
+            f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old", kind="ageless"
+        )
     counted = f"{len(findings.found)} of {findings.seen} drafts of {findings.agents} agents"
     organization = journal.identity.organization
     where = f" in organization {organization}" if organization else ""
-    journal.tell("run.warning", level="info", message=f"found {counted}{where}")
+    journal.tell("run.info", message=f"found {counted}{where}")
     return findings
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cleanup.commands.options import COMMANDS, parse, program
 from cleanup.errors import JobError, ListMissing, SettingsError, UsageError
+from cleanup.last_words import REASON_BYTES, fitting
 from cleanup.lists.pair_list import PairList
 from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded, load
@@ -82,7 +83,13 @@ def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
     for problem in error.problems if isinstance(error, SettingsError) else (str(error),):
         screen.log.error("settings.invalid", message=problem)
     screen.log.error(
-        "run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, stopped_by=None, next=None
+        "run.finished",
+        exit_code=int(error.code),
+        meaning=error.code.meaning,
+        counts={},
+        stopped_by=None,
+        reason=fitting(str(error), REASON_BYTES),
+        next=None,
     )
     return int(error.code)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanup.errors import OutputError
-from cleanup.records.files import sync_folder, whole_file
+from cleanup.records.files import sync_folder, whole_file, why
 
 
 class Backup:
@@ -41,4 +41,6 @@ class Backup:
                 folder.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(folder.parent)
         except OSError as error:
-            raise OutputError(f"{folder}: the folder for backups could not be made: {error.strerror}") from None
+            raise OutputError(
+                f"{folder}: the folder for backups could not be made: {why(error, str(folder))}"
+            ) from None

@@ -1,33 +1,44 @@
 """Files written whole or not at all, and checked before anything is sent."""
 
 import errno
+import fcntl
 import os
+import pwd
+import re
 import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from cleanup.errors import OutputError, SameFile
 
+NEW: Final = 0o640
+"""The mode of a new file, which the umask may cut further: others have no business with drafts' names."""
+_DESCRIPTOR: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+
 
 @contextmanager
-def whole_file(path: str, *, mode: int = 0o666, through_links: bool = True) -> Iterator[TextIO]:
+def whole_file(
+    path: str, *, mode: int = NEW, whatever_the_umask: bool = False, through_links: bool = True
+) -> Iterator[TextIO]:
     """Write a file beside its place and rename it there at the end. Raises OutputError; then the old one stays.
 
     A target that is no regular file (`/dev/stdout`) or cannot be renamed over (a mounted file) is written in
-    place, any other is on disk when the block ends. `through_links`: a link is followed, not replaced.
+    place, any other is on disk when the block ends. An old file's mode and owner are kept, `mode` is a new one's.
+    `through_links`: a link is followed, not replaced.
     """
     target = Path(path)
     in_place = through_links and _must_be_in_place(target)
     temporary = target if in_place else _beside(target)
     try:
-        # A pipe that nobody reads is an error, rather than a reason to wait for ever.
-        flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC | os.O_NONBLOCK if in_place else os.O_EXCL)
-        descriptor = os.open(temporary, flags, mode)
-        os.set_blocking(descriptor, True)
+        if in_place:
+            descriptor = _open_in_place(path, mode)
+        else:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            _keep_manner(descriptor, target, mode if whatever_the_umask else None)
         # A lone surrogate is written as text: in JSON as the escape that means it.
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:  # noqa: PTH123
             yield stream
@@ -48,8 +59,69 @@ def whole_file(path: str, *, mode: int = 0o666, through_links: bool = True) -> I
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise OutputError(f"{path}: could not be written: {error.strerror or error}") from error
+            raise OutputError(f"{path}: could not be written: {why(error, path)}") from error
         raise
+
+
+def _open_in_place(path: str, mode: int) -> int:
+    inherited = _inherited(path)
+    if inherited is not None:
+        # Opened anew, it would be cut to nothing and written from its beginning: the shell appends to it.
+        return os.dup(inherited)
+    # A pipe that nobody reads is an error, rather than a reason to wait for ever.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, mode)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _inherited(path: str) -> int | None:
+    """The open file of this process that a name such as /dev/stderr stands for, also behind links."""
+    for _ in range(40):
+        if found := _DESCRIPTOR.fullmatch(path):
+            return int(found[1])
+        try:
+            path = str(Path(path).parent / Path(path).readlink())
+        except (OSError, ValueError):
+            return None
+    return None
+
+
+def _keep_manner(descriptor: int, target: Path, forced: int | None) -> None:
+    """Give a new file the mode and owner of the one that it will replace; `forced`: the mode if there is none."""
+    try:
+        old = target.lstat()
+    except FileNotFoundError:
+        old = None
+    if old is None or not stat.S_ISREG(old.st_mode):
+        if forced is not None:
+            os.fchmod(descriptor, forced)
+        return
+    with suppress(OSError):  # only root may give files away, and only where the file system knows owners
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    with suppress(OSError):
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+
+
+def why(error: OSError, path: str) -> str:
+    """What was wrong, in words; where permission is denied, also whose the file (or its folder) is."""
+    reason = error.strerror or str(error)
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return reason
+    us = user_name(os.geteuid())
+    for what, place in (("it", Path(path)), ("its folder", Path(path).parent)):
+        with suppress(OSError):
+            owner = user_name(place.stat().st_uid)
+            if not os.access(place, os.R_OK | os.W_OK):
+                return f"{reason}: {what} belongs to {owner}; this run is user {us}"
+    return f"{reason}: this run is user {us}"
+
+
+def user_name(number: int) -> str:
+    """A user's name, or the number of one who has none, as in many a container."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def _beside(target: Path) -> Path:
@@ -64,12 +136,13 @@ def _must_be_in_place(target: Path) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename or a new file in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make a rename or a new file in a folder durable, where that can be had: the file itself is there anyway."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def check_writable(path: str) -> None:
@@ -80,6 +153,10 @@ def check_writable(path: str) -> None:
             raise OutputError(f"{path}: could not be written: it is a folder")
         if not target.parent.is_dir():
             raise OutputError(f"{path}: could not be written: there is no folder {target.parent}")
+        if (inherited := _inherited(path)) is not None:
+            if fcntl.fcntl(inherited, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+                raise OSError(errno.EBADF, "it is open for reading alone")
+            return
         if _must_be_in_place(target):
             if not os.access(target if target.exists() else target.parent, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -89,7 +166,7 @@ def check_writable(path: str) -> None:
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         probe.unlink()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = why(error, path) if isinstance(error, OSError) else error
         raise OutputError(f"{path}: could not be written: {reason}") from None
 
 

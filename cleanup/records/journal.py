@@ -1,5 +1,6 @@
 """Where everything that happens in a run is told: to the ledger, the account and the log, in this order."""
 
+import os
 import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from cleanup.errors import OutputError
 from cleanup.model import Ending, Outcome, Result, StopCause
 from cleanup.plan import SKIPPED, Fate, Plan
 from cleanup.records.account import Account, fold
+from cleanup.records.files import user_name
 from cleanup.records.ledger import Ledger
 from cleanup.records.summary import Facts, Identity, utc
 from cleanup.rules import ForbiddenRule
@@ -23,9 +25,12 @@ _LEVELS: Final = {
     "list.invalid": "error",
     "outage.began": "warning",
     "rate.paused": "warning",
+    "run.bug": "error",
     "run.stopping": "warning",
     "run.warning": "warning",
 }
+_OF_A_DRAFT: Final = ("name", "branch", "updated_at", "copy")
+"""What a line of the ledger tells of the draft itself, where it is known."""
 
 
 class Journal:
@@ -72,9 +77,12 @@ class Journal:
                 "run_id": identity.run_id,
                 "time": utc(datetime.now(UTC)),
                 "version": __version__,
+                "mode": identity.mode,
                 "host": platform.node(),
+                "os_user": user_name(os.geteuid()),
                 "base_url": identity.base_url,
                 "organization": identity.organization,
+                "organization_name": identity.organization_name,
                 "user": identity.user,
                 "list": identity.list_name,
                 "list_sha256": identity.list_sha256,
@@ -130,10 +138,18 @@ class Journal:
         counts = fold(self.account.endings(), dry_run=self.identity.dry_run)["counts"]
         self.tell("run.progress", counts=counts, of=self.account.plan.listed, requests=self.traffic.total)
 
-    def warn(self, sentence: str, level: str | None = None) -> None:
-        """A warning that prevents silent failure: in the log and in the summary, once."""
-        if sentence not in self.facts.warnings:
-            self.facts.warnings.append(sentence)
+    def warn(self, sentence: str, level: str | None = None, *, kind: str = "other") -> None:
+        """A warning that prevents silent failure: in the log, the summary and, counted by kind, the metrics, once.
+
+        With the level `info` it is no warning, but worth a place in the summary.
+        """
+        if sentence in self.facts.warnings:
+            return
+        self.facts.warnings.append(sentence)
+        if level == "info":
+            self.tell("run.info", message=sentence)
+        else:
+            self.facts.warning_kinds[kind] += 1
             self.tell("run.warning", message=sentence, level=level)
 
     def bad_row(self, source: str, reason: str) -> None:
@@ -144,7 +160,7 @@ class Journal:
         """The API sent a Deprecation or Sunset header: told once, as its date may differ from answer to answer."""
         if name not in self._noticed:
             self._noticed.add(name)
-            self.warn(f"the API announces the end of an endpoint: {name}: {value}")
+            self.warn(f"the API announces the end of an endpoint: {name}: {value}", kind="deprecation")
 
     def moved(self, why: str) -> None:
         """The workspace turned out to be on the branch model."""
@@ -172,6 +188,7 @@ class Journal:
             "seconds": result.seconds,
             "request_id": result.request_id,
             "source": result.pair.source,
+            **{key: result.details[key] for key in _OF_A_DRAFT if key in result.details},
         }
 
     def _tell_result(self, result: Result) -> None:

@@ -1,6 +1,6 @@
 """The Prometheus text file, for node_exporter's textfile collector. The only module that imports prometheus_client."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,13 @@ from cleanup.records.files import whole_file
 _PREFIX = "draft_cleanup_"
 
 
-def write_metrics(path: str, summary: dict[str, Any], finished: float) -> None:
+def write_metrics(
+    path: str, summary: dict[str, Any], finished: float, warnings: Mapping[str, int] | None = None
+) -> None:
     """Write a run's figures. The last success of an earlier file survives a failed run. Raises OutputError.
 
     Each has the label `task`, the file's name without its ending: node_exporter refuses a folder in which two files
-    have the same series. `finished`: seconds since the epoch.
+    have the same series. `finished`: seconds since the epoch. `warnings`: how many of each kind.
     """
     registry = CollectorRegistry()
     task = Path(path).stem.encode(errors="replace").decode()
@@ -39,6 +41,9 @@ def write_metrics(path: str, summary: dict[str, Any], finished: float) -> None:
     requests = gauge("requests", "Requests of the last run, by status.", "status")
     for status, number in summary["requests"]["by_status"].items():
         requests(status).set(number)
+    warned = gauge("warnings", "Warnings of the last run, by kind.", "kind")
+    for kind, number in (warnings or {}).items():
+        warned(kind).set(number)
     gauge("retries", "Retried attempts of the last run.")().set(summary["requests"]["retries"])
     gauge("duration_seconds", "Seconds that the last run took.")().set(summary["seconds"])
     gauge("exit_code", "Exit code of the last run.")().set(summary["exit_code"])
@@ -46,7 +51,7 @@ def write_metrics(path: str, summary: dict[str, Any], finished: float) -> None:
     success = finished if summary["exit_code"] == 0 else _last_success(path)
     if success is not None:
         gauge("last_success_timestamp_seconds", "When a run last ended with exit code 0.")().set(success)
-    with whole_file(path, mode=0o644) as stream:
+    with whole_file(path, mode=0o644, whatever_the_umask=True) as stream:  # for node_exporter's user
         stream.write(generate_latest(registry).decode())
 
 

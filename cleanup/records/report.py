@@ -10,8 +10,8 @@ from typing import Any, Final, Literal, NamedTuple
 from cleanup import __version__
 from cleanup.lists.rows import parse_time
 from cleanup.model import Ending, Outcome
-from cleanup.records import ledger
 from cleanup.records.account import MOST_FAILURES, fold
+from cleanup.records.past import read
 from cleanup.records.summary import Facts, exit_code, utc
 
 By = Literal["agent", "day", "user"]
@@ -67,6 +67,7 @@ class Report:
             "mode": "report",
             "status": "complete",
             "stopped_by": None,
+            "reason": None,
             "exit_code": int(code),
             "meaning": code.meaning,
             "next": None,
@@ -130,13 +131,13 @@ def read_report(paths: Iterable[str], since: datetime | None = None, agents: Col
     report = Report(since, agents)
     for path in paths:
         last: str | None = None
-        for number, line in ledger.read(path):
+        for number, line in read(path):
             if line is None:
                 report.warnings.append(f"{path}:{number}: this line cannot be read: cut off, or none of ours")
             elif line["type"] == "pair":
                 if not report.add(line):
                     report.warnings.append(f"{path}:{number}: this line is of no outcome or time that is known")
-            else:
+            elif line["type"] in ("run", "end"):
                 last = str(line.get("run_id"))
                 (report.runs if line["type"] == "run" else report.ends)[last] = line
         _tell_unfinished(report, path, last)

@@ -1,5 +1,6 @@
 """The summary and the exit code: a pure fold over how the pairs ended and why the run stopped."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -28,6 +29,7 @@ class Facts:
     refusal: JobError | None = None
     unwritten: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    warning_kinds: Counter[str] = field(default_factory=Counter)
     failures: list[Result] = field(default_factory=list)
     bug: bool = False
     sent: bool = False
@@ -43,6 +45,13 @@ class Facts:
         if isinstance(self.refusal, OutputError) or self.unwritten:
             return StopCause.OUTPUT
         return None
+
+    @property
+    def reason(self) -> str | None:
+        """Why the run was refused or stopped, in a sentence, as far as it was not the API that stopped it."""
+        if self.unwritten:
+            return self.unwritten[0]
+        return None if self.refusal is None else str(self.refusal)
 
     @property
     def status(self) -> str:
@@ -92,6 +101,7 @@ class Identity:
     list_name: str | None
     shard: str | None
     organization: str | None = None
+    organization_name: str | None = None
     user: str | None = None
     list_sha256: str | None = None
 
@@ -116,8 +126,9 @@ def summarize(
     finished_at: datetime,
     traffic: dict[str, Any],
     next_step: str | None,
+    stopped_because: str | None = None,
 ) -> dict[str, Any]:
-    """The summary as it is written."""
+    """The summary as it is written. `stopped_because`: the sentence that stopped the run, if one did."""
     code = exit_code(facts)
     stopped_by = facts.stopped_by
     return {
@@ -126,6 +137,7 @@ def summarize(
         "mode": identity.mode,
         "status": facts.status,
         "stopped_by": None if stopped_by is None else str(stopped_by),
+        "reason": facts.reason or stopped_because,
         "exit_code": int(code),
         "meaning": code.meaning,
         "next": next_step,

@@ -1,5 +1,6 @@
 """Each exit code through the front door, and what goes with it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cleanup.records.ledger import Ledger
 from cleanup.simulator import Simulator
 from tests.conftest import JOB, Drafts, Ended, Runner, wait_until
 
@@ -164,3 +166,33 @@ def test_a_log_that_nobody_reads_any_more(job: Runner, sim: Simulator, drafts: D
     assert 0 < len(sim.left()) < 200
     assert ended.counts["discarded"] == 200 - len(sim.left())
     assert ended.summary["not_attempted"] == {"stopped": len(sim.left())}
+
+
+@pytest.mark.parametrize(("place", "code"), [("absent/ledger.jsonl", 74), ("ledger.jsonl", 75)])
+def test_the_last_line_says_what_refused_the_run(job: Runner, drafts: Drafts, place: str, code: int) -> None:
+    """A ledger that cannot be written or is held: with `--log-level error` the reason is there, and in the summary."""
+    with Ledger(str(job.folder / "ledger.jsonl")):
+        ended = job(job.list_of(drafts(1)), "--ledger", place, "--log-level", "error", "--log-format", "json")
+    assert ended.code == code
+    line = last_line(ended)
+    assert (line["level"], line["reason"].split(":")[0]) == ("error", place)
+    assert code == 75 or ended.summary["reason"] == line["reason"]
+    assert json.loads(ended.stdout)["reason"] == line["reason"]
+    assert [entry["level"] for entry in ended.of("run.stopping")] == ["error"]
+
+
+@pytest.mark.parametrize("what", ["summary", "leftover", "metrics"])
+def test_a_log_that_is_appended_to_is_not_cut(job: Runner, drafts: Drafts, what: str) -> None:
+    """`2>>log` with a file on /dev/stderr: what the log held stays, and so does what this run said."""
+    command = [sys.executable, str(JOB), *job.defaults, job.list_of(drafts(1)), f"--{what}", "/dev/stderr"]
+    log = job.folder / "log"
+    log.write_text("of an earlier night\n")
+    shell = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" 2>>log', "sh", *command], cwd=job.folder, env=job.environ, capture_output=True
+    )
+    assert shell.returncode == 0
+    told = log.read_text()
+    assert told.startswith("of an earlier night\n{")
+    assert '"run.started"' in told
+    assert {"summary": '"meaning": "', "leftover": "\nagent,draft", "metrics": "\ndraft_cleanup_listed"}[what] in told
+    assert '"run.finished"' in told.splitlines()[-1]

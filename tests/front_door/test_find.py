@@ -181,7 +181,7 @@ def test_a_part_that_cannot_be_read_is_told(
     sim.faults.script(bad, [fault], on="drafts" if mode == "drafts" else "branches")
     ended = job("find", "--older-than", "30d", "--attempts", "2", "--timeout", "2s")
     assert ended.code == 75
-    assert any(f"in organization {world.organization}" in entry["message"] for entry in ended.of("run.warning"))
+    assert any(f"in organization {world.organization}" in entry["message"] for entry in ended.of("run.info"))
     assert set(listed(ended)) == {draft.id for draft in held if draft.agent != bad}
     assert any(bad in entry["message"] for entry in ended.of("run.warning"))
     assert any("not complete" in entry.get("message", "") for entry in ended.events)

@@ -205,3 +205,41 @@ def test_an_address_in_the_wrong_place_is_not_repeated(runner: Runner, argv: lis
     ended = runner(*argv, "--config", "settings.yaml")
     assert ended.code == code
     assert SECRET not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        (("--ledger", "missing/ledger.jsonl"), 74),
+        (("--ledger", "/dev/full"), 74),
+        (("--ledger", "drafts.csv"), 78),
+        (("--leftover", "missing/left.csv"), 74),
+        (("--summary", "left.csv"), 78),
+        (("--resume", "--ledger", "off"), 78),
+        (("--key-file", "missing"), 78),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_whatever_refuses_a_run_is_heard_of(
+    beat: Runner, drafts: Callable[..., list[Any]], monitor: Monitor, flags: tuple[str, ...], code: int
+) -> None:
+    """A lost mount, a file named twice, a missing key: just what a monitor is there for."""
+    ended = beat(beat.list_of(drafts(1)), *flags)
+    assert ended.code == code
+    assert monitor.heard == ["/start", f"/{code}"]
+
+
+def test_a_run_that_names_no_list_is_heard_of(beat: Runner, monitor: Monitor) -> None:
+    """A schedule whose list is no longer set."""
+    assert beat().code == 2
+    assert monitor.heard == ["/start", "/2"]
+
+
+def test_what_is_heard_of_is_what_the_process_ends_with(
+    beat: Runner, drafts: Callable[..., list[Any]], monitor: Monitor
+) -> None:
+    """Standard output fails after everything was done: 74 in the end, and the monitor does not hear of a 0."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        process = beat.start(beat.list_of(drafts(1)), stdout=full)
+        assert beat.wait(process).code == 74
+    assert monitor.heard == ["/start", "/74"]

@@ -1,9 +1,12 @@
 """The ledger as it reaches the disk: one write for each line, on disk within a second, never in the way."""
 
 import json
+import os
+import pwd
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,9 +31,10 @@ def test_what_stands_in_it(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     check_account(ended, sim, keys(held))
     run, *pairs, end = ended.ledger()
     assert set(run) == {
-        "type", "run_id", "time", "version", "host", "base_url", "organization", "user", "list", "list_sha256",
-        "settings", "note",
+        "type", "run_id", "time", "version", "mode", "host", "os_user", "base_url", "organization", "organization_name",
+        "user", "list", "list_sha256", "settings", "note",
     }  # fmt: skip
+    assert (run["mode"], run["os_user"]) == ("discard", pwd.getpwuid(os.geteuid()).pw_name)
     assert (run["note"], run["list"], run["settings"]["limits"]["per_run"]) == ("change 4711", "drafts.csv", 7)
     assert all(set(line) == PAIR_KEYS for line in pairs)
     assert sum(line["reason"] == "protected" for line in pairs) == 3
@@ -97,3 +101,31 @@ def test_a_line_has_left_the_process_before_its_pair_counts(job: Runner, sim: Si
     assert job.wait(process).code == 0
     assert told == 40
     assert Path(ledger).read_text().count('"pair"') == 40
+
+
+def _rename(path: Path) -> None:
+    path.rename(path.with_suffix(".1"))
+
+
+def _rename_and_create(path: Path) -> None:
+    _rename(path)
+    path.touch()
+
+
+def _copy_and_truncate(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+@pytest.mark.parametrize("rotate", [_rename, _rename_and_create, _copy_and_truncate])
+def test_a_ledger_that_is_rotated_in_the_middle_stops_the_run(
+    rotate: Callable[[Path], None], job: Runner, sim: Simulator, drafts: Drafts
+) -> None:
+    """Another run would take another ledger, or one with holes, for the record: 74, with a sentence."""
+    held = drafts(400)
+    sim.faults.script("*", "slow:20ms*")
+    sim.after(lambda _world: rotate(job.folder / "ledger.jsonl"), endpoint="discard", nth=20)
+    ended = job(job.list_of(held), *FLAGS)
+    assert (ended.code, ended.summary["stopped_by"]) == (74, "output")
+    assert "while the run went on" in ended.events[-1]["reason"]
+    assert ended.summary["not_attempted"]["stopped"] > 0
+    assert len(sim.requests("discard")) == ended.counts["discarded"]

@@ -1,5 +1,6 @@
 """The metrics file: what Prometheus reads through node_exporter's textfile collector."""
 
+import os
 import stat
 import threading
 import time
@@ -151,3 +152,31 @@ def test_metrics_that_cannot_be_written_refuse_the_run(
     """Found out before anything is sent."""
     ended = job(job.list_of(drafts(1)), "--metrics", "no/such/folder/nightly.prom")
     assert (ended.code, sim.requests()) == (74, [])
+
+
+def test_warnings_are_counted_by_kind(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
+    """What `--quiet` keeps from a person reaches a monitor; what is no warning does not count as one."""
+    held = drafts(2)
+    for draft in held:
+        sim.world.take_away(draft.id)
+    sim.world.headers = {"Deprecation": "true", "Sunset": "Sat, 01 Jan 2028 00:00:00 GMT"}
+    ended = job(job.list_of(held), "--metrics", "nightly.prom", "--quiet")
+    assert (ended.code, ended.stdout + ended.stderr) == (0, "")
+    found = {key[1:]: value for key, value in figures(job.folder).items() if key[0] == "warnings"}
+    assert found == {("deprecation",): 2, ("none_found",): 1}
+
+
+@pytest.mark.parametrize("umask", [0o027, 0o077])
+def test_the_file_can_be_read_whatever_the_umask(job: Runner, drafts: Callable[..., list[Any]], umask: int) -> None:
+    """node_exporter is another user; the files beside it are not for others."""
+    process = job.start(
+        job.list_of(drafts(1)),
+        "--metrics",
+        "nightly.prom",
+        "--leftover",
+        "left.csv",
+        preexec_fn=lambda: os.umask(umask),
+    )
+    assert job.wait(process).code == 0
+    modes = [stat.S_IMODE((job.folder / name).stat().st_mode) for name in ("nightly.prom", "summary.json", "left.csv")]
+    assert modes == [0o644, 0o640 & ~umask, 0o640 & ~umask]

@@ -189,3 +189,100 @@ def test_warnings_that_prevent_silent_failure(job: Runner, sim: Simulator, draft
     assert "empty" in empty.summary["warnings"][0]
     fine = job(job.list_of([*rows, *keys(held)]))
     assert not any("none of the listed" in warning for warning in fine.summary["warnings"])
+
+
+def test_a_trial_run_does_not_spoil_a_ledger(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A run against another API, or of another organization, is refused before it appends anything."""
+    held = drafts(4)
+    assert job(job.list_of(held[:2]), *FLAGS).code == 0
+    before, ledger = len(sim.requests()), (job.folder / "ledger.jsonl").read_bytes()
+    elsewhere = job(job.list_of(held), *FLAGS, "--base-url", sim.url.replace("127.0.0.1", "localhost"))
+    assert (elsewhere.code, len(sim.requests())) == (78, before)
+    assert "name another ledger" in elsewhere.summary["reason"]
+    sim.world.add_key("sk_of_others", organization=sim.world.new_id())
+    others = job("drafts.csv", *FLAGS, env={"SMALLEST_API_KEY": "sk_of_others"})
+    assert (others.code, sent(sim, before)) == (78, [])
+    assert "name another ledger" in others.summary["reason"]
+    assert (job.folder / "ledger.jsonl").read_bytes() == ledger
+    assert job("drafts.csv", *RESUME).code == 0, "and so it is still good to resume by"
+
+
+def test_a_sweep_is_refused_before_it_looks_the_workspace_over(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """The ledger is of another API: not one request. Of another organization: none but whose key it is."""
+    job(job.list_of(drafts(1)), *FLAGS)
+    before, others = len(sim.requests()), sim.world.new_id()
+    sweep = ("sweep", "--yes", "--older-than", "30d", *FLAGS, "--organization", others)
+    ended = job(*sweep, "--base-url", sim.url.replace("127.0.0.1", "localhost"))
+    assert (ended.code, len(sim.requests())) == (78, before)
+    sim.world.add_key("sk_of_others", organization=others)
+    ended = job(*sweep, env={"SMALLEST_API_KEY": "sk_of_others"})
+    assert (ended.code, [request.endpoint for request in sim.requests()[before:]]) == (78, ["user"])
+    assert "this ledger is of organization" in ended.summary["reason"]
+
+
+def test_pairs_of_no_known_run_refuse_a_resume(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """logrotate's copytruncate leaves pairs without their run line: of which API they speak cannot be told."""
+    held = drafts(4)
+    job(job.list_of(held[:3]), *FLAGS)
+    lines = (job.folder / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    job.write("ledger.jsonl", b"".join(lines[2:]))
+    before = len(sim.requests())
+    ended = job(job.list_of(held), *RESUME)
+    assert (ended.code, len(sim.requests())) == (78, before)
+    assert "ledger.jsonl:1: no line before this one says of which run it is" in ended.summary["reason"]
+    assert job("drafts.csv", *FLAGS).code == 0, "a run that does not resume does not read them"
+
+
+@pytest.mark.parametrize("what", ["protect", "min_idle", "backup", "organization"])
+def test_a_resume_without_the_guards_of_the_run_before_is_refused(
+    what: str, job: Runner, sim: Simulator, drafts: Drafts
+) -> None:
+    """Whoever repeats a command by heart is told which flag was forgotten; another value is a decision."""
+    held = drafts(4, agents=2)
+    agent, backup = held[0].agent, job.folder / "copies"
+    flag, value, other = {
+        "protect": ("--protect", agent, f"{agent},{'f' * 24}"),
+        "min_idle": ("--min-idle", "2h", "1ms"),
+        "backup": ("--backup", str(backup), str(job.folder / "elsewhere")),
+        "organization": ("--organization", sim.world.organization, sim.world.organization),
+    }[what]
+    assert job(job.list_of(held), *FLAGS, "--limit", "1", flag, value).code == 0
+    before = len(sim.requests())
+    refused = job("drafts.csv", *RESUME)
+    assert (refused.code, len(sim.requests())) == (78, before)
+    assert f"pass {flag} {value}," in refused.summary["reason"]
+    assert job("drafts.csv", *RESUME, flag, other).code == 0
+
+
+def test_pairs_that_always_fail_do_not_keep_others_from_their_turn(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Two that are forbidden at the list's head and `--limit 2`: each night goes on where the last one ended."""
+    held = drafts(6)
+    for draft in held[:2]:
+        sim.faults.script(draft.id, "403*")
+    nights = [job(job.list_of(held), *RESUME, "--limit", "2").events[-1] for _ in range(4)]
+    assert [night["exit_code"] for night in nights] == [0, 0, 0, 0]
+    assert [night["counts"]["discarded"] for night in nights] == [0, 2, 2, 0]
+    assert sim.left() == {draft.id for draft in held[:2]}
+
+
+def test_a_limited_run_that_got_nothing_done_warns(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Exit 0 every night, and nothing ever goes: that is said."""
+    held = drafts(4)
+    for draft in held[:2]:
+        sim.faults.script(draft.id, "403*")
+    first = job(job.list_of(held), "--limit", "2", "--metrics", "nightly.prom")
+    assert first.code == 0
+    (warning,) = first.summary["warnings"]
+    assert "2 drafts are beyond limits.per_run" in warning
+    assert (
+        'draft_cleanup_warnings{kind="limited_nothing_done",task="nightly"} 1.0'
+        in (job.folder / "nightly.prom").read_text()
+    )
+    assert job("drafts.csv", "--limit", "3").summary["warnings"] == []
+
+
+def test_a_ledger_that_cannot_be_looked_for(job: Runner, drafts: Drafts) -> None:
+    """A folder that may not be searched, say, or a name too long: a sentence, also in a dry run."""
+    ended = job(job.list_of(drafts(1)), "--ledger", "x" * 300, "--resume", "--dry-run")
+    assert (ended.code, ended.of("run.bug")) == (78, [])
+    assert "the ledger cannot be read: File name too long" in ended.summary["reason"]

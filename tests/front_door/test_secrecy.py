@@ -161,7 +161,7 @@ def test_a_bug_is_told_without_the_key(
     world.add_key(CANARY)
     ended = job(pairs, *FILES, env={"SMALLEST_API_KEY": CANARY, "PYTHONPATH": str(place)})
     assert ended.code == code
-    (told,) = [entry for entry in ended.of("run.warning") if "traceback" in entry]
+    (told,) = [entry for entry in ended.of("run.bug") if "traceback" in entry]
     assert f"in {function}" in told["traceback"]
     assert "no idea what to do with Bearer [key]" in told["traceback"]
     assert ended.summary["exit_code"] == code

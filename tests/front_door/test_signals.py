@@ -157,7 +157,7 @@ def test_a_signal_at_any_moment(name: str, job: Runner, sim: Simulator, drafts: 
     # What is left goes straight back in, and then everything is gone.
     for endpoint in ("discard", "user", "look", "backup"):
         sim.faults.script("*", "ok", on=endpoint)
-    again = job("leftover.csv", "--ledger", "ledger.jsonl", "--leftover", "leftover2.csv", "--resume")
+    again = job("leftover.csv", "--ledger", "ledger.jsonl", "--leftover", "leftover2.csv", "--resume", *case.flags)
     assert again.code == 0
     assert sim.left() == set()
 

@@ -2,12 +2,14 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from cleanup.errors import OutputError, SameFile
-from cleanup.records.files import check_distinct, check_writable, whole_file
+from cleanup.records import files
+from cleanup.records.files import check_distinct, check_writable, whole_file, why
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -81,3 +83,95 @@ def test_one_file_by_several_names(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             check_distinct({}, {"a": one, "b": other})
         check_distinct({"a": one, "b": other}, {"c": "else"})  # two inputs may be
     check_distinct({"a": "file", "none": None}, {"b": "other", "c": None, "d": "/dev/null", "e": "/dev/null"})
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o640), (0o077, 0o600), (0, 0o640)])
+def test_a_new_file_is_no_business_of_others(tmp_path: Path, umask: int, mode: int) -> None:
+    """0640 at most, less if the umask says so; a metrics file has its mode whatever it says."""
+    before = os.umask(umask)
+    try:
+        with (
+            whole_file(str(tmp_path / "file")),
+            whole_file(str(tmp_path / "metrics"), mode=0o644, whatever_the_umask=True),
+        ):
+            pass
+    finally:
+        os.umask(before)
+    assert (mode_of(tmp_path / "file"), mode_of(tmp_path / "metrics")) == (mode, 0o644)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664])
+def test_an_old_file_keeps_its_mode_and_owner(tmp_path: Path, mode: int) -> None:
+    """What somebody has closed stays closed, what somebody has opened stays open, and root takes nothing over."""
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(mode)
+    owner = 4711 if os.geteuid() == 0 else os.geteuid()
+    os.chown(path, owner, -1)
+    with whole_file(str(path), mode=0o644, whatever_the_umask=True) as stream:
+        stream.write("new")
+    assert (path.read_text(), mode_of(path), path.stat().st_uid) == ("new", mode, owner)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO, errno.EACCES])
+def test_a_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Some network mounts cannot: the file is there all the same."""
+    really = os.fsync
+
+    def sync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with whole_file(str(tmp_path / "file")) as stream:
+        stream.write("text")
+    assert (tmp_path / "file").read_text() == "text"
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
+def test_an_open_file_is_written_where_it_stands(tmp_path: Path, name: str) -> None:
+    """What the shell has opened to append to is neither cut to nothing nor written over; nor is it closed."""
+    path = tmp_path / "log"
+    path.write_text("before\n")
+    with path.open("a") as log:
+        target = name.format(log.fileno())
+        if name == "link":
+            target = str(tmp_path / "link")
+            Path(target).symlink_to(f"/dev/fd/{log.fileno()}")
+        check_writable(target)
+        with whole_file(target) as stream:
+            stream.write("summary\n")
+        log.write("after\n")
+    assert path.read_text() == "before\nsummary\nafter\n"
+
+
+def test_an_open_file_that_is_only_read(tmp_path: Path) -> None:
+    """Noticed at the start."""
+    (tmp_path / "list").write_text("x")
+    with (tmp_path / "list").open() as stream, pytest.raises(OutputError, match="reading alone"):
+        check_writable(f"/dev/fd/{stream.fileno()}")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("file", "it belongs to root; this run is"), ("new", "its folder belongs to root; this run is")]
+)
+def test_whose_a_file_is_that_may_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    """A run as root leaves root's files for cron's user, who has to learn of it."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(files, "user_name", lambda number: "app" if number == 77 else "root")
+    monkeypatch.setattr(os, "geteuid", lambda: 77)
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    assert why(denied, str(tmp_path / name)) == f"Permission denied: {said} user app"
+
+
+def test_other_reasons_are_told_as_they_are() -> None:
+    """Whose a file is does not matter on a full disk."""
+    assert why(OSError(errno.ENOSPC, "No space left on device"), "/") == "No space left on device"

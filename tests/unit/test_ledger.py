@@ -1,8 +1,10 @@
 """The ledger: torn tails at every byte, what is refused untouched, what it says of earlier runs."""
 
 import errno
+import fcntl
 import json
 import os
+import stat
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ import pytest
 
 from cleanup.errors import LedgerLocked, OutputError, SettingsError
 from cleanup.lists.pair_list import pack
-from cleanup.records.ledger import Ledger, Past, read
+from cleanup.records.ledger import Ledger
+from cleanup.records.past import Past, read
 
 AGENT = "0123456789abcdef01234567"
 NEXT = {"type": "run", "run_id": "2", "base_url": "https://one.example", "organization": "o"}
@@ -288,3 +291,108 @@ def test_values_of_other_types_are_no_trouble(line: str, tmp_path: Path) -> None
     ids = "" if "agent" in line else f'"agent": "{"a" * 24}", "draft": "d", '
     path.write_text('{"type": "run", "run_id": "1"}\n{"type": "pair", ' + ids + line + "}\n")
     assert not Past(str(path), [pack("a" * 24, "d")]).settled
+
+
+def test_a_ledger_that_is_renamed_between_open_and_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is the file's, not the name's: what is locked is the file that others will find."""
+    path = tmp_path / "ledger.jsonl"
+    really = fcntl.flock
+    renamed: list[Path] = []
+
+    def lock(file: int, how: int) -> None:
+        if not renamed:
+            renamed.append(path.rename(tmp_path / "ledger.1"))
+        really(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    with Ledger(str(path)) as ledger:
+        ledger.write(NEXT)
+    assert lines_of(path) == [NEXT]
+    assert (tmp_path / "ledger.1").read_bytes() == b""
+
+
+@pytest.mark.parametrize("what", ["renamed", "removed", "replaced", "cut"])
+def test_a_ledger_that_nobody_would_find(tmp_path: Path, what: str) -> None:
+    """It is noticed, at the latest at the end."""
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(str(path))
+    ledger.write(NEXT)
+    if what == "cut":
+        os.truncate(path, 0)
+    elif what == "removed":
+        path.unlink()
+    else:
+        path.rename(tmp_path / "ledger.1")
+        if what == "replaced":
+            path.touch()
+    with pytest.raises(OutputError, match="while the run went on"):
+        ledger.close()
+
+
+def test_a_new_ledger_is_no_business_of_others(tmp_path: Path) -> None:
+    """It names drafts and people; an old one keeps its mode."""
+    path = tmp_path / "ledger.jsonl"
+    for mode in (0o640, 0o600):
+        with Ledger(str(path)) as ledger:
+            ledger.write(NEXT)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        path.chmod(0o600)
+
+
+def test_which_run_tried_a_pair_in_vain(tmp_path: Path) -> None:
+    """The number of the last run that did; none for what is settled or has no line."""
+    path = tmp_path / "ledger.jsonl"
+    forbidden = pair("d2", "skipped", "forbidden")
+    path.write_bytes(text([*HISTORY, NEXT, pair("d1", "failed", "timeout"), forbidden, NEXT]))
+    keys = [pack(AGENT, f"d{number}") for number in range(4)]
+    past = Past(str(path), keys)
+    assert past.tried == {keys[2]: 2}
+    assert past.settled == {keys[1]}
+
+
+def test_a_draft_that_was_not_gone_is_not_settled(tmp_path: Path) -> None:
+    """The only line that overrides a `discarded` before it; what `undo` wrote overrides nothing."""
+    path = tmp_path / "ledger.jsonl"
+    proof = {"type": "proof", "agent": AGENT, "draft": "d1", "gone": False}
+    undo = {"type": "run", "run_id": "3", "mode": "undo", "settings": {"guard": {}}}
+    lines = [*HISTORY, pair("d3", "skipped", "gone_after_retry"), proof, pair("d1", "failed", "not_gone"), undo]
+    path.write_bytes(text([*lines, pair("d3", "restored")]))
+    past = Past(str(path), [pack(AGENT, "d1"), pack(AGENT, "d3")])
+    assert past.settled == {pack(AGENT, "d3")}
+    assert past.unreadable == []
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Every line that is parsed as JSON."""
+    lines: list[bytes] = []
+    really = json.loads
+
+    def loads(line: bytes) -> Any:
+        lines.append(line)
+        return really(line)
+
+    monkeypatch.setattr(json, "loads", loads)
+    return lines
+
+
+def test_only_the_runs_are_read_where_no_pair_matters(tmp_path: Path, parsed: list[bytes]) -> None:
+    """A ledger of years is looked through for what it is of, and for nothing else."""
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(text([*HISTORY, *[pair(f"d{number}") for number in range(1000)]]))
+    past = Past(str(path), None)
+    assert (past.base_urls, past.organizations) == ({"https://one.example"}, {"o"})
+    assert len(parsed) <= 2
+
+
+def test_lines_of_other_pairs_are_not_parsed(tmp_path: Path, parsed: list[bytes]) -> None:
+    """Millions of lines for a list of a few: a torn one among them is told all the same."""
+    path = tmp_path / "ledger.jsonl"
+    begin = {"type": "pair", "time": "2026-11-24T18:00:00.000Z", "run_id": "2"}
+    lines = text([NEXT, *[begin | pair(f"d{number}") for number in range(1000)]]).splitlines(keepends=True)
+    lines[8] = lines[8][:120] + b"\n"
+    path.write_bytes(b"".join(lines))
+    past = Past(str(path), [pack(AGENT, "d500")])
+    assert past.settled == {pack(AGENT, "d500")}
+    assert past.unreadable == [9]
+    assert len(parsed) <= 4

@@ -113,3 +113,11 @@ def test_few_spares_lie_in_one_block(where: float) -> None:
     order = Order(planned(1000))
     first = [order.spare() or 0 for _ in range(10)]
     assert sum(1000 * where <= index < 1000 * (where + 0.1) for index in first) <= 2
+
+
+def test_under_a_limit_what_was_tried_in_vain_comes_last() -> None:
+    """First what was never tried, in the list's order; then what was tried longest ago."""
+    pairs = listed_many(6)
+    tried = {pairs.keys[0]: 2, pairs.keys[1]: 1, pairs.keys[2]: 2, pairs.keys[4]: 2}
+    taken = [list(make_plan(pairs, tried=tried, limit=limit).indexes(Fate.SEND)) for limit in range(7)]
+    assert taken == [[], [3], [3, 5], [1, 3, 5], [0, 1, 3, 5], [0, 1, 2, 3, 5], [0, 1, 2, 3, 4, 5]]

@@ -1,0 +1,149 @@
+"""What a ledger says of earlier runs. Only what is asked for is parsed: a ledger of years has millions of lines."""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, KeysView
+from itertools import count
+from typing import Any, Final
+
+from cleanup.errors import SettingsError
+from cleanup.lists.ids import is_agent, is_draft
+from cleanup.lists.pair_list import pack
+from cleanup.model import SETTLING
+from cleanup.records.files import why
+
+_RUN: Final = b'{"type": "run"'
+_PAIR: Final = re.compile(
+    rb'\{"type": "(?:pair|proof)", "time": "[^"\\]*", "run_id": "[^"\\]*", '
+    rb'"agent": "([0-9a-f]{24})", "draft": "([A-Za-z0-9][A-Za-z0-9_-]{0,127})", '
+)
+_NONE, _DISCARDED, _SETTLED = 0, -1, -2
+"""How a listed pair stands: no line, discarded, settled otherwise, or else the number of the run that tried it last."""
+
+
+def read(path: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """The lines of a ledger with their numbers; None for one that cannot be read. Raises SettingsError.
+
+    A file whose first line is none of ours is refused: it is some other file.
+    """
+    for number, line in _lines(path):
+        yield number, parse(line)
+
+
+def parse(line: bytes) -> dict[str, Any] | None:
+    """One line of a ledger; None if it is none of ours, or torn."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or entry.get("type") not in ("run", "pair", "proof", "end"):
+        return None
+    agent, draft = entry.get("agent"), entry.get("draft")
+    named = isinstance(agent, str) and isinstance(draft, str) and is_agent(agent) and is_draft(draft)
+    return entry if named or entry["type"] in ("run", "end") else None
+
+
+def _lines(path: str) -> Iterator[tuple[int, bytes]]:
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123
+            numbers = count(1)
+            for line in stream:
+                number = next(numbers)
+                if number == 1 and line.endswith(b"\n") and parse(line) is None:
+                    raise SettingsError(f"{path}: this is no ledger: its first line is none of ours")
+                yield number, line
+    except OSError as error:
+        raise SettingsError(f"{path}: the ledger cannot be read: {why(error, path)}") from None
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is a ledger to read. Raises SettingsError when that cannot be told, or it is no file."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise SettingsError(f"{path}: the ledger cannot be read: {why(error, path)}") from None
+    if not stat.S_ISREG(mode):
+        raise SettingsError(f"{path}: the ledger cannot be read: it is no regular file")
+    return True
+
+
+class Past:
+    """What a ledger says of earlier runs: against what, with which guards, and how the listed pairs stand.
+
+    `settings` are those of the last run that discarded; `unreadable` and `orphan` are numbers of lines, the latter
+    of the first pair that has no run line before it.
+    """
+
+    def __init__(self, path: str, listed: Iterable[bytes] | None) -> None:
+        """Read the ledger; only pairs in `listed` are kept. None: only the runs are read. Raises SettingsError."""
+        self.path = path
+        self.base_urls: set[str] = set()
+        self.organizations: set[str] = set()
+        self.settings: dict[str, Any] = {}
+        self.unreadable: list[int] = []
+        self.orphan: int | None = None
+        self._run = 0
+        self._undoing = False
+        # One table, of the list's own keys, as both list and ledger may have a million rows.
+        self._stands: dict[bytes, int] = dict.fromkeys(listed or (), _NONE)
+        if _is_there(path):
+            for number, line in _lines(path):
+                if line.startswith(_RUN) or (listed is not None and not self._is_of_no_concern(line)):
+                    self._add(number, parse(line))
+        self._tried = {key: run for key, run in self._stands.items() if run > _NONE}
+        for key in [key for key, stands in self._stands.items() if stands >= _NONE]:
+            del self._stands[key]
+
+    @property
+    def settled(self) -> KeysView[bytes]:
+        """The listed pairs that need not be sent again."""
+        return self._stands.keys()
+
+    @property
+    def tried(self) -> dict[bytes, int]:
+        """The listed pairs that were tried and are not settled, each with the number of the last such run."""
+        return self._tried
+
+    def _is_of_no_concern(self, line: bytes) -> bool:
+        """Whether this is a whole line of a pair that is not listed: told without parsing it."""
+        head = _PAIR.match(line)
+        return (
+            head is not None
+            and self._run > 0
+            and line.endswith(b"}\n")
+            and pack(head[1].decode(), head[2].decode()) not in self._stands
+        )
+
+    def _add(self, number: int, entry: dict[str, Any] | None) -> None:
+        if entry is None:
+            self.unreadable.append(number)
+        elif entry["type"] == "run":
+            self._add_run(entry)
+        elif entry["type"] == "pair":
+            if not self._run and self.orphan is None:
+                self.orphan = number
+            key = pack(entry["agent"], entry["draft"])
+            # A draft that was made anew is another one: the old one stays as settled as it was.
+            if key in self._stands and not self._undoing:
+                self._stand(key, entry.get("outcome"), entry.get("reason"))
+
+    def _add_run(self, entry: dict[str, Any]) -> None:
+        self._run += 1
+        self._undoing = entry.get("mode") == "undo"
+        self.base_urls.add(str(entry.get("base_url")))
+        if entry.get("organization"):
+            self.organizations.add(str(entry["organization"]))
+        settings = entry.get("settings")
+        if not self._undoing and isinstance(settings, dict):
+            self.settings = settings
+
+    def _stand(self, key: bytes, outcome: object, reason: object) -> None:
+        """The latest line counts, but what was discarded once stays so unless it turned out not to be gone."""
+        if outcome == "discarded":
+            self._stands[key] = _DISCARDED
+        elif reason == "not_gone" or self._stands[key] != _DISCARDED:
+            self._stands[key] = _SETTLED if str(reason or outcome) in SETTLING else max(self._run, 1)
