@@ -12,7 +12,7 @@ from cleanup.exit_codes import ExitCode
 from cleanup.guards import Guards
 from cleanup.plan import SKIPPED, Fate
 from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
-from cleanup.settings.sources import Loaded, load
+from cleanup.settings.sources import Loaded, Refused, load
 from cleanup.settings.values import share_text
 from cleanup.show.console import Screen, make_screen, say
 
@@ -24,8 +24,8 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
     options, flags = parse("check", argv)
     try:
         loaded = load(flags, environ, options.config, home)
-    except JobError as error:
-        return refuse_settings(error, flags)
+    except Refused as error:
+        return refuse_settings(error)
     output = loaded.settings.output
     screen = make_screen(output.log_format, output.log_level, lambda text: text, quiet=False, run_id="check")
     try:

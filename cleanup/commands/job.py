@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from cleanup.commands.options import COMMANDS, parse, program
-from cleanup.errors import JobError, ListMissing, SettingsError, UsageError
+from cleanup.errors import ListMissing, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
 from cleanup.run import Job, Run
-from cleanup.settings.sources import Loaded, load
+from cleanup.settings.sources import Loaded, Refused, load
 from cleanup.show.console import Screen, make_screen, style_of
 
 _BAD_ROWS_FOR_A_PERSON: Final = 20
+_MOST_OF_A_PROBLEM: Final = 300
+"""Characters in the last line, of which Kubernetes shows 2,000 bytes."""
 
 
 def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> int:
@@ -22,8 +24,8 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
     options, flags = parse(command, argv)
     try:
         loaded = load(flags, environ, options.config, home)
-    except JobError as error:
-        return refuse_settings(error, flags)
+    except Refused as error:
+        return refuse_settings(error)
     if command == "sweep":
         loaded = _dry_unless_confirmed(loaded)
     if command == "find":
@@ -69,20 +71,18 @@ def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList
         raise
 
 
-def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
+def refuse_settings(error: Refused) -> int:
     """Say what is wrong with the settings, where there are no settings yet to say how."""
-    style = flags.get("output.log_format", "auto")
-    screen = make_screen(
-        style if style in ("json", "console") else "auto",
-        "info",
-        lambda text: text,
-        quiet=False,
-        run_id=uuid.uuid4().hex,
-    )
-    for problem in error.problems if isinstance(error, SettingsError) else (str(error),):
+    screen = make_screen(error.log_format, "info", lambda text: text, quiet=False, run_id=uuid.uuid4().hex)
+    for problem in error.problems:
         screen.log.error("settings.invalid", message=problem)
     screen.log.error(
-        "run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, stopped_by=None, next=None
+        "run.finished",
+        exit_code=int(error.code),
+        meaning=error.code.meaning,
+        counts={},
+        stopped_by=None,
+        next=f"correct this, and run again: {error.problems[0][:_MOST_OF_A_PROBLEM]}",
     )
     return int(error.code)
 

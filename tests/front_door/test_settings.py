@@ -89,8 +89,8 @@ def test_everything_that_is_wrong_is_named_with_its_place(job: Runner, sim: Simu
         "CLEANUP_X__Y: no such setting",
         "c.yaml:3: limits.rte: no such setting; did you mean limits.rate?",
         "--concurrency: limits.concurrency must be at least 1 (given: 0)",
-        "--deadline: limits.deadline is no duration",
-        "CLEANUP_RETRY__WAIT: retry.wait is no duration",
+        "--deadline: limits.deadline is not a duration",
+        "CLEANUP_RETRY__WAIT: retry.wait is not a duration",
         "c.yaml:2: limits.rate must be requests a second",
         "c.yaml:5: output.heartbeat_url must be a URL",
     ]
