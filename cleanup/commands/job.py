@@ -10,10 +10,12 @@ from typing import Any, Final
 from cleanup.commands.options import COMMANDS, parse, program
 from cleanup.errors import ListMissing, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
+from cleanup.records.journal import Journal
 from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded, Refused, load
 from cleanup.show.console import Screen, make_screen, style_of
 
+WAITING: Final = "waiting for a list to be typed (`-` is standard input): end it with Ctrl-D on a line of its own"
 _BAD_ROWS_FOR_A_PERSON: Final = 20
 _MOST_OF_A_PROBLEM: Final = 300
 """Characters in the last line, of which Kubernetes shows 2,000 bytes."""
@@ -43,13 +45,24 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
         name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
         what = Job(loaded, screen, environ, words, None if name is None else str(name), check)
         if name is not None:
-            what = replace(what, read=lambda journal: read_pairs(loaded, options.format, journal.bad_row))
+            what = replace(what, read=lambda journal: _read(journal, loaded, options.format))
         return Run(what).execute()
     from cleanup.commands.finding import FindRun, sweep_list
 
     name = loaded.settings.output.list or "sweep"
     what = Job(loaded, screen, environ, words, name, check, find=sweep_list)
     return FindRun(what, options).execute() if command == "find" else Run(what).execute()
+
+
+def _read(journal: Journal, loaded: Loaded, format_name: str | None) -> PairList:
+    if waits_for_typing(loaded):
+        journal.tell("run.info", message=WAITING)
+    return read_pairs(loaded, format_name, journal.bad_row)
+
+
+def waits_for_typing(loaded: Loaded) -> bool:
+    """Whether the list is to come from somebody at a terminal, who may not know it."""
+    return loaded.settings.pairs == "-" and sys.stdin.isatty()
 
 
 def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList:

@@ -36,6 +36,9 @@ def _simulate(argv: list[str]) -> int:
     try:
         from cleanup.simulator.cli import main as simulate
     except ImportError as error:
-        sys.stderr.write(f"job.py: the simulator needs {error.name}: pip install starlette uvicorn\n")
+        sys.stderr.write(
+            f"job.py: the simulator needs {error.name}, which is not installed here, nor in the container image: "
+            "use a clone of the project (`make demo`, or `pip install '.[simulator]'` in it)\n"
+        )
         return 2
     return simulate(argv)

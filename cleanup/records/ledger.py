@@ -18,7 +18,7 @@ from cleanup.errors import LedgerLocked, OutputError, SettingsError
 from cleanup.lists.ids import is_agent, is_draft
 from cleanup.lists.pair_list import pack
 from cleanup.model import SETTLING
-from cleanup.records.files import sync_folder
+from cleanup.records.files import require_access, require_folder, sync_folder
 
 SYNC_SECONDS: Final = 0.5
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
@@ -52,6 +52,21 @@ class Ledger:
             raise
         self._syncer = threading.Thread(target=self._sync_now_and_then, name="ledger-sync", daemon=True)
         self._syncer.start()
+
+    @staticmethod
+    def check(path: str) -> None:
+        """Refuse what could not be opened as a ledger, without making or changing it. Raises as opening does."""
+        target = Path(path)
+        try:
+            if not os.path.lexists(target):
+                require_folder(target.parent)
+                return
+            require_access(target, os.R_OK | os.W_OK)
+            if not stat.S_ISREG(target.stat().st_mode):
+                raise OutputError(f"{path}: the ledger could not be opened: it is no regular file")
+        except OSError as error:
+            raise OutputError(f"{path}: the ledger could not be opened: {error.strerror}") from None
+        next(read(path), None)
 
     def _lock(self) -> None:
         try:
@@ -156,10 +171,10 @@ class Ledger:
                 self.close()
 
 
-def read(path: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
+def read(path: str, *, required: bool = True) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """The lines of a ledger with their numbers; None for one that cannot be read. Raises SettingsError.
 
-    A file whose first line is none of ours is refused: it is some other file.
+    A file whose first line is none of ours is refused: it is some other file. `required`: so is one that is not there.
     """
     try:
         with open(path, "rb") as stream:  # noqa: PTH123
@@ -169,7 +184,8 @@ def read(path: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
                     raise SettingsError(f"{path}: this is no ledger: its first line is none of ours")
                 yield number, entry
     except OSError as error:
-        raise SettingsError(f"{path}: the ledger cannot be read: {error.strerror}") from None
+        if required or not isinstance(error, FileNotFoundError):
+            raise SettingsError(f"{path}: the ledger cannot be read: {error.strerror}") from None
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -196,9 +212,8 @@ class Past:
         # Whether a pair was discarded (True) or is settled otherwise (False): one table, of the list's own keys,
         # as both list and ledger may have a million rows.
         self._settled: dict[bytes, bool | None] = dict.fromkeys(listed)
-        if Path(path).exists():
-            for number, entry in read(path):
-                self._add(number, entry)
+        for number, entry in read(path, required=False):
+            self._add(number, entry)
         for key in [key for key, discarded in self._settled.items() if discarded is None]:
             del self._settled[key]
 

@@ -109,13 +109,24 @@ def test_everything_that_is_wrong_is_named_with_its_place(job: Runner, sim: Simu
         (["--rate", "5", "check"], "the command comes first: python job.py check"),
         (["l.csv", "--older-than", "5d"], "--older-than means nothing to a run over a list"),
         (["find", "--dry-run"], "--dry-run means nothing to `find`"),
+        (["repot", "ledger.jsonl"], "there is no command `repot`, nor such a file; did you mean `report`?"),
+        (["swep"], "there is no command `swep`, nor such a file; did you mean `sweep`?"),
+        (["l.csv", "--dryrun"], "unrecognized arguments: --dryrun; did you mean --dry-run?"),
+        (["l.csv", "--older-thn", "5d"], "unrecognized arguments: --older-thn; did you mean --older-than?"),
+        (["find", "--outptu=s3cret"], "unrecognized arguments: --outptu; did you mean --output?"),
+        (["l.csv", "--key", "s3cret"], "unrecognized arguments: --key; did you mean --key-file?"),
+        (["l.csv", "-ks3cret"], "unrecognized arguments: -k."),
+        (["l.csv", "--zzzzzz"], "unrecognized arguments: --zzzzzz."),
+        (["l.csv", "--dry-run=s3cret"], "--dry-run takes no value: write --dry-run alone, or leave it out."),
     ],
 )
 def test_wrong_usage_is_exit_2(runner: Runner, words: list[str], said: str) -> None:
     """An unknown flag, a missing argument, one list too many: a sentence, and where the help is."""
+    runner.defaults.clear()
     ended = runner(*words)
     assert ended.code == 2
     assert said in ended.stderr
+    assert "s3cret" not in ended.stderr
     command = "find " if words[0] == "find" else ""
     assert f"See `python job.py {command}--help`" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
