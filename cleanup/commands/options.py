@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 from cleanup import __version__
 from cleanup.exit_codes import ExitCode
 from cleanup.settings.definitions import Setting, all_settings
+from cleanup.settings.paths import resolved
 
 COMMANDS: Final = {
     "": "discard every listed draft: the job",
@@ -144,7 +145,11 @@ def make_parser(command: str) -> argparse.ArgumentParser:
             help="of the list that is printed (csv, or by FILE's ending)",
         )
         general.add_argument(
-            "-o", "--output", metavar="FILE", help="write the list there instead of to standard output"
+            "-o",
+            "--output",
+            metavar="FILE",
+            type=_list_file,
+            help="write the list there instead of to standard output",
         )
     general.add_argument(
         "-c",
@@ -163,6 +168,15 @@ def make_parser(command: str) -> argparse.ArgumentParser:
             text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
             _add_flag(groups[setting.section], setting, argparse.SUPPRESS if hidden else text)
     return parser
+
+
+def _list_file(text: str) -> str:
+    if text == "-":
+        raise argparse.ArgumentTypeError("`-` is not a file: leave this out for standard output")
+    try:
+        return resolved(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} {error}") from None
 
 
 def _add_flag(group: argparse._ArgumentGroup, setting: Setting, text: str) -> None:

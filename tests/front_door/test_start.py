@@ -12,11 +12,11 @@ from tests.conftest import JOB, clean_environment
 from tests.unit.test_architecture import HOMES, PACKAGE, imports
 
 
-def start(folder: Path, *patch: str) -> tuple[int, list[str]]:
+def start(folder: Path, *patch: str, words: tuple[str, ...] = ("--help",)) -> tuple[int, list[str]]:
     """Start `job.py` in a Python that was changed first; its exit code and the lines it said."""
     (folder / "sitecustomize.py").write_text("import sys\n" + "".join(f"{line}\n" for line in patch))
     ended = subprocess.run(
-        [sys.executable, JOB, "--help"],
+        [sys.executable, JOB, *words],
         capture_output=True,
         text=True,
         timeout=60,
@@ -64,6 +64,15 @@ def test_a_library_that_cannot_be_loaded_is_named_too(tmp_path: Path) -> None:
     code, (said,) = start(tmp_path)
     assert code == 2
     assert "pydantic_of_another_python is not installed" in said
+
+
+def test_the_simulator_says_what_it_lacks(tmp_path: Path) -> None:
+    """Where it is not installed, as in the image: which library, and where the simulator can be had."""
+    code, (said,) = start(tmp_path, "sys.modules['starlette'] = None", words=("simulate",))
+    assert code == 2
+    assert "the simulator needs starlette" in said
+    assert "nor in the container image" in said
+    assert "pip install '.[simulator]'" in said
 
 
 def test_every_library_is_looked_for() -> None:
