@@ -37,8 +37,8 @@ def _simulate(argv: list[str]) -> int:
         from cleanup.simulator.cli import main as simulate
     except ImportError as error:
         sys.stderr.write(
-            f"job.py: the simulator needs {error.name}, which is not installed here, nor in the container image: "
-            "use a clone of the project (`make demo`, or `pip install '.[simulator]'` in it)\n"
+            f"job.py: the simulator is not here, as {error.name} is not installed (the container image leaves it out): "
+            "use a clone of the project, with `make demo`, or `pip install '.[simulator]'` in it\n"
         )
         return 2
     return simulate(argv)
