@@ -36,8 +36,10 @@ def _simulate(argv: list[str]) -> int:
     try:
         from cleanup.simulator.cli import main as simulate
     except ImportError as error:
+        library = (error.name or "").partition(".")[0]
+        missing = "cleanup.simulator" if library == "cleanup" else library
         sys.stderr.write(
-            f"job.py: the simulator is not here, as {error.name} is not installed (the container image leaves it out): "
+            f"job.py: the simulator is not here, as {missing} is not installed (the container image leaves it out): "
             "use a clone of the project, with `make demo`, or `pip install '.[simulator]'` in it\n"
         )
         return 2

@@ -29,9 +29,10 @@ def start() -> NoReturn:
 
         code = main(sys.argv[1:])
     except ImportError as error:  # of a library that was built for another Python, say
-        if error.name is None or error.name.partition(".")[0] == "cleanup":
+        library = (error.name or "").partition(".")[0]
+        if library in ("", "cleanup"):
             raise
-        _refuse_without(error.name)
+        _refuse_without(library)
     gc.freeze()  # everything is done: looking through it all for garbage would only make the end take longer
     sys.exit(code)
 

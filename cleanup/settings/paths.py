@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ValidationInfo
 
 from cleanup.settings.hidden import Unshown, looks_like_key
 
-_OPAQUE: Final = re.compile(r"[A-Za-z0-9_=+-]{32,}")
+_OPAQUE: Final = re.compile(r"(?=.*\d)[A-Za-z0-9_=+-]{32,}")
 _MEANS_OFF: Final = ("no", "none", "null")
 _MEANS_ON: Final = ("yes", "true", "on")
 

@@ -146,6 +146,12 @@ def test_a_tilde_is_the_home_folder(sources: Sources, monkeypatch: pytest.Monkey
     assert load({"pairs": "~/f.csv"}, {}, None, sources.folder).settings.pairs == f"{home}/f.csv"
 
 
+def test_a_long_name_of_a_key_file_is_not_taken_for_a_key(sources: Sources) -> None:
+    """It has no digit, or a folder before it, or an ending; a key has neither."""
+    for name in ("the-workspace-cleanup-key-of-production", f"./{'k3y' * 12}", f"{'k3y' * 12}.txt"):
+        assert sources.value("api.key_file", {"api.key_file": name}) == name
+
+
 def test_a_file_of_an_odd_name_is_named_with_its_folder(sources: Sources) -> None:
     """What is refused as it stands is taken with `./` before it."""
     for name in ("no", "yes", "-", "~", "sk_live_0123456789"):
