@@ -1,33 +1,21 @@
 #!/usr/bin/env python3
 """Discard listed drafts of Atoms agents: `python job.py --help`."""
 
-import gc
-import os
-import signal
+# Any Python, however old, has to understand this file, or it could not be told what it lacks.
 import sys
-from types import FrameType
-
-
-def end(number: int, _frame: FrameType | None) -> None:
-    """Leave by way of every `finally`: as PID 1, Python would ignore SIGTERM without a handler."""
-    raise SystemExit(128 + number)
-
-
-def open_closed_streams() -> None:
-    """Give streams that the caller has closed (`2>&-`) a place, or the next file opened, a ledger say, would be it."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for good
-
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
-        signal.signal(signal.SIGHUP, end)
-    open_closed_streams()
-    from cleanup.commands.main import main
+    lack = ""
+    if sys.version_info < (3, 11):  # noqa: UP036
+        lack = "this is Python " + sys.version.split()[0] + ", 3.11 or newer is needed: try python3.11 job.py --help"
+    else:
+        try:
+            import fcntl  # noqa: F401
+        except ImportError:
+            lack = "a POSIX system is needed (Linux, macOS, or WSL on Windows): nowhere else can a ledger be locked"
+    if lack:
+        sys.stderr.write("job.py: " + lack + "\n")
+        sys.exit(2)
+    from cleanup.commands.start import start
 
-    code = main(sys.argv[1:])
-    gc.freeze()  # everything is done: looking through it all for garbage would only make the end take longer
-    sys.exit(code)
+    start()

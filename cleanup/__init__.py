@@ -2,7 +2,7 @@
 
 In the order in which data flows:
 
-- `commands`    argv → command: `main`, `options`; `job`, `finding` (find and sweep), `check`, `report`
+- `commands`    argv → command: `start`, `main`, `options`; `job`, `finding` (find and sweep), `check`, `report`
 - `settings`    one definition per setting: file, variable, flag, help, schema
 - `run`         one run from top to bottom
 - `documents`   YAML and JSON as events with line numbers, for lists and settings

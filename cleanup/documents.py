@@ -176,7 +176,7 @@ def json_events(text: str) -> Iterator[Event]:
 def _string(piece: str, line: int) -> str:
     text: str = json.loads(piece)
     if "\\u" in piece and _SURROGATE.search(text):
-        raise DocumentError(line, f"{piece[:60]} has half a character (a lone surrogate), which is no text")
+        raise DocumentError(line, f"{piece[:60]} has a lone surrogate, which is not text")
     return text
 
 
@@ -201,7 +201,7 @@ def _node(event: Event, steps: Iterator[Event]) -> Node:
     for key in _until_end(steps):
         name = key_text(key)
         if name in entries:
-            raise DocumentError(key.line, f"the key {name!r} stands there twice")
+            raise DocumentError(key.line, f"duplicate key {name!r}")
         entries[name] = _node(next(steps), steps)
     return Node(event.line, entries)
 

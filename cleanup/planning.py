@@ -1,14 +1,16 @@
 """From a list to a plan by the settings, and what refuses it before anything is sent: for a run and for `check`."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cleanup.errors import SettingsError
 from cleanup.lists.pair_list import PairList
 from cleanup.plan import Plan, make_plan
+from cleanup.records.files import check_distinct
 from cleanup.records.past import Past
 from cleanup.settings.definitions import Settings, all_settings
+from cleanup.settings.sources import Loaded
 
 EMPTY: Final = "the list is empty: there is nothing to discard"
 _ANOTHER: Final = "name another ledger (output.ledger, --ledger)"
@@ -18,6 +20,28 @@ def check_resume(settings: Settings) -> None:
     """Raise SettingsError when there is no ledger to resume by."""
     if settings.run.resume and settings.output.ledger is None:
         raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
+
+
+def check_files(loaded: Loaded, list_path: str | None, outputs: Mapping[str, str | None]) -> None:
+    """Raise SameFile when an output of a run is one of its inputs, or another output."""
+    inputs = {
+        "the list": list_path,
+        "the settings' file": None if loaded.file is None else str(loaded.file),
+        "api.key_file": loaded.settings.api.key_file,
+    }
+    check_distinct(inputs, outputs)
+
+
+def outputs_of(settings: Settings, *, finds: bool) -> dict[str, str | None]:
+    """The files that a run may write, by their keys; one that finds its list writes that too."""
+    files = (setting for setting in all_settings() if setting.section == "output" and setting.flag.is_path)
+    return {file.key: getattr(settings.output, file.name) for file in files if finds or file.name != "list"}
+
+
+def written_whole(settings: Settings, outputs: Mapping[str, str | None]) -> list[str]:
+    """Those of the outputs that are written anew, and so by a dry run only if they are no record of discards."""
+    others = {"output.ledger", "output.leftover", "output.metrics"} if settings.run.dry_run else {"output.ledger"}
+    return [path for key, path in outputs.items() if path is not None and key not in others]
 
 
 def past_of(settings: Settings, pairs: PairList | None) -> Past | None:

@@ -15,8 +15,18 @@ from cleanup.last_words import LastWords, Measured
 from cleanup.lists.pair_list import PairList
 from cleanup.model import StopCause
 from cleanup.plan import Fate
-from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
-from cleanup.records.files import check_distinct, check_writable
+from cleanup.planning import (
+    EMPTY,
+    check_cap,
+    check_files,
+    check_past,
+    check_resume,
+    outputs_of,
+    past_of,
+    plan_of,
+    written_whole,
+)
+from cleanup.records.files import check_writable
 from cleanup.records.journal import Journal
 from cleanup.records.ledger import Ledger
 from cleanup.records.past import Past
@@ -157,12 +167,8 @@ class Run:
             if self._key.readable_by_others():
                 sentence = f"the key file {key_file} can be read by everybody on this machine: chmod 600 it"
                 self.journal.warn(sentence, kind="key_file_readable")
-        paths = [output.summary] if run.dry_run else [output.summary, output.leftover, output.metrics]
-        if self.job.find is not None:
-            paths.append(output.list)
-        for path in paths:
-            if path is not None:
-                check_writable(path)
+        for path in written_whole(self.settings, outputs_of(self.settings, finds=self.job.find is not None)):
+            check_writable(path)
 
     def _begin_heartbeat(self) -> None:
         """Also of a run that is refused; but one that another run locks out must not pass for one that failed."""
@@ -178,18 +184,12 @@ class Run:
 
     def outputs(self) -> dict[str, str | None]:
         """The files that this run may write, by what they are."""
-        output = self.settings.output
-        names = ("ledger", "leftover", "summary", "metrics") + (("list",) if self.job.find is not None else ())
-        return {f"output.{name}": getattr(output, name) for name in names}
+        return outputs_of(self.settings, finds=self.job.find is not None)
 
     def _check_settings(self) -> None:
         settings, loaded = self.settings, self.job.loaded
-        inputs = {
-            "the list": settings.pairs if self.job.read is not None and loaded.inline_pairs is None else None,
-            "the settings' file": None if loaded.file is None else str(loaded.file),
-            "api.key_file": settings.api.key_file,
-        }
-        check_distinct(inputs, self.outputs())
+        listed = settings.pairs if self.job.read is not None and loaded.inline_pairs is None else None
+        check_files(loaded, listed, self.outputs())
         self.job.check()
         check_resume(settings)
 

@@ -10,6 +10,17 @@ from cleanup.errors import SettingsError
 
 VARIABLE: Final = "SMALLEST_API_KEY"
 _GOOD: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+_ASSIGNMENT: Final = re.compile(rf"^[ \t]*(?:export[ \t]+)?{VARIABLE}[ \t]*=(.*)$", re.MULTILINE)
+_OTHER_KINDS: Final = (
+    (re.compile("-----BEGIN "), "it is a certificate, or a key of another kind (PEM)"),
+    (re.compile(r"[\[{]"), "it is JSON: write the key alone"),
+    (re.compile(r"Bearer\s", re.IGNORECASE), "it begins with `Bearer`: write the key alone"),
+    (re.compile(r"(export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*\s*=."), f"it sets variables, but not {VARIABLE}"),
+    (re.compile(r".*\n", re.DOTALL), "it has several lines"),
+    (re.compile(r".*\s"), "it has blanks in it"),
+    (re.compile(r"$"), "it is empty"),
+)
+"""What stands in place of a key, by how it begins."""
 
 
 class Key:
@@ -23,7 +34,7 @@ class Key:
         self._file = Path(file) if file else None
         self._stamp: tuple[int, ...] = ()
         self.unsettled = False
-        text = self._read() if self._file else (value or "").strip()
+        text = self._read() if self._file else _key_in(value or "")
         self._values = [_check(text, str(self._file or VARIABLE))]
         self._disguises = _disguises(text)
 
@@ -87,14 +98,11 @@ class Key:
         self._stamp = self._stat()
         try:
             with self._file.open("rb") as stream:
-                text = stream.read(1 << 16).decode("utf-8-sig").strip()
+                return _key_in(stream.read(1 << 16).decode("utf-8-sig"))
         except OSError as error:
             raise SettingsError(f"{self._file}: the key file cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise SettingsError(f"{self._file}: this is no key file: it is not text") from None
-        if not text:
-            raise SettingsError(f"{self._file}: the key file is empty")
-        return text
+            raise SettingsError(f"{self._file}: this is not a key file: it is not text in UTF-8") from None
 
 
 def _disguises(key: str) -> list[str]:
@@ -104,9 +112,22 @@ def _disguises(key: str) -> list[str]:
     return sorted(forms, key=len, reverse=True)
 
 
+def _key_in(text: str) -> str:
+    """The key in a text: alone or in quotes, or what the text sets the variable to, as a file of variables does."""
+    assigned = _ASSIGNMENT.findall(text)
+    return _unquoted(assigned[-1] if assigned else text)
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
 def _check(text: str, origin: str) -> str:
-    if not _GOOD.fullmatch(text):
-        raise SettingsError(
-            f"{origin}: this is no API key: it has blanks, line breaks or characters that are not ASCII"
-        )
+    """The text, if it may be a key. Raises SettingsError, which says what else it seems to be and shows nothing."""
+    kind = next((what for beginning, what in _OTHER_KINDS if beginning.match(text)), None)
+    if kind is None and not _GOOD.fullmatch(text):
+        kind = "it is too long, or has characters that are not printable ASCII"
+    if kind is not None:
+        raise SettingsError(f"{origin}: this is not an API key: {kind}")
     return text

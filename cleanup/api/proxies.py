@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from cleanup.settings.values import is_loopback
+from cleanup.settings.urls import is_loopback
 
 _PORTS = {"http": 80, "https": 443}
 

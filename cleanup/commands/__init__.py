@@ -1,1 +1,1 @@
-"""The commands: `main` (argv → command), `options` (the command line), `job`, `check`, `report`."""
+"""The commands: `start` (the process), `main` (argv → command), `options` (flags), `job`, `check`, `report`."""

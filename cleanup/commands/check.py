@@ -5,14 +5,27 @@ from pathlib import Path
 from typing import Any, Final
 
 from cleanup.api.key import VARIABLE, Key
-from cleanup.commands.job import check_settings, read_pairs, refuse_settings
+from cleanup.commands.job import WAITING, check_settings, read_pairs, refuse_settings, waits_for_typing
 from cleanup.commands.options import parse
 from cleanup.errors import JobError
 from cleanup.exit_codes import ExitCode
 from cleanup.guards import Guards
 from cleanup.plan import SKIPPED, Fate
-from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
-from cleanup.settings.sources import Loaded, load
+from cleanup.planning import (
+    EMPTY,
+    check_cap,
+    check_files,
+    check_past,
+    check_resume,
+    outputs_of,
+    past_of,
+    plan_of,
+    written_whole,
+)
+from cleanup.records.backup import Backup
+from cleanup.records.files import check_writable
+from cleanup.records.ledger import Ledger
+from cleanup.settings.sources import Loaded, Refused, load
 from cleanup.settings.values import share_text
 from cleanup.show.console import Screen, make_screen, say
 
@@ -24,8 +37,8 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
     options, flags = parse("check", argv)
     try:
         loaded = load(flags, environ, options.config, home)
-    except JobError as error:
-        return refuse_settings(error, flags)
+    except Refused as error:
+        return refuse_settings(error)
     output = loaded.settings.output
     screen = make_screen(output.log_format, output.log_level, lambda text: text, quiet=False, run_id="check")
     try:
@@ -35,10 +48,12 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
             and loaded.settings.find.older_than is not None
         ):
             check_settings("sweep", loaded)
+            _check_places(loaded, finds=True)
             found = _sweep_in_words(loaded)
         else:
             check_settings("", loaded)
             check_resume(loaded.settings)
+            _check_places(loaded, finds=False)
             found = _list_in_numbers(loaded, options.format, screen)
         if screen.style == "json":
             say(json.dumps({"mode": "check", **found}, ensure_ascii=False))
@@ -52,12 +67,27 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
     return int(ExitCode.OK)
 
 
+def _check_places(loaded: Loaded, *, finds: bool) -> None:
+    """Refuse files and folders that a run could not use, as far as can be told without writing any."""
+    settings = loaded.settings
+    outputs = outputs_of(settings, finds=finds)
+    check_files(loaded, None if finds or loaded.inline_pairs is not None else settings.pairs, outputs)
+    if settings.output.ledger is not None and not settings.run.dry_run:
+        Ledger.check(settings.output.ledger)
+    if settings.guard.backup is not None and not settings.run.dry_run:
+        Backup.check(settings.guard.backup)
+    for path in written_whole(settings, outputs):
+        check_writable(path, trying=False)
+
+
 def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) -> dict[str, Any]:
     settings = loaded.settings
 
     def bad_row(source: str, reason: str) -> None:
         screen.log.error("list.invalid", source=source, reason=reason)
 
+    if waits_for_typing(loaded):
+        screen.log.info("run.info", message=WAITING)
     pairs = read_pairs(loaded, format_name, bad_row)
     if not pairs:
         screen.log.warning("run.warning", message=EMPTY)

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from cleanup.commands.options import COMMANDS, parse, program
-from cleanup.errors import JobError, ListMissing, SettingsError, UsageError
+from cleanup.errors import ListMissing, SettingsError, UsageError
 from cleanup.last_words import REASON_BYTES, fitting
 from cleanup.lists.pair_list import PairList
+from cleanup.records.journal import Journal
 from cleanup.run import Job, Run
-from cleanup.settings.sources import Loaded, load
+from cleanup.settings.sources import Loaded, Refused, load
 from cleanup.show.console import Screen, make_screen, style_of
 
+WAITING: Final = "waiting for a list to be typed (`-` is standard input): end it with Ctrl-D on a line of its own"
 _BAD_ROWS_FOR_A_PERSON: Final = 20
+_MOST_OF_A_PROBLEM: Final = 300
+"""Characters in the last line, of which Kubernetes shows 2,000 bytes."""
 
 
 def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> int:
@@ -23,8 +27,8 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
     options, flags = parse(command, argv)
     try:
         loaded = load(flags, environ, options.config, home)
-    except JobError as error:
-        return refuse_settings(error, flags)
+    except Refused as error:
+        return refuse_settings(error)
     if command == "sweep":
         loaded = _dry_unless_confirmed(loaded)
     if command == "find":
@@ -42,13 +46,24 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
         name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
         what = Job(loaded, screen, environ, words, None if name is None else str(name), check)
         if name is not None:
-            what = replace(what, read=lambda journal: read_pairs(loaded, options.format, journal.bad_row))
+            what = replace(what, read=lambda journal: _read(journal, loaded, options.format))
         return Run(what).execute()
     from cleanup.commands.finding import FindRun, sweep_list
 
     name = loaded.settings.output.list or "sweep"
     what = Job(loaded, screen, environ, words, name, check, find=sweep_list)
     return FindRun(what, options).execute() if command == "find" else Run(what).execute()
+
+
+def _read(journal: Journal, loaded: Loaded, format_name: str | None) -> PairList:
+    if waits_for_typing(loaded):
+        journal.tell("run.info", message=WAITING)
+    return read_pairs(loaded, format_name, journal.bad_row)
+
+
+def waits_for_typing(loaded: Loaded) -> bool:
+    """Whether the list is to come from somebody at a terminal, who may not know it."""
+    return loaded.settings.pairs == "-" and sys.stdin.isatty()
 
 
 def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList:
@@ -70,17 +85,10 @@ def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList
         raise
 
 
-def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
+def refuse_settings(error: Refused) -> int:
     """Say what is wrong with the settings, where there are no settings yet to say how."""
-    style = flags.get("output.log_format", "auto")
-    screen = make_screen(
-        style if style in ("json", "console") else "auto",
-        "info",
-        lambda text: text,
-        quiet=False,
-        run_id=uuid.uuid4().hex,
-    )
-    for problem in error.problems if isinstance(error, SettingsError) else (str(error),):
+    screen = make_screen(error.log_format, "info", lambda text: text, quiet=False, run_id=uuid.uuid4().hex)
+    for problem in error.problems:
         screen.log.error("settings.invalid", message=problem)
     screen.log.error(
         "run.finished",
@@ -89,7 +97,7 @@ def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
         counts={},
         stopped_by=None,
         reason=fitting(str(error), REASON_BYTES),
-        next=None,
+        next=f"correct this, and run again: {error.problems[0][:_MOST_OF_A_PROBLEM]}",
     )
     return int(error.code)
 

@@ -36,6 +36,11 @@ def _simulate(argv: list[str]) -> int:
     try:
         from cleanup.simulator.cli import main as simulate
     except ImportError as error:
-        sys.stderr.write(f"job.py: the simulator needs {error.name}: pip install starlette uvicorn\n")
+        library = (error.name or "").partition(".")[0]
+        missing = "cleanup.simulator" if library == "cleanup" else library
+        sys.stderr.write(
+            f"job.py: the simulator is not here, as {missing} is not installed (the container image leaves it out): "
+            "use a clone of the project, with `make demo`, or `pip install '.[simulator]'` in it\n"
+        )
         return 2
     return simulate(argv)

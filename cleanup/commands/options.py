@@ -1,14 +1,17 @@
 """The command line: argparse, with one flag for each setting that has one."""
 
 import argparse
+import difflib
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from cleanup import __version__
 from cleanup.exit_codes import ExitCode
 from cleanup.settings.definitions import Setting, all_settings
+from cleanup.settings.paths import resolved
 
 COMMANDS: Final = {
     "": "discard every listed draft: the job",
@@ -50,15 +53,32 @@ _WITH_PAIRS: Final = ("", "check")
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         what, colon, words = message.partition("unrecognized arguments: ")
-        flags = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
+        flags = [_flag_alone(word) for word in words.split() if word.startswith("-")]
         if colon and flags:  # without their values: somebody may have tried --key
-            message = f"{what}{colon}{' '.join(flags)}"
-        self.exit(int(ExitCode.USAGE), f"job.py: {message}. See `{self.prog} --help`\n")
+            message = f"{what}{colon}{' '.join(flags)}{self._meant(flags)}"
+        if valued := re.match(r"argument (\S+): ignored explicit argument ", message):
+            message = f"{valued[1]} takes no value: write {valued[1]} alone, or leave it out"
+        self.exit(
+            int(ExitCode.USAGE), f"job.py: {message}{'' if message.endswith('?') else '.'} See `{self.prog} --help`\n"
+        )
+
+    def _meant(self, flags: Sequence[str]) -> str:
+        """The known flag that was probably meant by the first one that is close to any."""
+        known = {name for setting in all_settings() if (name := setting.flag.name)}
+        known.update(re.findall(r"--[a-z][a-z-]*", self.format_help()))
+        close = [name for flag in flags for name in difflib.get_close_matches(flag, sorted(known), n=1)]
+        return f"; did you mean {close[0]}?" if close else ""
+
+
+def _flag_alone(word: str) -> str:
+    return word.partition("=")[0] if word.startswith("--") else word[:2]
 
 
 def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Any]]:
     """The options of a command, and the settings given as flags by key. Ends the process (2) on wrong usage."""
     parser = make_parser(command)
+    if command == "" and argv and (meant := _command_meant(argv[0])):
+        parser.error(f"there is no command `{argv[0]}`, nor such a file; did you mean `{meant}`?")
     options = parser.parse_args(_with_negative_values(argv))
     flags = {
         setting.key: getattr(options, setting.key)
@@ -77,6 +97,13 @@ def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[s
     return options, flags
 
 
+def _command_meant(word: str) -> str | None:
+    """The command that a word was probably meant to be; None for a list that is there, or may have been meant."""
+    if not word.isalpha() or Path(word).exists():
+        return None
+    return next(iter(difflib.get_close_matches(word.lower(), filter(None, COMMANDS), n=1, cutoff=0.75)), None)
+
+
 def _with_negative_values(argv: Sequence[str]) -> list[str]:
     """The words with `--deadline -5m` as `--deadline=-5m`: a value to refuse, where argparse would miss one."""
     flags = {setting.flag.name for setting in all_settings() if not setting.is_switch}
@@ -90,7 +117,7 @@ def _with_negative_values(argv: Sequence[str]) -> list[str]:
 
 
 def make_parser(command: str) -> argparse.ArgumentParser:
-    """The parser of one command; the job's own also names the others."""
+    """The parser of one command; the job's own also names the others. Flags without use for it are known, not told."""
     parser = _Parser(
         prog=f"python job.py {command}".rstrip(),
         usage=f"python job.py {command + ' ' if command else ''}{'[PAIRS] ' if command in _WITH_PAIRS else ''}[flags]",
@@ -118,7 +145,11 @@ def make_parser(command: str) -> argparse.ArgumentParser:
             help="of the list that is printed (csv, or by FILE's ending)",
         )
         general.add_argument(
-            "-o", "--output", metavar="FILE", help="write the list there instead of to standard output"
+            "-o",
+            "--output",
+            metavar="FILE",
+            type=_list_file,
+            help="write the list there instead of to standard output",
         )
     general.add_argument(
         "-c",
@@ -133,11 +164,19 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     groups = {section: parser.add_argument_group(title) for section, title in _TITLES.items()}
     for setting in all_settings():
         if setting.flag.name is not None:
-            # The job's own help names every setting there is; another command's only what means something to it.
-            hidden = command != "" and setting.key.startswith(_NOT_FOR[command])
+            hidden = setting.key.startswith(_NOT_FOR[command])
             text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
             _add_flag(groups[setting.section], setting, argparse.SUPPRESS if hidden else text)
     return parser
+
+
+def _list_file(text: str) -> str:
+    if text == "-":
+        raise argparse.ArgumentTypeError("`-` is not a file: leave this out for standard output")
+    try:
+        return resolved(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} {error}") from None
 
 
 def _add_flag(group: argparse._ArgumentGroup, setting: Setting, text: str) -> None:

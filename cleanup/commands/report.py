@@ -70,7 +70,7 @@ def _duration(text: str) -> float:
 
 def _agent(text: str) -> str:
     if not is_agent(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no agent: 24 lower-case hexadecimal digits")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid agent id (24 lower-case hex digits)")
     return text
 
 

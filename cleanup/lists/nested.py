@@ -45,7 +45,7 @@ class _Reader:
         for key in self._until_end():
             agent = key_text(key)
             if agent in seen:
-                yield BadRow(key.line, f"the key {agent!r} stands there twice")
+                yield BadRow(key.line, f"duplicate key {agent!r}")
             seen.add(agent)
             value = next(self._events)
             if not wrapped and agent in _WRAPPERS:
@@ -98,7 +98,7 @@ class _Reader:
             plain = plain_name(name)
             plain = "agent" if plain in AGENT_NAMES else "draft" if plain in DRAFT_NAMES else plain
             if plain in seen:
-                problem = problem or f"the key {name!r} stands there twice"
+                problem = problem or f"duplicate key {name!r}"
             seen.add(plain)
             if value.kind is not Kind.SCALAR:
                 problem = problem or f"{name!r} is {value.kind.value}, not a value"

@@ -65,13 +65,16 @@ class _Hashed(io.RawIOBase):
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._ended = False
         self.sha256 = hashlib.sha256()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._stream.read(len(buffer)) or b""
+        # A terminal has an end each time that somebody types it: once is enough.
+        data = b"" if self._ended else self._stream.read(len(buffer)) or b""
+        self._ended = len(data) < len(buffer)
         buffer[: len(data)] = data
         self.sha256.update(data)
         return len(data)

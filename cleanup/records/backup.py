@@ -1,11 +1,12 @@
 """A copy of each draft's configuration, durable before the draft goes."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from cleanup.errors import OutputError
-from cleanup.records.files import sync_folder, whole_file, why
+from cleanup.records.files import require_folder, sync_folder, whole_file, why
 
 
 class Backup:
@@ -15,6 +16,17 @@ class Backup:
         """Create the folder if need be. Raises OutputError."""
         self._folder = Path(folder)
         self._make(self._folder)
+
+    @staticmethod
+    def check(folder: str) -> None:
+        """Refuse a folder that could not be used, as far as can be told without making it. Raises OutputError."""
+        place = Path(folder)
+        try:
+            while not os.path.lexists(place) and place != place.parent:
+                place = place.parent
+            require_folder(place)
+        except OSError as error:
+            raise OutputError(f"{folder}: the folder for backups cannot be used: {error.strerror} ({place})") from None
 
     def save(self, agent: str, draft: str, configuration: dict[str, Any]) -> str:
         """Write one configuration; it is on disk when this returns. Returns its path. Raises OutputError."""

@@ -145,8 +145,11 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def check_writable(path: str) -> None:
-    """Refuse a target that could not be written at the end of the run. Raises OutputError."""
+def check_writable(path: str, *, trying: bool = True) -> None:
+    """Refuse a target that could not be written at the end of the run. Raises OutputError.
+
+    `trying`: by writing a file beside it, as only that tells for sure; without, nothing is written at all.
+    """
     target = Path(path)
     try:
         if target.is_dir():
@@ -158,8 +161,10 @@ def check_writable(path: str) -> None:
                 raise OSError(errno.EBADF, "it is open for reading alone")
             return
         if _must_be_in_place(target):
-            if not os.access(target if target.exists() else target.parent, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            require_access(target if target.exists() else target.parent, os.W_OK)
+            return
+        if not trying:
+            require_folder(target.parent)
             return
         # Only trying tells: a file system may be read-only or full.
         probe = _beside(target)
@@ -168,6 +173,20 @@ def check_writable(path: str) -> None:
     except (OSError, ValueError) as error:
         reason = why(error, path) if isinstance(error, OSError) else error
         raise OutputError(f"{path}: could not be written: {reason}") from None
+
+
+def require_access(path: Path, mode: int) -> None:
+    """Raise the OSError that using a file or folder so would meet: it is not there, or may not be used."""
+    path.stat()
+    if not os.access(path, mode):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def require_folder(path: Path) -> None:
+    """Raise the OSError that making a file in a folder would meet."""
+    if not stat.S_ISDIR(path.stat().st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    require_access(path, os.W_OK | os.X_OK)
 
 
 def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str | None]) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from cleanup.errors import LedgerLocked, OutputError, SettingsError
-from cleanup.records.files import NEW, sync_folder, why
-from cleanup.records.past import parse
+from cleanup.records.files import NEW, require_access, require_folder, sync_folder, why
+from cleanup.records.past import parse, read
 
 SYNC_SECONDS: Final = 0.5
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
@@ -43,6 +43,21 @@ class Ledger:
             raise
         self._syncer = threading.Thread(target=self._sync_now_and_then, name="ledger-sync", daemon=True)
         self._syncer.start()
+
+    @staticmethod
+    def check(path: str) -> None:
+        """Refuse what could not be opened as a ledger, without making or changing it. Raises as opening does."""
+        target = Path(path)
+        try:
+            if not os.path.lexists(target):
+                require_folder(target.parent)
+                return
+            require_access(target, os.R_OK | os.W_OK)
+            if not stat.S_ISREG(target.stat().st_mode):
+                raise OutputError(f"{path}: the ledger could not be opened: it is no regular file")
+        except OSError as error:
+            raise OutputError(f"{path}: the ledger could not be opened: {why(error, path)}") from None
+        next(read(path), None)
 
     def _open(self) -> int:
         """Open and lock the file; once more if it was renamed in between: the lock is the file's, not the name's."""

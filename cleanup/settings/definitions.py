@@ -7,16 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cleanup.settings.values import (
     Agents,
+    AgeOrOff,
     BaseUrl,
     CountOrOff,
+    FolderOrOff,
     Globs,
+    KeyFileOrOff,
     NoteOrOff,
     PairsPathOrList,
+    PathOrOff,
     PositiveSeconds,
     PositiveSecondsOrOff,
     Rate,
     Seconds,
-    SecondsOrOff,
     SecretUrlOrOff,
     Shard,
     ShareOrOff,
@@ -36,7 +39,6 @@ class Flag:
 
 
 FILE = {"is_path": True, "metavar": "FILE"}
-PathOrOff = TextOrOff
 
 
 class Section(BaseModel):
@@ -54,7 +56,7 @@ class Api(Section):
         Flag("--base-url", "URL"),
     ] = "https://api.smallest.ai/atoms/v1"
     key_file: Annotated[
-        PathOrOff,
+        KeyFileOrOff,
         Field(description="File with the key, read again when it changes; off: the variable SMALLEST_API_KEY"),
         Flag("--key-file", **FILE),
     ] = None
@@ -97,6 +99,7 @@ class Limits(Section):
     ] = 1000
     per_run: Annotated[
         CountOrOff,
+        FolderOrOff,
         Field(description="Send at most that many pairs, in the list's order; a later run takes the rest"),
         Flag("--limit", "N"),
     ] = None
@@ -141,12 +144,12 @@ class Guard(Section):
         Flag("--protect", "AGENT", several=True),
     ] = ()
     min_idle: Annotated[
-        SecondsOrOff,
+        AgeOrOff,
         Field(description="Leave a draft alone that was edited more recently than this"),
         Flag("--min-idle", "TIME"),
     ] = None
     backup: Annotated[
-        PathOrOff,
+        FolderOrOff,
         Field(description="Folder where each draft's configuration is saved before it is discarded"),
         Flag("--backup", "FOLDER", is_path=True),
     ] = None
@@ -156,7 +159,7 @@ class Find(Section):
     """What find and sweep look for."""
 
     older_than: Annotated[
-        SecondsOrOff,
+        AgeOrOff,
         Field(description="Drafts whose last edit is older than this"),
         Flag("--older-than", "TIME"),
     ] = None

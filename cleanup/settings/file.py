@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from cleanup.documents import DocumentError, Node, tree, yaml_events
 from cleanup.errors import SettingsError
 from cleanup.settings.definitions import Setting
-from cleanup.settings.values import is_off
 
 
 class Given(NamedTuple):
@@ -34,8 +33,7 @@ def read_file(path: Path, reference: Mapping[str, Setting], problems: list[str])
             known = nearest(key, [*reference, "pairs", *sections])
             problems.append(f"{path}:{node.line}: {key}: no such setting{known}")
         elif node.value is not None:
-            is_path = key == "pairs" or reference[key].flag.is_path
-            layer[key] = Given(_plain(node, path.parent if is_path else None), f"{path}:{node.line}")
+            layer[key] = Given(_plain(node), f"{path}:{node.line}")
     pairs = leaves.get("pairs")
     return layer, pairs if pairs is not None and isinstance(pairs.value, (list, dict)) else None
 
@@ -63,21 +61,19 @@ def _leaves(path: Path, top: Node | None, sections: Collection[str], problems: l
             for key, leaf in inner.items():
                 whole = f"{name}.{key}" if key else name
                 if whole in leaves:
-                    problems.append(f"{path}:{leaf.line}: {whole} stands there twice")
+                    problems.append(f"{path}:{leaf.line}: duplicate key '{whole}'")
                 leaves[whole] = leaf
         elif inner is not None:
             problems.append(f"{path}:{node.line}: {name} is a group of settings: `{name}:`, then one a line, indented")
     return leaves
 
 
-def _plain(node: Node, folder: Path | None) -> Any:
-    """A node as plain values; a text that is a path is taken from `folder`."""
+def _plain(node: Node) -> Any:
+    """A node as plain values."""
     if isinstance(node.value, dict):
-        return {key: _plain(item, None) for key, item in node.value.items()}
+        return {key: _plain(item) for key, item in node.value.items()}
     if isinstance(node.value, list):
-        return [_plain(item, None) for item in node.value]
-    if folder is not None and node.value not in (None, "", "-") and not is_off(node.value):
-        return str(folder / Path(str(node.value)))
+        return [_plain(item) for item in node.value]
     return node.value
 
 

@@ -13,8 +13,18 @@ from cleanup.documents import Node
 from cleanup.errors import SettingsError
 from cleanup.settings.definitions import Setting, Settings, all_settings
 from cleanup.settings.file import Given, Layer, nearest, read_file
+from cleanup.settings.hidden import Unshown, looks_like_key
+from cleanup.settings.paths import resolved
 
 PREFIX = "CLEANUP_"
+
+
+class Refused(SettingsError):
+    """Settings with something wrong in them, and how to say so: the log's format, as far as that can be told."""
+
+    def __init__(self, log_format: str, *problems: str) -> None:
+        super().__init__(*problems)
+        self.log_format = log_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class Loaded:
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | None, home: Path) -> Loaded:
-    """Merge all sources. Raises SettingsError with one sentence for each thing that is wrong.
+    """Merge all sources. Raises Refused with one sentence for each thing that is wrong.
 
     `flags`: values from the command line by key, None for those not given. `config`: the file named there.
     `home`: the folder in which `config.yaml` is taken if none is named.
@@ -50,9 +60,11 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | Non
     }
     from_environment = _environment(environ, reference, problems)
     from_file, inline, file = _file(config, environ, home, reference, problems)
-    sources = [_validated(layer, problems) for layer in (from_flags, from_environment, from_file)]
+    folder = None if file is None else file.parent
+    layers: list[tuple[Layer, Path | None]] = [(from_flags, None), (from_environment, None), (from_file, folder)]
+    sources = [_validated(layer, folder, problems) for layer, folder in layers]
     if problems:
-        raise SettingsError(*problems)
+        raise Refused(_log_format([layer for layer, _ in layers]), *problems)
     settings = _merged(sources)
     return Loaded(settings, file, None if isinstance(settings.pairs, str) else inline)
 
@@ -62,27 +74,42 @@ def _file(
 ) -> tuple[Layer, Node | None, Path | None]:
     """The settings file's values, the list if it stands in there, and which file it is."""
     named = environ.get("CLEANUP_CONFIG") or None if config is None else config
-    path = home / "config.yaml" if named is None else Path(named)
+    path = home / "config.yaml"
     if named is None and not os.path.lexists(path):
         return {}, None, None
     if named == "":
         problems.append("--config: the settings file has no name")
         return {}, None, None
     try:
+        path = path if named is None else Path(resolved(named))
         return *read_file(path, reference, problems), path
     except SettingsError as error:
         problems += error.problems
-        return {}, None, path
+    except ValueError as error:
+        problems.append(f"{named}: the settings file {error}")
+    return {}, None, path
 
 
-def _validated(layer: Layer, problems: list[str]) -> Settings:
-    """One source by itself: what is wrong is refused where it stands, also where another source would win."""
+def _log_format(layers: list[Layer]) -> str:
+    """How the log would be written by the first source that says so and can be understood, else `auto`."""
+    for layer in layers:
+        given = layer.get("output.log_format")
+        if given is not None and str(given.value).strip() in ("json", "console", "auto"):
+            return str(given.value).strip()
+    return "auto"
+
+
+def _validated(layer: Layer, folder: Path | None, problems: list[str]) -> Settings:
+    """One source by itself: what is wrong is refused where it stands, also where another source would win.
+
+    `folder`: what its paths are relative to; None, the working directory.
+    """
     nested: dict[str, Any] = {}
     for key, given in layer.items():
         section, _, name = key.rpartition(".")
         (nested.setdefault(section, {}) if section else nested)[name] = given.value
     try:
-        return Settings.model_validate(nested)
+        return Settings.model_validate(nested, context=folder)
     except ValidationError as error:
         problems += [_sentence(detail, layer) for detail in error.errors()]
         return Settings()
@@ -104,16 +131,34 @@ def _merged(sources: list[Settings]) -> Settings:
 
 
 def _environment(environ: Mapping[str, str], reference: Mapping[str, Setting], problems: list[str]) -> Layer:
-    variables = {setting.variable: setting.key for setting in reference.values()}
+    variables = {setting.variable: setting.key for setting in reference.values()} | {PREFIX + "PAIRS": "pairs"}
+    meant = _names_almost_right(reference)
     layer: Layer = {}
     for name, value in environ.items():
         if name in variables:
             layer[variables[name]] = Given(value, name)
-        elif name == PREFIX + "PAIRS":
-            layer["pairs"] = Given(value, name)
+        elif name.startswith(PREFIX) and _bare(name) in meant:
+            problems.append(f"{name}: no such setting; did you mean {meant[_bare(name)]}?")
         elif name.startswith(PREFIX) and "__" in name:
             problems.append(f"{name}: no such setting{nearest(name, variables)}")
     return layer
+
+
+def _names_almost_right(reference: Mapping[str, Setting]) -> dict[str, str]:
+    """The variables by what they may be mistaken for: another number of underscores, no section, the flag's name.
+
+    Who writes CLEANUP_DRY_RUN must not see drafts go; while CLEANUP_PORT is how Kubernetes tells of a Service.
+    """
+    meant: dict[str, str] = {}
+    for setting in reference.values():
+        for name in (setting.variable, setting.name, setting.flag.name or ""):
+            meant.setdefault(_bare(name), setting.variable)
+    meant.pop("", None)
+    return meant
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix(PREFIX).upper().replace("_", "").replace("-", "")
 
 
 _RANGES = {
@@ -139,17 +184,21 @@ def _sentence(detail: ErrorDetails, layer: Layer) -> str:
     key = ".".join(str(part) for part in detail["loc"][:2])
     given = layer.get(key) or layer.get("pairs")
     context = detail.get("ctx", {})
-    if "error" in context:
-        reason = str(context["error"])
+    error = context.get("error")
+    if error is not None:
+        reason = str(error)
     elif detail["type"] in _RANGES:
         reason = _RANGES[detail["type"]].format(**context)
     else:
         reason = detail["msg"]
-    shown = "" if key == "output.heartbeat_url" or given is None else f" (given: {_shorten(given.value)})"
-    origin = f"{given.origin}: " if given else ""
-    return f"{origin}{key} {reason}{shown}"
+    if given is None:
+        return f"{key} {reason}"
+    shown = "[hidden]" if isinstance(error, Unshown) else _shorten(given.value)
+    return f"{given.origin}: {key} {reason} (given: {shown})"
 
 
 def _shorten(value: Any) -> str:
     text = str(value)
+    if looks_like_key(text):
+        return "[hidden]"
     return text if len(text) <= 80 else text[:80] + "…"

@@ -1,14 +1,15 @@
 """The types of settings that no library has: durations, shares, shards, and "off". Text in, value out."""
 
-import ipaddress
 import math
 import re
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, ValidationInfo, WithJsonSchema
 
 from cleanup.lists.ids import AGENT_PATTERN, is_agent
+from cleanup.settings.hidden import Unshown, looks_like_key
+from cleanup.settings.paths import path, pattern_of_no_path, resolved
+from cleanup.settings.urls import check_base_url, check_web_url
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", re.ASCII)
@@ -20,11 +21,21 @@ def parse_duration(value: Any) -> float:
     """Seconds in a duration: `500ms`, `10s`, `5m`, `2h`, `7d`, or a number of seconds."""
     match = _DURATION.fullmatch(str(value).strip())
     if not match:
-        raise ValueError("is no duration: write 500ms, 10s, 5m, 2h, 7d, or seconds as a number")
+        raise ValueError("is not a duration: write 500ms, 10s, 5m, 2h, 7d, or seconds as a number")
     seconds = float(match[1]) * _UNITS[match[2] or "s"]
     if not seconds <= _LONGEST:
         raise ValueError(f"must be at most {_LONGEST:.0f} seconds")
     return seconds
+
+
+def _parse_age(value: Any) -> float:
+    """Seconds in an age. A bare `30` may be meant as days, so a text needs a unit; a number is the program's own."""
+    if isinstance(value, (int, float)):
+        return value
+    match = _DURATION.fullmatch(str(value).strip())
+    if not (match and match[2] and float(match[1])):
+        raise ValueError("is not an age: write a number above zero with its unit, such as 30d, 12h or 45m")
+    return parse_duration(value)
 
 
 def duration_text(seconds: float) -> str:
@@ -89,43 +100,6 @@ def _parse_shard(value: Any) -> ShardOf:
     return ShardOf(int(match[1]), int(match[2]))
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host of a URL can only be this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _check_base_url(value: str) -> str:
-    try:
-        url = urlsplit(value)
-        host, _port = url.hostname, url.port
-    except ValueError:
-        raise ValueError("is no URL") from None
-    if url.username is not None or url.password is not None or url.query or url.fragment:
-        raise ValueError("must be a plain URL, without user, query or fragment")
-    if not re.fullmatch(r"[\x21-\x7e]+", value) or not host or url.scheme not in ("http", "https"):
-        raise ValueError("must be a URL beginning with https://")
-    if url.scheme == "http" and not is_loopback(host):
-        raise ValueError("must be https: http would show the key to the network (allowed to a loopback address)")
-    return value.rstrip("/")
-
-
-def _check_web_url(given: Any) -> str:
-    value = str(given)
-    try:
-        url = urlsplit(value)
-        good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        good = False
-    if not good or not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise ValueError("must be a URL beginning with https:// or http://")
-    return value.rstrip("/")
-
-
 def _one_or_many(value: Any) -> Any:
     if is_off(value):
         return []
@@ -150,7 +124,8 @@ def _words(text: Any) -> list[Any]:
 
 def _check_agent(value: str) -> str:
     if not is_agent(value):
-        raise ValueError(f"{value!r} is no agent: 24 lower-case hexadecimal digits")
+        shown = "a value that looks like a key" if looks_like_key(value) else repr(value)
+        raise ValueError(f"{shown} is not a valid agent id (24 lower-case hex digits)")
     return value
 
 
@@ -166,6 +141,14 @@ def _check_pairs(value: Any) -> Any:
     return _off_is_none(value)
 
 
+def _pairs_path(value: Any, info: ValidationInfo[Any]) -> Any:
+    if not isinstance(value, str) or value == "-":
+        return value
+    if looks_like_key(value):
+        raise Unshown("must be a list's path, and this looks like a key")
+    return resolved(value, info.context)
+
+
 def _off_or(schema: dict[str, Any]) -> WithJsonSchema:
     # An editor may read an `off` without quotes as false.
     return WithJsonSchema({"anyOf": [schema, {"enum": ["off", False]}]})
@@ -173,9 +156,11 @@ def _off_or(schema: dict[str, Any]) -> WithJsonSchema:
 
 _DURATION_PATTERN = r"\d+(\.\d+)?\s*(ms|s|m|h|d)?$"
 _DURATION_SCHEMA = {"type": ["string", "number"], "pattern": "^" + _DURATION_PATTERN, "minimum": 0, "maximum": _LONGEST}
+_AGE_SCHEMA = {"type": "string", "pattern": "^(?=.*[1-9])" + _DURATION_PATTERN.replace("?$", "$")}
 _POSITIVE_SCHEMA = _DURATION_SCHEMA | {"pattern": "^(?=.*[1-9])" + _DURATION_PATTERN, "exclusiveMinimum": 0}
 # A text that looks like a number (a note 4711, an organization of digits alone) is one to an editor.
 _TEXT_SCHEMA = {"type": ["string", "number"], "minLength": 1}
+_PATH_SCHEMA = _TEXT_SCHEMA | {"not": {"type": "string", "pattern": pattern_of_no_path()}}
 _AGENT_SCHEMA = {"type": ["string", "number"], "pattern": AGENT_PATTERN}
 
 Switch = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off", "true", "false"]})]
@@ -183,8 +168,12 @@ Seconds = Annotated[
     float, BeforeValidator(parse_duration), PlainSerializer(duration_text), WithJsonSchema(_DURATION_SCHEMA)
 ]
 PositiveSeconds = Annotated[Seconds, Field(gt=0), WithJsonSchema(_POSITIVE_SCHEMA)]
-SecondsOrOff = Annotated[Seconds | None, BeforeValidator(_off_is_none), _off_or(_DURATION_SCHEMA)]
 PositiveSecondsOrOff = Annotated[PositiveSeconds | None, BeforeValidator(_off_is_none), _off_or(_POSITIVE_SCHEMA)]
+AgeOrOff = Annotated[
+    Annotated[float, BeforeValidator(_parse_age), PlainSerializer(duration_text)] | None,
+    BeforeValidator(_off_is_none),
+    _off_or(_AGE_SCHEMA),
+]
 CountOrOff = Annotated[
     Annotated[int, Field(ge=0)] | None, BeforeValidator(_off_is_none), _off_or({"type": "integer", "minimum": 0})
 ]
@@ -213,6 +202,19 @@ Shard = Annotated[
 ]
 Text = Annotated[str, AfterValidator(_check_text)]
 TextOrOff = Annotated[Text | None, BeforeValidator(_off_is_none), _off_or(_TEXT_SCHEMA)]
+PathOrOff = Annotated[
+    Annotated[Text, path("standard output is /dev/stdout")] | None,
+    BeforeValidator(_off_is_none),
+    _off_or(_PATH_SCHEMA),
+]
+FolderOrOff = Annotated[
+    Annotated[Text, path("a folder is meant")] | None, BeforeValidator(_off_is_none), _off_or(_PATH_SCHEMA)
+]
+KeyFileOrOff = Annotated[
+    Annotated[Text, path("a key is read from a file, or from the variable SMALLEST_API_KEY", opaque=False)] | None,
+    BeforeValidator(_off_is_none),
+    _off_or(_PATH_SCHEMA),
+]
 NoteOrOff = Annotated[
     Annotated[str, Field(max_length=1000), AfterValidator(_check_text)] | None,
     BeforeValidator(_off_is_none),
@@ -220,14 +222,14 @@ NoteOrOff = Annotated[
 ]
 BaseUrl = Annotated[
     str,
-    AfterValidator(_check_base_url),
+    AfterValidator(check_base_url),
     WithJsonSchema(
         {"type": "string", "pattern": r"^(https://|http://(localhost|127\.[0-9.]+|\[::1\])([:/]|$))[^\s?#@]*$"}
     ),
 ]
 SecretUrlOrOff = Annotated[
     SecretStr | None,
-    BeforeValidator(lambda value: None if is_off(value) else _check_web_url(value)),
+    BeforeValidator(lambda value: None if is_off(value) else check_web_url(value)),
     _off_or({"type": "string", "pattern": r"^https?://\S+$"}),
 ]
 Agent = Annotated[str, AfterValidator(_check_agent)]
@@ -249,5 +251,8 @@ Globs = Annotated[
     _off_or({"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA}]}),
 ]
 PairsPathOrList = Annotated[
-    Any, BeforeValidator(_check_pairs), WithJsonSchema({"type": ["string", "array", "object"], "minLength": 1})
+    Any,
+    BeforeValidator(_check_pairs),
+    AfterValidator(_pairs_path),
+    WithJsonSchema({"type": ["string", "array", "object"], "minLength": 1}),
 ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,73 @@ def test_what_would_refuse_a_run_refuses_the_check(
     assert ended.code == code
     assert any(said in event.get("message", "") for event in ended.events)
     assert [event["source"] for event in ended.of("list.invalid")] == (["l.csv:2"] if code == 65 else [])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--leftover", "l.csv"], 78, "l.csv: output.leftover and the list are the same file"),
+        (["--ledger", "x", "--metrics", "./x"], 78, "output.metrics and output.ledger are the same file"),
+        (["--leftover", "absent/left.csv"], 74, "absent/left.csv: could not be written: there is no folder absent"),
+        (["--metrics", "."], 74, ".: could not be written: it is a folder"),
+        (["--summary", "l.csv/s.json"], 74, "l.csv/s.json: could not be written"),
+        (["--ledger", "absent/l.jsonl"], 74, "absent/l.jsonl: the ledger could not be opened: No such file"),
+        (["--ledger", "l.csv/l.jsonl"], 74, "l.csv/l.jsonl: the ledger could not be opened: Not a directory"),
+        (["--ledger", "."], 74, ".: the ledger could not be opened: "),
+        (["--ledger", "other.txt"], 78, "other.txt: this is no ledger"),
+        (["--ledger", "l.csv/l.jsonl", "--resume"], 74, "l.csv/l.jsonl: the ledger could not be opened"),
+        (["--ledger", "l.csv/l.jsonl", "--resume", "--dry-run"], 78, "l.csv/l.jsonl: the ledger cannot be read"),
+        (["--backup", "other.txt/copies"], 74, "other.txt/copies: the folder for backups cannot be used: Not a dir"),
+    ],
+)
+def test_places_that_a_run_cannot_use_refuse_the_check(
+    check: Callable[..., Ended], job: Runner, words: list[str], code: int, said: str
+) -> None:
+    """With the exit code of the run, and without making anything to find out."""
+    job.write("l.csv", f"{A},d1\n")
+    job.write("other.txt", "hello\n")
+    ended = check("l.csv", *words)
+    assert ended.code == code
+    assert said in ended.of("check.refused")[0]["message"]
+    assert {path.name for path in job.folder.iterdir()} == {"l.csv", "other.txt"}
+    run = job("l.csv", *words)
+    assert run.code == code
+    assert said in run.stderr or "--backup" in words
+
+
+@pytest.mark.parametrize("words", [("--ledger", "closed/l"), ("--ledger", "closed/l", "--resume", "--dry-run"),
+                                   ("--metrics", "closed/m"), ("--backup", "closed/b")])  # fmt: skip
+def test_a_folder_that_may_not_be_searched_is_told(
+    check: Callable[..., Ended], job: Runner, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """In a sentence."""
+    (tmp_path / "closed").mkdir(mode=0)
+    (tmp_path / "patched").mkdir()
+    # Root may search any folder: what the system says to everybody else is said here to it too.
+    (tmp_path / "patched" / "sitecustomize.py").write_text(
+        "import builtins, os\n"
+        "def closed(call):\n"
+        "    def refuse(path, *more, **named):\n"
+        "        if 'closed/' in str(path):\n"
+        "            raise PermissionError(13, 'Permission denied', str(path))\n"
+        "        return call(path, *more, **named)\n"
+        "    return refuse\n"
+        "access = os.access\n"
+        "os.access = lambda path, *more, **named: 'closed' not in str(path) and access(path, *more, **named)\n"
+        "os.stat, os.lstat, builtins.open = closed(os.stat), closed(os.lstat), closed(open)\n"
+    )
+    ended = check(job.list_of([(A, "d1")]), *words, env={"PYTHONPATH": str(tmp_path / "patched")})
+    assert ended.code in (74, 78)
+    assert "Permission denied" in ended.of("check.refused")[0]["message"]
+
+
+def test_what_a_run_could_use_is_not_made(check: Callable[..., Ended], job: Runner, tmp_path: Path) -> None:
+    """Places that are good are left as they are."""
+    (tmp_path / "out").mkdir()
+    places = ("--ledger", "out/l.jsonl", "--leftover", "out/left.csv", "--backup", "copies/of/drafts")
+    assert check(job.list_of([(A, "d1")]), *places, "--metrics", "out/m.prom").code == 0
+    assert not (tmp_path / "copies").exists()
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_ledger_of_another_api_is_refused(check: Callable[..., Ended], job: Runner) -> None:

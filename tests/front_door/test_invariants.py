@@ -58,7 +58,7 @@ def flags(chance: random.Random, held: list[Any]) -> list[str]:
         ("--limit", str(chance.randint(1, 60))),
         ("--protect", chance.choice(held).agent),
         ("--max-discards", str(chance.choice((10, 1000)))),
-        ("--min-idle", chance.choice(("0s", "1d"))),
+        ("--min-idle", chance.choice(("1ms", "1d"))),
         ("--backup", "kept"),
         ("--attempts", chance.choice(("1", "2"))),
         ("--rate", chance.choice(("200", "auto"))),

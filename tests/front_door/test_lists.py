@@ -155,7 +155,7 @@ def test_a_list_that_is_not_there(job: Runner, sim: Simulator, name: str) -> Non
 
 def test_a_misspelled_command_is_not_only_a_list_that_is_not_there(job: Runner, sim: Simulator) -> None:
     """The sentence names the commands; on a terminal no table of nothing stands around it."""
-    ended = job("swep", "--log-format", "console")
+    ended = job("drafts", "--log-format", "console")
     assert ended.code == 66
     assert "the commands are check, find, sweep, report, simulate" in " ".join(ended.stdout.split())
     assert "listed" not in ended.stdout
@@ -212,3 +212,13 @@ def test_a_list_of_many_rows_takes_time_and_memory_in_proportion(tmp_path: Path)
         ratio, memory = map(float, found.stdout.split())
         assert ratio < 8
         assert memory < 100_000
+
+
+@pytest.mark.parametrize("style", ["console", "json"])
+@pytest.mark.parametrize("command", [(), ("check",)])
+def test_who_is_to_type_a_list_is_told_so(job: Runner, style: str, command: tuple[str, ...]) -> None:
+    """A terminal as standard input looks like a program that hangs."""
+    terminal = Terminal(job, *command, "-", "--log-format", style, on=("stdin", "stderr"))
+    terminal.read_until("waiting for a list")
+    terminal.type("agent,draft\n\x04")
+    assert terminal.end().code == 0

@@ -110,8 +110,8 @@ def test_a_table_shows_what_a_run_shows(tmp_path: Path, capsys: pytest.CaptureFi
         (["list.csv"], 66, "list.csv: this is no ledger"),
         (["."], 66, "Is a directory"),
         ([], 2, "LEDGER"),
-        (["x.jsonl", "--since", "yesterday"], 2, "no duration"),
-        (["x.jsonl", "--agent", "BOB"], 2, "no agent"),
+        (["x.jsonl", "--since", "yesterday"], 2, "is not a duration"),
+        (["x.jsonl", "--agent", "BOB"], 2, "is not a valid agent id"),
         (["x.jsonl", "--by", "week"], 2, "--by"),
     ],
 )

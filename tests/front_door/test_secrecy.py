@@ -130,6 +130,35 @@ def test_a_key_where_it_does_not_belong(job: Runner, drafts: Drafts) -> None:
         assert_hidden(ended, besides=["settings.yaml"])
 
 
+@pytest.mark.parametrize("style", ["json", "console"])
+@pytest.mark.parametrize(
+    ("flags", "env"),
+    [
+        (("--key-file", CANARY), {}),
+        (("--key-file", CANARY.replace("/", "")), {}),
+        (("--base-url", f"https://me:{CANARY}@api.example/v1"), {}),
+        (("--base-url", f"https://api.example/v1?key={CANARY}"), {}),
+        ((), {"CLEANUP_API__KEY_FILE": CANARY}),
+        ((), {"CLEANUP_API__BASE_URL": f"https://{CANARY}@api.example"}),
+        (("--ledger", CANARY), {}),
+        ((CANARY,), {}),
+        (("--organization", "o", "--rate", CANARY), {}),
+    ],
+)
+def test_a_key_in_place_of_another_value(
+    job: Runner, sim: Simulator, style: str, flags: tuple[str, ...], env: dict[str, str]
+) -> None:
+    """It is refused, and shown neither in the log nor in what to do next, nor written anywhere."""
+    pairs = job.list_of([(AGENT, "d1")])
+    for command in ((), ("check",)):
+        words = flags if flags == (CANARY,) else (pairs, "--ledger", "ledger.jsonl", *flags)
+        ended = job(*command, *words, "--log-format", style, env=env)
+        assert ended.code == 78
+        assert "(given: [hidden])" in ended.stderr
+        assert_hidden(ended)
+    assert not sim.requests()
+
+
 @pytest.mark.parametrize(
     "bug",
     [

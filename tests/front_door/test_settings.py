@@ -89,8 +89,8 @@ def test_everything_that_is_wrong_is_named_with_its_place(job: Runner, sim: Simu
         "CLEANUP_X__Y: no such setting",
         "c.yaml:3: limits.rte: no such setting; did you mean limits.rate?",
         "--concurrency: limits.concurrency must be at least 1 (given: 0)",
-        "--deadline: limits.deadline is no duration",
-        "CLEANUP_RETRY__WAIT: retry.wait is no duration",
+        "--deadline: limits.deadline is not a duration",
+        "CLEANUP_RETRY__WAIT: retry.wait is not a duration",
         "c.yaml:2: limits.rate must be requests a second",
         "c.yaml:5: output.heartbeat_url must be a URL",
     ]
@@ -109,16 +109,102 @@ def test_everything_that_is_wrong_is_named_with_its_place(job: Runner, sim: Simu
         (["--rate", "5", "check"], "the command comes first: python job.py check"),
         (["l.csv", "--older-than", "5d"], "--older-than means nothing to a run over a list"),
         (["find", "--dry-run"], "--dry-run means nothing to `find`"),
+        (["repot", "ledger.jsonl"], "there is no command `repot`, nor such a file; did you mean `report`?"),
+        (["swep"], "there is no command `swep`, nor such a file; did you mean `sweep`?"),
+        (["l.csv", "--dryrun"], "unrecognized arguments: --dryrun; did you mean --dry-run?"),
+        (["l.csv", "--older-thn", "5d"], "unrecognized arguments: --older-thn; did you mean --older-than?"),
+        (["find", "--outptu=s3cret"], "unrecognized arguments: --outptu; did you mean --output?"),
+        (["l.csv", "--key", "s3cret"], "unrecognized arguments: --key; did you mean --key-file?"),
+        (["l.csv", "-ks3cret"], "unrecognized arguments: -k."),
+        (["l.csv", "--zzzzzz"], "unrecognized arguments: --zzzzzz."),
+        (["l.csv", "--dry-run=s3cret"], "--dry-run takes no value: write --dry-run alone, or leave it out."),
     ],
 )
 def test_wrong_usage_is_exit_2(runner: Runner, words: list[str], said: str) -> None:
     """An unknown flag, a missing argument, one list too many: a sentence, and where the help is."""
+    runner.defaults.clear()
     ended = runner(*words)
     assert ended.code == 2
     assert said in ended.stderr
+    assert "s3cret" not in ended.stderr
     command = "find " if words[0] == "find" else ""
     assert f"See `python job.py {command}--help`" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_the_last_line_of_a_refusal_says_what_to_correct(job: Runner) -> None:
+    """The first thing that is wrong, however long the value is: the line stays one that Kubernetes shows."""
+    ended = job("l.csv", "--rate", "fast", "--attempts", "0", "--protect", "x" * 5000)
+    assert ended.events[-1]["next"].startswith("correct this, and run again: --rate: limits.rate must be requests")
+    ended = job("l.csv", "--protect", "\u00e4" * 5000)
+    assert ended.events[-1]["next"].startswith("correct this, and run again: --protect: guard.protect")
+    assert len(ended.stderr.splitlines()[-1].encode()) <= 2000
+
+
+@pytest.mark.parametrize("command", [(), ("check",)])
+@pytest.mark.parametrize("place", ["flag", "variable", "file"])
+def test_a_refusal_is_logged_in_the_format_that_is_set(job: Runner, command: tuple[str, ...], place: str) -> None:
+    """By whichever source it is set."""
+    file = "output: {log_format: console}\n" if place == "file" else "{}\n"
+    ended = job(
+        *(*command, "l.csv", "--rate", "fast", "-c", job.write("c.yaml", file)),
+        *(("--log-format", "console") if place == "flag" else ()),
+        env={"CLEANUP_OUTPUT__LOG_FORMAT": "console"} if place == "variable" else {},
+    )
+    assert ended.code == 78
+    assert not ended.events
+    assert "settings.invalid" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["CLEANUP_RUN_DRY_RUN", "CLEANUP_DRY_RUN"])
+def test_a_dry_run_by_a_variable_of_almost_the_right_name_is_refused(
+    job: Runner, sim: Simulator, drafts: Callable[..., list[Any]], name: str
+) -> None:
+    """Not taken for a run that discards; Kubernetes' own variables are."""
+    pairs = job.list_of(drafts(3))
+    ended = job(pairs, env={name: "true", "CLEANUP_PORT": "tcp://10.0.0.1:443"})
+    assert ended.code == 78
+    assert f"{name}: no such setting; did you mean CLEANUP_RUN__DRY_RUN?" in ended.stderr
+    assert not sim.requests()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--ledger", "-"), "--ledger: output.ledger must be a path: standard output is /dev/stdout (given: -)"),
+        (("--ledger", "no"), "--ledger: output.ledger is a path: `no` is refused, as `off` is meant"),
+        (("--older-than", "30"), "--older-than: find.older_than is not an age"),
+        (("--older-than", "0"), "--older-than: find.older_than is not an age"),
+    ],
+)
+def test_what_is_easily_misunderstood_is_refused(
+    job: Runner, sim: Simulator, words: tuple[str, str], said: str
+) -> None:
+    """Before anything is read or made."""
+    ended = job("sweep", "--organization", "org-1", *words)
+    assert ended.code == 78
+    assert ended.of("settings.invalid")[0]["message"].startswith(said)
+    assert not sim.requests()
+    assert not list(job.folder.iterdir())
+
+
+def test_a_list_that_is_found_is_not_written_to_a_file_called_minus(job: Runner, sim: Simulator) -> None:
+    """Standard output is where it goes anyway."""
+    ended = job("find", "-o", "-")
+    assert ended.code == 2
+    assert "`-` is not a file: leave this out for standard output" in ended.stderr
+    assert not list(job.folder.iterdir())
+
+
+def test_a_tilde_in_a_path_is_the_home_folder(job: Runner, drafts: Callable[..., list[Any]]) -> None:
+    """Of the list, a flag, a variable, and what is found."""
+    home = job.folder / "home"
+    home.mkdir()
+    job.list_of(drafts(1), "home/drafts.csv")
+    env = {"HOME": str(home), "CLEANUP_OUTPUT__METRICS": "~/m.prom"}
+    assert job("find", "-o", "~/found.csv", env=env).code == 0
+    assert job("~/drafts.csv", "--ledger", "~/l.jsonl", env=env).code == 0
+    assert {path.name for path in home.iterdir()} == {"drafts.csv", "found.csv", "l.jsonl", "m.prom"}
 
 
 @pytest.mark.parametrize("config", ["missing.yaml", ".", "l.bin"])

@@ -116,7 +116,7 @@ CASES = {
         script("slow:300ms", "user"), under_way("user", 1), status="refused"
     ),
     "between a look and its deed": Case(
-        script("slow:700ms*", "look"), under_way("look", 4), ("--min-idle", "0s", "--concurrency", "4")
+        script("slow:700ms*", "look"), under_way("look", 4), ("--min-idle", "1ms", "--concurrency", "4")
     ),
     "a backup being asked for": Case(
         script("slow:700ms*", "backup"), under_way("backup", 4), ("--backup", "kept", "--concurrency", "4")
@@ -208,7 +208,7 @@ def test_a_signal_while_the_workspace_is_looked_over(command: str, job: Runner, 
     drafts(40, agents=40)
     sim.faults.script("*", "slow:50ms*", on="drafts")
     more = () if command == "find" else ("--organization", sim.world.organization, "--yes", "--max-share", "100%")
-    run = Watched(job, (command, "--older-than", "0s", "--concurrency", "2", *more))
+    run = Watched(job, (command, "--older-than", "1ms", "--concurrency", "2", *more))
     wait_until(lambda: len(sim.requests("drafts")) > 5)
     at = run.signal(signal.SIGTERM)
     ended = run.end()

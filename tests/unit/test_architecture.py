@@ -22,7 +22,7 @@ HOMES = {
     "structlog": {"cleanup.show.log"},
     "rich": {"cleanup.show.progress", "cleanup.show.table"},
     "prometheus_client": {"cleanup.records.metrics"},
-    "pydantic": {"cleanup.settings.definitions", "cleanup.settings.sources", "cleanup.settings.values"},
+    "pydantic": {f"cleanup.settings.{module}" for module in ("definitions", "paths", "sources", "values")},
     "pydantic_core": {"cleanup.settings.sources"},
 }
 """Which modules may import each library; the simulator has its own."""

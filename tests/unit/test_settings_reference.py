@@ -108,6 +108,10 @@ SAME: list[str] = [
     *(f"limits: {{deadline: {text}}}\n" for text in ("500ms", "1.5h", "7d", "90", "0", "0s", "5min", "2000000000")),
     *(f"limits: {{max_outage: {text}}}\n" for text in ("0", "0s", "5m", "2000000000")),
     *(f"api: {{timeout: {text}}}\n" for text in ("10s", "0", "0ms", "3")),
+    *(f"{key}: {text}}}\n" for key in ("find: {older_than", "guard: {min_idle")
+      for text in ("30d", "1.5 h", "1ms", "30", "0", "0d", "0.0ms", "5min")),
+    *(f"output: {{ledger: {text}}}\n"
+      for text in ("'no'", "'None'", "'-'", "'yes'", "-x", "note.jsonl", "nothing", "sk_x", "./no")),
     *(f"limits: {{rate: {text}}}\n" for text in ("100", "0.5", "auto", "0", "1000000", "fast")),
     *(f"limits: {{concurrency: {text}}}\n" for text in ("1", "256", "0", "257", "1.5", "many")),
     *(f"limits: {{per_run: {text}}}\n" for text in ("0", "7", "1.5", "some")),

@@ -1,0 +1,60 @@
+"""How the process begins and ends: signals, streams that the caller has closed, libraries that are not there."""
+
+import gc
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Final, NoReturn
+
+NEEDED: Final = ("yaml", "pydantic", "httpx", "httpcore", "tenacity", "structlog", "rich", "prometheus_client")
+"""The libraries that the job is built on; most are loaded only once there is something to do for them."""
+_WRONG_USAGE: Final = 2
+
+
+def start() -> NoReturn:
+    """Run the command that the command line names, and end the process with its exit code."""
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, _end)
+    _open_closed_streams()
+    from importlib.util import find_spec
+
+    for name in NEEDED:
+        if find_spec(name) is None:
+            _refuse_without(name)
+    try:
+        from cleanup.commands.main import main
+
+        code = main(sys.argv[1:])
+    except ImportError as error:  # of a library that was built for another Python, say
+        library = (error.name or "").partition(".")[0]
+        if library in ("", "cleanup"):
+            raise
+        _refuse_without(library)
+    gc.freeze()  # everything is done: looking through it all for garbage would only make the end take longer
+    sys.exit(code)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Leave by way of every `finally`: as PID 1, Python would ignore SIGTERM without a handler."""
+    raise SystemExit(128 + number)
+
+
+def _open_closed_streams() -> None:
+    """Give streams that the caller has closed (`2>&-`) a place, or the next file opened, a ledger say, would be it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for good
+
+
+def _refuse_without(library: str) -> NoReturn:
+    from pathlib import Path
+
+    python, requirements = sys.executable, Path(__file__).parents[2] / "requirements.txt"
+    sys.stderr.write(
+        f"job.py: {library} is not installed for {python}: use the Python of a virtual environment "
+        f"(.venv/bin/python), or install what is needed: {python} -m pip install --require-hashes -r {requirements}\n"
+    )
+    sys.exit(_WRONG_USAGE)

@@ -1,0 +1,81 @@
+"""What the program says where it cannot run: one sentence, never a traceback."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cleanup.commands.start import NEEDED
+from tests.conftest import JOB, clean_environment
+from tests.unit.test_architecture import HOMES, PACKAGE, imports
+
+
+def start(folder: Path, *patch: str, words: tuple[str, ...] = ("--help",)) -> tuple[int, list[str]]:
+    """Start `job.py` in a Python that was changed first; its exit code and the lines it said."""
+    (folder / "sitecustomize.py").write_text("import sys\n" + "".join(f"{line}\n" for line in patch))
+    ended = subprocess.run(
+        [sys.executable, JOB, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environment(PYTHONPATH=str(folder), PYTHONDONTWRITEBYTECODE="1"),
+    )
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr.splitlines()
+
+
+def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
+    """With what to run instead."""
+    code, (said,) = start(tmp_path, "sys.version_info = (3, 9, 18)", "sys.version = '3.9.18 (main)'")
+    assert code == 2
+    assert said == "job.py: this is Python 3.9.18, 3.11 or newer is needed: try python3.11 job.py --help"
+
+
+def test_any_python_understands_the_door() -> None:
+    """Also one without f-strings and annotations, or it could not be told."""
+    ast.parse(JOB.read_text(), feature_version=(3, 4))
+    assert not [
+        node for node in ast.walk(ast.parse(JOB.read_text())) if isinstance(node, (ast.JoinedStr, ast.AnnAssign))
+    ]
+
+
+def test_windows_is_told_what_is_needed(tmp_path: Path) -> None:
+    """There is no fcntl there, and no SIGHUP."""
+    code, (said,) = start(tmp_path, "import signal; del signal.SIGHUP", "sys.modules['fcntl'] = None")
+    assert code == 2
+    assert "a POSIX system is needed" in said
+    assert "WSL" in said
+
+
+@pytest.mark.parametrize("library", NEEDED)
+def test_a_library_that_is_missing_is_named(tmp_path: Path, library: str) -> None:
+    """Also one that only a run loads; with the command that installs it."""
+    code, (said,) = start(tmp_path, f"sys.modules[{library!r}] = None")
+    assert code == 2
+    assert f"{library} is not installed for {sys.executable}" in said
+    assert f"{sys.executable} -m pip install --require-hashes -r {JOB.parent / 'requirements.txt'}" in said
+
+
+def test_a_library_that_cannot_be_loaded_is_named_too(tmp_path: Path) -> None:
+    """As one that was installed for another Python."""
+    (tmp_path / "pydantic.py").write_text("import pydantic_of_another_python\n")
+    code, (said,) = start(tmp_path)
+    assert code == 2
+    assert "pydantic_of_another_python is not installed" in said
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "cleanup.simulator"])
+def test_the_simulator_says_what_it_lacks(tmp_path: Path, missing: str) -> None:
+    """Where it is not installed, as in the image: which library, and where the simulator can be had."""
+    code, (said,) = start(tmp_path, f"sys.modules[{missing!r}] = None", words=("simulate",))
+    assert code == 2
+    assert f"{missing} is not installed (the container image leaves it out)" in said
+    assert "pip install '.[simulator]'" in said
+
+
+def test_every_library_is_looked_for() -> None:
+    """What modules import is what is needed, but for what comes with another."""
+    used = {name.partition(".")[0] for path in PACKAGE.rglob("*.py") for name in imports(path)} & set(HOMES)
+    assert set(NEEDED) == used - {"pydantic_core"}
