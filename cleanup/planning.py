@@ -1,7 +1,8 @@
 """From a list to a plan by the settings, and what refuses it before anything is sent: for a run and for `check`."""
 
 from cleanup.errors import SettingsError
-from cleanup.lists.pair_list import PairList
+from cleanup.lists.ids import odd_drafts
+from cleanup.lists.pair_list import PairList, unpack
 from cleanup.plan import Plan, make_plan
 from cleanup.records.ledger import Past
 from cleanup.settings.definitions import Settings
@@ -19,7 +20,26 @@ def past_of(settings: Settings, pairs: PairList) -> Past | None:
     """What the ledger says of earlier runs, if this one resumes. Raises SettingsError."""
     if not settings.run.resume or settings.output.ledger is None:
         return None
-    return Past(settings.output.ledger, pairs.keys)
+    return Past(settings.output.ledger, pairs.keys, {pairs.keys[place] for place in odd_places(pairs)})
+
+
+def odd_places(pairs: PairList) -> list[int]:
+    """The places of pairs whose draft ids look unlike the rest of the list."""
+    return odd_drafts(unpack(key)[1] for key in pairs.keys)
+
+
+def warning_of(pairs: PairList) -> str | None:
+    """What a list makes one warn of: that it is empty, or that draft ids in it may be mistyped."""
+    if not pairs:
+        return EMPTY
+    odd = odd_places(pairs)
+    if not odd:
+        return None
+    ids, look = ("draft id", "looks") if len(odd) == 1 else ("draft ids", "look")
+    return (
+        f"{len(odd)} {ids} {look} unlike the rest of the list, which are 24 lower-case hex digits; the first is "
+        f"{pairs[odd[0]].draft!r} ({pairs.source(odd[0])}): not_found does not settle what may be a mistyped id"
+    )
 
 
 def plan_of(settings: Settings, pairs: PairList, past: Past | None) -> Plan:

@@ -15,7 +15,7 @@ from cleanup.last_words import LastWords, Measured
 from cleanup.lists.pair_list import PairList
 from cleanup.model import StopCause
 from cleanup.plan import Fate
-from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
+from cleanup.planning import check_cap, check_past, check_resume, past_of, plan_of, warning_of
 from cleanup.records.files import check_distinct, check_writable
 from cleanup.records.journal import Journal
 from cleanup.records.ledger import Ledger, Past
@@ -182,8 +182,9 @@ class Run:
         """Decide what to do with each pair. Raises `objection`, or SettingsError when it is more than may be sent."""
         settings, journal = self.settings, self.journal
         journal.identity.list_sha256 = pairs.sha256
-        if not pairs and self.job.find is None:
-            journal.warn(EMPTY)
+        warning = warning_of(pairs) if self.job.find is None else None
+        if warning is not None:
+            journal.warn(warning)
         past, trouble = None, journal.facts.refusal or objection
         try:
             past = self._past = past_of(settings, pairs)

@@ -11,7 +11,7 @@ from cleanup.errors import JobError
 from cleanup.exit_codes import ExitCode
 from cleanup.guards import Guards
 from cleanup.plan import SKIPPED, Fate
-from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
+from cleanup.planning import check_cap, check_past, check_resume, past_of, plan_of, warning_of
 from cleanup.settings.sources import Loaded, load
 from cleanup.settings.values import share_text
 from cleanup.show.console import Screen, make_screen, say
@@ -59,8 +59,9 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
         screen.log.error("list.invalid", source=source, reason=reason)
 
     pairs = read_pairs(loaded, format_name, bad_row)
-    if not pairs:
-        screen.log.warning("run.warning", message=EMPTY)
+    warning = warning_of(pairs)
+    if warning is not None:
+        screen.log.warning("run.warning", message=warning)
     past = past_of(settings, pairs)
     if past is not None:
         check_past(past, settings.api.base_url)

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator, KeysView
+from collections.abc import Collection, Iterable, Iterator, KeysView
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -187,9 +187,13 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 class Past:
     """What a ledger says of earlier runs: against what, and which of the listed pairs are settled."""
 
-    def __init__(self, path: str, listed: Iterable[bytes]) -> None:
-        """Read the ledger; only pairs in `listed` are kept. Raises SettingsError."""
+    def __init__(self, path: str, listed: Iterable[bytes], doubtful: Collection[bytes] = ()) -> None:
+        """Read the ledger; only pairs in `listed` are kept. Raises SettingsError.
+
+        `doubtful`: pairs whose ids may be mistyped, so that nothing is settled when they are not found.
+        """
         self.path = path
+        self._doubtful = doubtful
         self.base_urls: set[str] = set()
         self.organizations: set[str] = set()
         self.unreadable: list[int] = []
@@ -224,4 +228,5 @@ class Past:
         if outcome == "discarded" or self._settled[key]:
             self._settled[key] = True
         else:
-            self._settled[key] = False if str(reason or outcome) in SETTLING else None
+            doubtful = reason == "not_found" and key in self._doubtful
+            self._settled[key] = False if str(reason or outcome) in SETTLING and not doubtful else None
