@@ -37,8 +37,9 @@ def warning_of(pairs: PairList) -> str | None:
         return None
     ids, look = ("draft id", "looks") if len(odd) == 1 else ("draft ids", "look")
     return (
-        f"{len(odd)} {ids} {look} unlike the rest of the list, which are 24 lower-case hex digits; the first is "
-        f"{pairs[odd[0]].draft!r} ({pairs.source(odd[0])}): not_found does not settle what may be a mistyped id"
+        f"{len(odd)} {ids} {look} unlike the rest of the list (24 lower-case hex digits); the first is "
+        f"{pairs[odd[0]].draft!r} ({pairs.source(odd[0])}). A mistyped id is not found, whatever became of the draft "
+        "that was meant: so not_found settles no such pair"
     )
 
 

@@ -30,7 +30,7 @@ def read_rows(stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bo
     if not first:
         yield BadRow(max(lines.number, 1), "there is neither a header nor a pair in this list")
         return
-    delimiter = told[1] if told else "\t" if tabs_only else _delimiter(first)
+    delimiter = told[1] if told else "\t" if tabs_only else _delimiter(first, lines)
     text = _without_blanks(chain([first], source), lines, delimiter)
     reader = csv.reader(text, delimiter=delimiter, strict=True, skipinitialspace=True)
     layout: _Layout | None = None
@@ -60,15 +60,15 @@ def _first_line(lines: Lines, source: Iterator[str]) -> str:
 
 
 def _without_blanks(source: Iterator[str], lines: Lines, delimiter: str) -> Iterator[str]:
-    """The lines without the blanks around quoted cells, of which the csv module knows only some."""
+    """The lines without the blanks around quoted cells, of which the csv module knows only leading spaces."""
     blank = "[ ]" if delimiter == "\t" else "[ \t]"
-    suspicious = re.compile(f'{blank}"|"{blank}')
+    suspicious = re.compile(f'"{blank}' if delimiter == "\t" else f'"{blank}|\t"')
     inside = r'(?:[^"]++|"")*+(?:"|\Z)'  # of a quoted cell, up to its end or that of the line
     ends = rf"{blank}*+(?={delimiter}|[\r\n]|\Z)"
     begun_before = re.compile(rf"\A({inside}){ends}")
     quoted = re.compile(rf'(\A|{delimiter}){blank}*+("{inside}){ends}')
     for line in source:
-        if suspicious.search(line) is None:
+        if '"' not in line or suspicious.search(line) is None:
             yield line
         elif lines.number == lines.record:
             yield quoted.sub(r"\1\2", line)
@@ -110,12 +110,13 @@ def _csv_reason(error: csv.Error) -> str:
     return f"not valid CSV: {text}"
 
 
-def _delimiter(first: str) -> str:
+def _delimiter(first: str, lines: Lines) -> str:
     """The delimiter that makes the first row a header or a pair; else the one that splits it most."""
 
     def cells(delimiter: str) -> list[str]:
         try:
-            row = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))
+            line = _without_blanks(iter([first]), lines, delimiter)
+            row = next(csv.reader(line, delimiter=delimiter, skipinitialspace=True))
             return [cell.strip(_BLANK) for cell in row]
         except csv.Error:
             return []
