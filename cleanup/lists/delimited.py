@@ -62,7 +62,7 @@ def _first_line(lines: Lines, source: Iterator[str]) -> str:
 def _without_blanks(source: Iterator[str], lines: Lines, delimiter: str) -> Iterator[str]:
     """The lines without the blanks around quoted cells, of which the csv module knows only leading spaces."""
     blank = "[ ]" if delimiter == "\t" else "[ \t]"
-    suspicious = re.compile(f'"{blank}' if delimiter == "\t" else f'"{blank}|\t"')
+    suspicious = re.compile(f'"{blank}' if delimiter == "\t" else f'"{blank}|\t *"')
     inside = r'(?:[^"]++|"")*+(?:"|\Z)'  # of a quoted cell, up to its end or that of the line
     ends = rf"{blank}*+(?={delimiter}|[\r\n]|\Z)"
     begun_before = re.compile(rf"\A({inside}){ends}")
