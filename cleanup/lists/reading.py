@@ -124,7 +124,7 @@ def _fill(
             pairs.add(row)  # type: ignore[arg-type]
     if not bad and _ends_inside_an_id(pairs.keys, tail()):
         bad = 1
-        report(pairs.source(len(pairs) - 1), TORN)
+        report(pairs.source(len(pairs) - 1), f"{TORN} If the id is whole, end the file with a line break")
     if bad:
         rows_are = "row is" if bad == 1 else "rows are"
         named = "" if most is None or bad <= most else f" (the first {most} are named above, {bad - most} more are not)"
