@@ -6,7 +6,7 @@ In the order in which data flows:
 - `settings`    one definition per setting: file, variable, flag, help, schema
 - `run`         one run from top to bottom
 - `documents`   YAML and JSON as events with line numbers, for lists and settings
-- `lists`       CSV, TSV, YAML, JSON → pairs with their place in the file; the only readers of ids
+- `lists`       CSV, TSV, YAML, JSON, JSON Lines → pairs with their place in the file; the only readers of ids
 - `find`        the workspace → a list, by rule
 - `plan`        pure: duplicate, protected, settled, other share, beyond the limit, or to be sent
 - `sending`     what a run is for: ask, open the record, discard what is planned

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from cleanup.api.reply import Reply
 from cleanup.api.retry import Attempt, Caller, Subject
 from cleanup.api.session import Session
 from cleanup.lists.pair_list import PairList
-from cleanup.lists.rows import Columns, Row, parse_time
+from cleanup.lists.rows import Columns, Row, parse_time, time_text
 from cleanup.lists.writing import write_rows
 from cleanup.settings.definitions import Find
 from cleanup.settings.values import duration_text
@@ -91,19 +92,20 @@ class Findings:
     def rows(self) -> Iterator[tuple[str, ...]]:
         """The list's rows, one cell for each of `COLUMNS`. A time that cannot be read would refuse the list."""
         for draft in self.found:
-            updated_at = draft.updated_at if edited_at(draft) else ""
+            edited = edited_at(draft)
+            updated_at = time_text(edited) if edited else ""
             yield draft.agent, draft.draft, draft.branch_name, draft.name, draft.editor, updated_at
 
     def text(self, format_name: str) -> str:
-        """The list in a format that the job reads: csv, tsv, yaml or json."""
+        """The list in a format that the job reads: csv, tsv, yaml, json or jsonl."""
         if format_name in ("csv", "tsv"):
             text = io.StringIO(newline="")
-            write_rows(text, chain([COLUMNS], self.rows()), delimiter="\t" if format_name == "tsv" else ",")
+            write_rows(text, COLUMNS, self.rows(), delimiter="\t" if format_name == "tsv" else ",")
             return text.getvalue()
         records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
+        if format_name == "jsonl":
+            return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         if format_name == "json":
-            import json
-
             return json.dumps(records, ensure_ascii=False, indent=1) + "\n"
         from cleanup.documents import yaml_text
 

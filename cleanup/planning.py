@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cleanup.errors import SettingsError
-from cleanup.lists.pair_list import PairList
+from cleanup.lists.ids import odd_drafts
+from cleanup.lists.pair_list import PairList, unpack
 from cleanup.plan import Plan, make_plan
 from cleanup.records.files import check_distinct
 from cleanup.records.past import Past
@@ -51,7 +52,29 @@ def past_of(settings: Settings, pairs: PairList | None) -> Past | None:
     """
     if settings.output.ledger is None:
         return None
-    return Past(settings.output.ledger, pairs.keys if pairs is not None and settings.run.resume else None)
+    if pairs is None or not settings.run.resume:
+        return Past(settings.output.ledger, None)
+    return Past(settings.output.ledger, pairs.keys, {pairs.keys[place] for place in odd_places(pairs)})
+
+
+def odd_places(pairs: PairList) -> list[int]:
+    """The places of pairs whose draft ids look unlike the rest of the list."""
+    return odd_drafts(unpack(key)[1] for key in pairs.keys)
+
+
+def warning_of(pairs: PairList) -> tuple[str, str] | None:
+    """What a list makes one warn of, with its kind: that it is empty, or that draft ids in it may be mistyped."""
+    if not pairs:
+        return EMPTY, "empty_list"
+    odd = odd_places(pairs)
+    if not odd:
+        return None
+    ids, look = ("draft id", "looks") if len(odd) == 1 else ("draft ids", "look")
+    return (
+        f"{len(odd)} {ids} {look} unlike the rest of the list (24 lower-case hex digits); the first is "
+        f"{pairs[odd[0]].draft!r} ({pairs.source(odd[0])}). A mistyped id is not found, whatever became of the draft "
+        "that was meant: so not_found settles no such pair"
+    ), "odd_ids"
 
 
 def plan_of(settings: Settings, pairs: PairList, past: Past | None) -> Plan:

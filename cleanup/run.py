@@ -16,7 +16,6 @@ from cleanup.lists.pair_list import PairList
 from cleanup.model import StopCause
 from cleanup.plan import Fate
 from cleanup.planning import (
-    EMPTY,
     check_cap,
     check_files,
     check_past,
@@ -24,6 +23,7 @@ from cleanup.planning import (
     outputs_of,
     past_of,
     plan_of,
+    warning_of,
     written_whole,
 )
 from cleanup.records.files import check_writable
@@ -197,8 +197,9 @@ class Run:
         """Decide what to do with each pair. Raises `objection`, or SettingsError when it is more than may be sent."""
         settings, journal = self.settings, self.journal
         journal.identity.list_sha256 = pairs.sha256
-        if not pairs and self.job.find is None:
-            journal.warn(EMPTY, kind="empty_list")
+        warning = warning_of(pairs) if self.job.find is None else None
+        if warning is not None:
+            journal.warn(warning[0], kind=warning[1])
         past, trouble = None, journal.facts.refusal or objection
         try:
             past = self._past = past_of(settings, pairs)

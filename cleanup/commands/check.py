@@ -12,7 +12,6 @@ from cleanup.exit_codes import ExitCode
 from cleanup.guards import Guards
 from cleanup.plan import SKIPPED, Fate
 from cleanup.planning import (
-    EMPTY,
     check_cap,
     check_files,
     check_past,
@@ -20,6 +19,7 @@ from cleanup.planning import (
     outputs_of,
     past_of,
     plan_of,
+    warning_of,
     written_whole,
 )
 from cleanup.records.backup import Backup
@@ -89,8 +89,9 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
     if waits_for_typing(loaded):
         screen.log.info("run.info", message=WAITING)
     pairs = read_pairs(loaded, format_name, bad_row)
-    if not pairs:
-        screen.log.warning("run.warning", message=EMPTY)
+    warning = warning_of(pairs)
+    if warning is not None:
+        screen.log.warning("run.warning", message=warning[0])
     past = past_of(settings, pairs)
     if past is not None:
         check_past(past, settings)

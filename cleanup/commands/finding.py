@@ -126,5 +126,5 @@ def _reading_only(loaded: Loaded) -> Loaded:
 
 
 def _by_ending(path: str | None) -> str:
-    endings = {".tsv": "tsv", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+    endings = {".tsv": "tsv", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".jsonl": "jsonl"}
     return endings.get(Path(path).suffix.lower(), "csv") if path else "csv"

@@ -132,15 +132,15 @@ def make_parser(command: str) -> argparse.ArgumentParser:
             "pairs",
             nargs="?",
             metavar="PAIRS",
-            help="the list: .csv .tsv .yaml .yml .json, or - for standard input",
+            help="the list: .csv .tsv .yaml .yml .json .jsonl, or - for standard input",
         )
         general.add_argument(
-            "--format", choices=("csv", "tsv", "yaml", "json"), help="the list's format (guessed without it)"
+            "--format", choices=("csv", "tsv", "yaml", "json", "jsonl"), help="the list's format (guessed without it)"
         )
     if command == "find":
         general.add_argument(
             "--format",
-            choices=("csv", "yaml", "json"),
+            choices=("csv", "yaml", "json", "jsonl"),
             default=None,
             help="of the list that is printed (csv, or by FILE's ending)",
         )

@@ -1,75 +1,38 @@
 """CSV and TSV → rows."""
 
-import codecs
 import csv
-import io
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import IO, Final
 
-from cleanup.lists.ids import is_agent, is_draft
-from cleanup.lists.rows import AGENT_NAMES, DRAFT_NAMES, BadRow, Columns, Row, checked, plain_name
+from cleanup.lists.ids import is_agent, is_draft, why_url
+from cleanup.lists.lines import Lines
+from cleanup.lists.rows import AGENT_NAMES, DRAFT_NAMES, TORN, BadRow, Columns, Row, plain_name
 
 _BLANK: Final = " \t"
-_UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-
-class Lines:
-    """The lines of a file, decoded one by one so that an error has its line.
-
-    Skips comments, but only where a record begins: `at_record` is for the reader to set.
-    `undecodable` is the first line of the record that is no text; the lines after it are read all the same.
-    """
-
-    def __init__(self, stream: IO[bytes], head: bytes) -> None:
-        self.number = 0
-        self.record = 1
-        self.at_record = True
-        self.undecodable: int | None = None
-        self.encoding = "UTF-16" if head.startswith(_UTF16) else "UTF-8"
-        self._lines = self._utf16(stream) if self.encoding == "UTF-16" else self._utf8(stream)
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self.number += 1
-            if self.at_record:
-                if line.startswith("#"):
-                    continue
-                self.record = self.number
-                self.at_record = False
-                self.undecodable = None
-            if not line.isascii() and self.undecodable is None and _SURROGATE.search(line):
-                self.undecodable = self.number
-            yield line
-
-    # What cannot be decoded becomes a lone surrogate, which no text contains, so that only its own line is refused.
-
-    def _utf8(self, stream: IO[bytes]) -> Iterator[str]:
-        for number, line in enumerate(stream, 1):
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape")
-
-    def _utf16(self, stream: IO[bytes]) -> Iterator[str]:
-        try:
-            yield from io.TextIOWrapper(stream, encoding="utf-16", errors="surrogatepass", newline="\n")
-        except UnicodeError:  # half a character at the very end
-            yield "\ud800"
+_DELIMITERS: Final = ",;\t"
+_TOLD: Final = re.compile(r"sep=(.?)\s*", re.IGNORECASE)
 
 
 def read_rows(stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bool = False) -> Iterator[Row | BadRow]:
     """Read a file's rows; `head` is its beginning, not consumed. Fills in `columns` before the first row."""
     lines = Lines(stream, head)
-    delimiter = "\t" if tabs_only else None
     source = iter(lines)
     first = _first_line(lines, source)
-    if first is None:
+    told = _TOLD.fullmatch(first.replace('"', ""))
+    if told:
+        if not told[1] or told[1] not in _DELIMITERS:
+            yield BadRow(lines.number, f"{first.strip()!r} tells of a delimiter that is not read: use , ; or a tab")
+            return
+        lines.at_record = True
+        first = _first_line(lines, source)
+    if not first:
         yield BadRow(max(lines.number, 1), "there is neither a header nor a pair in this list")
         return
-    reader = csv.reader(
-        _chain(first, source), delimiter=delimiter or _delimiter(first), strict=True, skipinitialspace=True
-    )
+    delimiter = told[1] if told else "\t" if tabs_only else _delimiter(first, lines)
+    text = _without_blanks(chain([first], source), lines, delimiter)
+    reader = csv.reader(text, delimiter=delimiter, strict=True, skipinitialspace=True)
     layout: _Layout | None = None
     for cells in _records(reader, lines):
         if isinstance(cells, BadRow):
@@ -82,21 +45,43 @@ def read_rows(stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bo
                 yield BadRow(lines.record, layout.problem)
                 return
             if not layout.has_header:
-                yield layout.row(cells, lines.record, columns)
-        elif any(cells):
-            yield layout.row(cells, lines.record, columns)
+                yield layout.row(cells, lines)
+        else:
+            yield layout.row(cells, lines)
 
 
-def _first_line(lines: Lines, source: Iterator[str]) -> str | None:
+def _first_line(lines: Lines, source: Iterator[str]) -> str:
+    """The first line that is neither blank nor a comment; nothing if there is none."""
     for line in source:
-        if line.strip(_BLANK + "\r\n,;"):
+        if line.strip(_BLANK + "\r\n,;") and not line.lstrip(_BLANK + '"').startswith("#"):
             return line
         lines.at_record = True
-    return None
+    return ""
+
+
+def _without_blanks(source: Iterator[str], lines: Lines, delimiter: str) -> Iterator[str]:
+    """The lines without the blanks around quoted cells, of which the csv module knows only leading spaces."""
+    blank = "[ ]" if delimiter == "\t" else "[ \t]"
+    suspicious = re.compile(f'"{blank}' if delimiter == "\t" else f'"{blank}|\t *"')
+    inside = r'(?:[^"]++|"")*+(?:"|\Z)'  # of a quoted cell, up to its end or that of the line
+    ends = rf"{blank}*+(?={delimiter}|[\r\n]|\Z)"
+    begun_before = re.compile(rf"\A({inside}){ends}")
+    quoted = re.compile(rf'(\A|{delimiter}){blank}*+("{inside}){ends}')
+    for line in source:
+        if '"' not in line or suspicious.search(line) is None:
+            yield line
+        elif lines.number == lines.record:
+            yield quoted.sub(r"\1\2", line)
+        else:  # a line of a quoted cell that goes on
+            cell = begun_before.match(line)
+            yield line if cell is None else cell[1] + quoted.sub(r"\1\2", line[cell.end() :])
 
 
 def _records(reader: Iterator[list[str]], lines: Lines) -> Iterator[list[str] | BadRow]:
-    """The cells of each record; a BadRow for one that is no CSV, after which the next line begins anew."""
+    """The cells of each record that is no comment and not blank.
+
+    A BadRow for one that is not CSV, after which the next line begins anew.
+    """
     while True:
         try:
             cells = [cell.strip(_BLANK) for cell in next(reader)]
@@ -105,18 +90,11 @@ def _records(reader: Iterator[list[str]], lines: Lines) -> Iterator[list[str] | 
         except csv.Error as error:
             yield BadRow(lines.record, _csv_reason(error))
         else:
-            if lines.undecodable is None:
+            if lines.undecodable is not None:
+                yield BadRow(lines.undecodable, lines.why_undecodable)
+            elif any(cells) and not cells[0].startswith("#"):  # a comment that a spreadsheet has put into quotes
                 yield cells
-            else:
-                yield BadRow(
-                    lines.undecodable, f"undecodable: these bytes are no {lines.encoding}; save the list as UTF-8"
-                )
         lines.at_record = True
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _csv_reason(error: csv.Error) -> str:
@@ -129,20 +107,21 @@ def _csv_reason(error: csv.Error) -> str:
         return "a carriage return alone ends no row: save the list with LF or CRLF line ends"
     if "expected after" in text:
         return "a quoted cell goes on after its closing quote"
-    return f"no valid CSV: {text}"
+    return f"not valid CSV: {text}"
 
 
-def _delimiter(first: str) -> str:
+def _delimiter(first: str, lines: Lines) -> str:
     """The delimiter that makes the first row a header or a pair; else the one that splits it most."""
 
     def cells(delimiter: str) -> list[str]:
         try:
-            row = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))
+            line = _without_blanks(iter([first]), lines, delimiter)
+            row = next(csv.reader(line, delimiter=delimiter, skipinitialspace=True))
             return [cell.strip(_BLANK) for cell in row]
         except csv.Error:
             return []
 
-    candidates = {delimiter: cells(delimiter) for delimiter in ",;\t"}
+    candidates = {delimiter: cells(delimiter) for delimiter in _DELIMITERS}
     for delimiter, found in candidates.items():
         names = {plain_name(cell) for cell in found}
         if (names & AGENT_NAMES and names & DRAFT_NAMES) or _is_pair(found):
@@ -180,7 +159,8 @@ class _Layout:
             layout = cls(len(cells), 0, 1, has_header=False)
             titles = [f"column_{place}" for place in range(1, len(cells) + 1)]
         else:
-            problem = _header_problem(names, titles, len(agents), len(drafts))
+            urls = filter(None, map(why_url, cells))
+            problem = next(urls, None) or _header_problem(names, titles, len(agents), len(drafts))
             if problem:
                 return cls(len(cells), 0, 0, has_header=True, problem=problem)
             layout = cls(len(cells), agents[0], drafts[0], has_header=True)
@@ -188,12 +168,13 @@ class _Layout:
             columns.add(titles[place])
         return layout
 
-    def row(self, cells: list[str], line: int, columns: Columns) -> Row | BadRow:
+    def row(self, cells: list[str], lines: Lines) -> Row | BadRow:
         if len(cells) != self.width:
-            found = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
-            return BadRow(line, f"{found} where the first row has {self.width}")
+            found = f"{len(cells)} cell{'' if len(cells) == 1 else 's'} where the first row has {self.width}"
+            torn = len(cells) < self.width and not lines.ended
+            return BadRow(lines.record, f"{TORN} ({found})" if torn else found)
         others = tuple([cells[place] for place in self.others]) if self.others else ()
-        return checked(Row(line, cells[self.agent], cells[self.draft], others), columns)
+        return Row(lines.record, cells[self.agent], cells[self.draft], others)
 
 
 def _header_problem(names: list[str], titles: list[str], agents: int, drafts: int) -> str | None:

@@ -1,6 +1,8 @@
 """Which text is an agent or a draft. An id becomes part of a DELETE's URL, so nothing else may pass."""
 
 import re
+from array import array
+from collections.abc import Iterable
 from typing import Final
 
 AGENT_PATTERN: Final = "^[0-9a-f]{24}$"
@@ -8,6 +10,8 @@ DRAFT_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$"
 
 _agent = re.compile(AGENT_PATTERN.strip("^$")).fullmatch
 _draft = re.compile(DRAFT_PATTERN.strip("^$")).fullmatch
+_url = re.compile(r"https?://", re.IGNORECASE).match
+_ids_within = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])").findall
 _spreadsheet_number = re.compile(r"\d+([.,]\d*)?[eE]\+?\d+").fullmatch
 
 
@@ -24,7 +28,7 @@ def is_draft(text: str) -> bool:
 def why_not(agent: str, draft: str) -> str | None:
     """What is wrong with a pair, as the end of a sentence, or None."""
     if _agent(agent) is None:
-        return _describe("agent", agent, "24 lower-case hexadecimal digits")
+        return _describe("agent", agent, "24 lower-case hex digits")
     if _draft(draft) is None:
         return _describe("draft", draft, "1 to 128 of A-Z a-z 0-9 _ -, beginning with a letter or digit")
     return None
@@ -33,7 +37,31 @@ def why_not(agent: str, draft: str) -> str | None:
 def _describe(what: str, text: str, rule: str) -> str:
     if not text:
         return f"the {what} is missing"
+    url = why_url(text)
+    if url is not None:
+        return url
     shown = repr(text if len(text) <= 60 else text[:60] + "…")
     if _spreadsheet_number(text):
         return f"{what} {shown} is an id that a spreadsheet turned into a number: export the column as text"
-    return f"{what} {shown} is no id: {rule}"
+    return f"{shown} is not a valid {what} id ({rule})"
+
+
+def why_url(text: str) -> str | None:
+    """What to do about a text that is a page of the console and so has ids in it; None if it is not."""
+    ids = _ids_within(text) if _url(text) else []
+    return f"a URL, not an id: {text[:200]} (write the ids alone; in it are {' and '.join(ids)})" if ids else None
+
+
+def odd_drafts(drafts: Iterable[str]) -> list[int]:
+    """The places of draft ids that look unlike the rest: in upper case, cut short, or of some other kind.
+
+    The rest has to be clear: at least three ids, and three times as many as the odd ones, that are
+    24 lower-case hex digits. A list of other or mixed ids has no odd ones.
+    """
+    odd = array("L")  # of a million ids all may be odd
+    count = 0
+    for draft in drafts:
+        if _agent(draft) is None:
+            odd.append(count)
+        count += 1
+    return list(odd) if count - len(odd) >= 3 * max(len(odd), 1) else []

@@ -1,9 +1,11 @@
 """YAML and JSON → rows, out of the three shapes: records, [agent, draft], and agent → drafts."""
 
+import json
 from collections.abc import Iterator
 
 from cleanup.documents import DocumentError, Event, Kind, key_text
-from cleanup.lists.rows import AGENT_NAMES, DRAFT_NAMES, BadRow, Columns, Row, checked, plain_name
+from cleanup.lists.ids import why_url
+from cleanup.lists.rows import AGENT_NAMES, DRAFT_NAMES, BadRow, Columns, Row, plain_name
 
 _WRAPPERS = ("pairs", "drafts")
 _MAX_COLUMNS = 1000
@@ -38,7 +40,7 @@ class _Reader:
         elif first.kind is Kind.MAPPING:
             yield from self._mapping(wrapped=wrapped)
         else:
-            yield BadRow(first.line, f"this is no list: write {_SHAPES}")
+            yield BadRow(first.line, f"this is not a list: write {_SHAPES}")
 
     def _mapping(self, *, wrapped: bool) -> Iterator[Row | BadRow]:
         seen: set[str] = set()
@@ -73,7 +75,8 @@ class _Reader:
             return self._couple(item)
         if item.kind is Kind.MAPPING:
             return self._record(item)
-        return BadRow(item.line, f"{_shown(item)} is no pair: write {{agent: …, draft: …}} or [agent, draft]")
+        url = why_url(item.text or "")
+        return BadRow(item.line, url or f"{_shown(item)} is not a pair: write {{agent: …, draft: …}} or [agent, draft]")
 
     def _couple(self, start: Event) -> Row | BadRow:
         items = []
@@ -94,19 +97,19 @@ class _Reader:
         for key in self._until_end():
             name = key_text(key)
             value = next(self._events)
-            self._skip(value)
+            text = value.text if value.kind is Kind.SCALAR else self._as_json(value)
             plain = plain_name(name)
             plain = "agent" if plain in AGENT_NAMES else "draft" if plain in DRAFT_NAMES else plain
             if plain in seen:
                 problem = problem or f"duplicate key {name!r}"
             seen.add(plain)
-            if value.kind is not Kind.SCALAR:
-                problem = problem or f"{name!r} is {value.kind.value}, not a value"
-            elif plain in ("agent", "draft"):
+            if plain in ("agent", "draft"):
                 ids[plain] = value
+                if value.kind is not Kind.SCALAR:
+                    problem = problem or f"{name!r} is {value.kind.value}, not an id"
             else:
                 place = self._columns.add(name)
-                others[place] = value.text or ""
+                others[place] = text or ""
                 if place >= _MAX_COLUMNS:
                     problem = problem or f"{name!r}: the records have more than {_MAX_COLUMNS} different other keys"
         missing = next((what for what in ("agent", "draft") if what not in ids), None)
@@ -118,8 +121,24 @@ class _Reader:
     def _row(self, line: int, agent: Event, draft: Event, others: tuple[str, ...] = ()) -> Row | BadRow:
         for what, event in (("agent", agent), ("draft", draft)):
             if not event.is_text and event.text is not None:
-                return BadRow(line, f"{what} {_shown(event)} is no string: ids stand in quotes in JSON")
-        return checked(Row(line, agent.text or "", draft.text or "", others), self._columns)
+                return BadRow(line, f"{what} {_shown(event)} is not a string: in JSON, write ids in quotes")
+        return Row(line, agent.text or "", draft.text or "", others)
+
+    def _as_json(self, event: Event) -> str:
+        """A value in one line of JSON, its scalars as they are written. Raises DocumentError."""
+        if event.kind is Kind.SCALAR:
+            if event.text is None:
+                return "null"
+            return json.dumps(event.text, ensure_ascii=False) if event.is_text else event.text
+        if event.kind is Kind.LIST:
+            return "[" + ", ".join([self._as_json(item) for item in self._until_end()]) + "]"
+        entries: dict[str, str] = {}
+        for key in self._until_end():
+            name = key_text(key)
+            if name in entries:
+                raise DocumentError(key.line, f"duplicate key {name!r}")
+            entries[name] = f"{json.dumps(name, ensure_ascii=False)}: {self._as_json(next(self._events))}"
+        return "{" + ", ".join(entries.values()) + "}"
 
     def _until_end(self) -> Iterator[Event]:
         for event in self._events:

@@ -46,10 +46,14 @@ class PairList(Sequence[Pair]):
         if place is not None:
             cells = self.others(index)
             updated_at = parse_time(cells[place]) if cells[place] else None
-        return Pair(index, agent, draft, f"{self.name}:{self._lines[index]}", updated_at)
+        return Pair(index, agent, draft, self.source(index), updated_at)
 
     def __iter__(self) -> Iterator[Pair]:
         return (self[index] for index in range(len(self)))
+
+    def source(self, index: int) -> str:
+        """Where a pair stands: `list.csv:18`."""
+        return f"{self.name}:{self._lines[index]}"
 
     @property
     def keys(self) -> Sequence[bytes]:

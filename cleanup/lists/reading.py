@@ -4,23 +4,27 @@ import hashlib
 import io
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple, cast
 
 from cleanup.documents import Node, json_events, node_events, yaml_events
 from cleanup.errors import ListMalformed, ListMissing
-from cleanup.lists import delimited, nested
-from cleanup.lists.pair_list import PairList
-from cleanup.lists.rows import BadRow, Columns, Row
+from cleanup.lists import delimited, json_lines, nested
+from cleanup.lists.pair_list import PairList, unpack
+from cleanup.lists.rows import TORN, BadRow, Columns, Row, checked
 
-FORMATS: Final = ("csv", "tsv", "yaml", "json")
+FORMATS: Final = ("csv", "tsv", "yaml", "json", "jsonl")
 _SPREADSHEET: Final = "spreadsheet"
-_BY_ENDING: Final = {".csv": "csv", ".tsv": "tsv", ".yaml": "yaml", ".yml": "yaml", ".json": "json"} | dict.fromkeys(
-    (".xlsx", ".xlsm", ".xls", ".ods", ".numbers"), _SPREADSHEET
+_BY_ENDING: Final = (
+    {f".{name}": name for name in FORMATS}
+    | {".yml": "yaml", ".ndjson": "jsonl"}
+    | dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods", ".numbers"), _SPREADSHEET)
 )
 _HEAD: Final = 1 << 16
+_TAIL: Final = 512
 _COMMENTS: Final = re.compile(r"\A(?:\s+|#[^\n]*)+")
 _NO_BYTES: Final = "the list is a file of no bytes: was it written to the end? An empty list has a header, or is []"
 
@@ -28,45 +32,53 @@ Report = Callable[[str, str], None]
 """Told of each bad row: its source (`list.csv:18`) and the reason."""
 
 
-def read_list(path: str, format_name: str | None, report: Report, most: int | None = None) -> PairList:
+def read_list(
+    path: str, format_name: str | None, report: Report, most: int | None = None, now: datetime | None = None
+) -> PairList:
     """Read and check a whole list. Raises ListMissing, or ListMalformed after reporting every bad row.
 
-    `most`: report no more rows than that; the error's sentence tells how many there are.
+    `most`: report no more rows than that; the error's sentence tells how many there are. `now` for another time.
     """
     name = "<stdin>" if path == "-" else Path(path).name
     format_name = format_name or _BY_ENDING.get(Path(path).suffix.lower())
     try:
         with _opened(path) as stream:
-            return _collect(name, _Hashed(stream), format_name, report, most)
+            return _collect(name, _Source(stream), format_name, _Checks(report, most, now or datetime.now(UTC)))
     except OSError as error:
         raise ListMissing(f"{path}: the list cannot be read: {error.strerror}") from None
 
 
-def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
+def _opened(path: str) -> AbstractContextManager[io.BufferedReader]:
     if path == "-":
-        return nullcontext(sys.stdin.buffer)
+        return nullcontext(cast("io.BufferedReader", sys.stdin.buffer))
     try:
         return Path(path).open("rb")
     except ValueError as error:  # a NUL in the name
         raise ListMissing(f"{path!r}: the list cannot be read: {error}") from None
 
 
-def read_inline(node: Node, source: str, report: Report, most: int | None = None) -> PairList:
+def read_inline(
+    node: Node, source: str, report: Report, most: int | None = None, now: datetime | None = None
+) -> PairList:
     """Check the list that stands in the settings file itself."""
     columns = Columns()
     pairs = PairList(source, columns)
-    _fill(pairs, nested.read_rows(node_events(node), columns), report, most)
+    _fill(pairs, nested.read_rows(node_events(node), columns), _Checks(report, most, now or datetime.now(UTC)))
     pairs.sha256 = hashlib.sha256(b"\n".join(pairs.keys)).hexdigest()
     return pairs
 
 
-class _Hashed(io.RawIOBase):
-    """A stream that adds up the SHA-256 of what was read from it."""
+class _Source(io.RawIOBase):
+    """A stream that adds up the SHA-256 of what was read from it, and leaves out a Ctrl-Z at its end.
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    `tail` is how it ended, as far as it was read.
+    """
+
+    def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
         self._ended = False
         self.sha256 = hashlib.sha256()
+        self.tail = b""
 
     def readable(self) -> bool:
         return True
@@ -75,35 +87,60 @@ class _Hashed(io.RawIOBase):
         # A terminal has an end each time that somebody types it: once is enough.
         data = b"" if self._ended else self._stream.read(len(buffer)) or b""
         self._ended = len(data) < len(buffer)
-        buffer[: len(data)] = data
         self.sha256.update(data)
+        if data.endswith(b"\x1a") and (self._ended or not self._stream.peek(1)):
+            data = data[:-1]
+        self.tail = (self.tail + data)[-_TAIL:]
+        buffer[: len(data)] = data
         return len(data)
 
 
-def _collect(name: str, raw: _Hashed, format_name: str | None, report: Report, most: int | None) -> PairList:
-    stream = io.BufferedReader(raw, _HEAD)
+class _Checks(NamedTuple):
+    """What the rows are held against, and who is told of bad ones, and of how many at most."""
+
+    report: Report
+    most: int | None
+    now: datetime
+
+
+def _collect(name: str, source: _Source, format_name: str | None, checks: _Checks) -> PairList:
+    stream = io.BufferedReader(source, _HEAD)
     columns = Columns()
     pairs = PairList(name, columns)
-    _fill(pairs, _rows(stream, stream.peek(), columns, format_name), report, most)
-    pairs.sha256 = raw.sha256.hexdigest()
+    _fill(pairs, _rows(stream, stream.peek(), columns, format_name), checks, lambda: source.tail)
+    pairs.sha256 = source.sha256.hexdigest()
     return pairs
 
 
-def _fill(pairs: PairList, rows: Iterator[Row | BadRow], report: Report, most: int | None) -> None:
+def _fill(
+    pairs: PairList, rows: Iterator[Row | BadRow], checks: _Checks, tail: Callable[[], bytes] = lambda: b""
+) -> None:
+    report, most, now = checks
     bad = 0
-    for row in rows:
+    for found in rows:
+        row = checked(found, pairs.columns, now) if type(found) is Row else found
         if type(row) is BadRow:
             bad += 1
             if most is None or bad <= most:
                 report(f"{pairs.name}:{row.line}", row.reason)
         elif not bad:
             pairs.add(row)  # type: ignore[arg-type]
+    if not bad and _ends_inside_an_id(pairs.keys, tail()):
+        bad = 1
+        report(pairs.source(len(pairs) - 1), f"{TORN} If the id is whole, end the file with a line break")
     if bad:
         rows_are = "row is" if bad == 1 else "rows are"
         named = "" if most is None or bad <= most else f" (the first {most} are named above, {bad - most} more are not)"
         raise ListMalformed(
             f"{pairs.name}: {bad} {rows_are} wrong{named}, so nothing was sent: correct the list and run again"
         )
+
+
+def _ends_inside_an_id(keys: Sequence[bytes], tail: bytes) -> bool:
+    """Whether a list ends right after its last draft's id, which is shorter than all others."""
+    if len(keys) < 2 or not tail.replace(b"\0", b"").endswith(unpack(keys[-1])[1].encode()):
+        return False
+    return all(len(keys[-1]) < len(keys[place]) for place in range(len(keys) - 1))
 
 
 def _rows(stream: IO[bytes], head: bytes, columns: Columns, format_name: str | None) -> Iterator[Row | BadRow]:
@@ -114,26 +151,35 @@ def _rows(stream: IO[bytes], head: bytes, columns: Columns, format_name: str | N
     match format_name or _guess(head):
         case "yaml":
             return nested.read_rows(yaml_events(stream), columns)
-        case "json":
+        case "json" if not json_lines.begin(_text(head)):
             return _json_rows(stream, columns)
+        case "json" | "jsonl":
+            return json_lines.read_rows(stream, head, columns)
         case chosen:
             return delimited.read_rows(stream, head, columns, tabs_only=chosen == "tsv")
 
 
 def _json_rows(stream: IO[bytes], columns: Columns) -> Iterator[Row | BadRow]:
     data = stream.read()
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
-        text = data.decode(encoding)
+        text = data.decode(_encoding(data))
     except UnicodeDecodeError as error:
         return iter([BadRow(data[: error.start].count(b"\n") + 1, "undecodable: save the list as UTF-8")])
     return nested.read_rows(json_events(text), columns)
 
 
+def _encoding(data: bytes) -> str:
+    return "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+
+
+def _text(head: bytes) -> str:
+    """The beginning of a list as text, for a guess."""
+    return head.decode(_encoding(head), "ignore")
+
+
 def _guess(head: bytes) -> str:
     """The format by the first characters that are neither blank nor part of a comment."""
-    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    text = head.decode(encoding, "ignore")
+    text = _text(head)
     rest = _COMMENTS.sub("", text)
     if rest[:1] in ("[", "{"):
         # JSON has no comments, and quotes every id; what else stands in brackets is YAML.

@@ -1,7 +1,7 @@
 """What every list format comes down to: rows, and rows that are wrong."""
 
-from datetime import UTC, datetime
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 from cleanup.lists.ids import why_not
 
@@ -37,7 +37,7 @@ class Columns:
     @property
     def updated_at(self) -> int | None:
         """The place of the column with the time of a draft's last edit."""
-        return self._places.get("updatedat")
+        return self._places.get(UPDATED_AT)
 
     def add(self, name: str) -> int:
         """The place of a column, new or known under another spelling."""
@@ -54,31 +54,72 @@ def plain_name(name: str) -> str:
 _NOT_MATTERING = str.maketrans("", "", " \t_-")
 
 
+TORN: Final = "the list ends inside this row: was it written to the end?"
+"""Of a last row without a line break that is shorter than the others."""
+
 AGENT_NAMES = frozenset({"agent", "agentid"})
 DRAFT_NAMES = frozenset({"draft", "draftid"})
 
 
+UPDATED_AT = "updatedat"
+"""The plain name of the column with the time of a draft's last edit."""
+
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
+
+
 def parse_time(text: str) -> datetime:
-    """An ISO 8601 time, in UTC unless it says otherwise. Raises ValueError."""
+    """An ISO 8601 time, in UTC unless it says otherwise: as the API gives it. Raises ValueError."""
+    time = _time(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else _in_utc(time, text)
+
+
+def listed_time(text: str, now: datetime) -> datetime:
+    """The time of a last edit as a list may give it. Raises ValueError.
+
+    One that is too late, for want of its zone or by mistake, would let later edits go unnoticed.
+    """
+    time = _time(text)
+    if time.tzinfo is None:
+        raise ValueError(
+            f"{text[:60]!r} has no time zone: write 2026-08-31T12:00:00Z for UTC, or an offset (+02:00) in place of Z"
+        )
+    time = _in_utc(time, text)
+    if time > now + _CLOCKS_DIFFER:
+        raise ValueError(
+            f"{text[:60]!r} is in the future (here it is {time_text(now)}): write when the draft was last edited"
+        )
+    return time
+
+
+def time_text(time: datetime) -> str:
+    """A time as a list has it: UTC, to the millisecond, or finer where it is finer."""
+    timespec = "microseconds" if time.microsecond % 1000 else "milliseconds"
+    return time.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def _time(text: str) -> datetime:
     try:
-        time = datetime.fromisoformat(text.strip())
+        return datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f"{text[:60]!r} is no time: write 2026-08-31T12:00:00Z") from None
+        raise ValueError(f"{text[:60]!r} is not a time: write 2026-08-31T12:00:00Z") from None
+
+
+def _in_utc(time: datetime, text: str) -> datetime:
     try:
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{text[:60]!r} is no time of this age") from None
+        raise ValueError(f"{text[:60]!r} is not a time of this age") from None
 
 
-def checked(row: Row, columns: Columns) -> Row | BadRow:
-    """The row, if it is one."""
+def checked(row: Row, columns: Columns, now: datetime) -> Row | BadRow:
+    """The row, if it is one. `now` tells which times are in the future."""
     reason = why_not(row.agent, row.draft)
     place = columns.updated_at if row.others else None
     if reason is None and place is not None and place < len(row.others):
         text = row.others[place]
         try:
             if text:
-                parse_time(text)
+                listed_time(text, now)
         except ValueError as error:
             reason = f"updated_at {error}"
     return row if reason is None else BadRow(row.line, reason)

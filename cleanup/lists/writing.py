@@ -1,14 +1,27 @@
-"""Rows → CSV or TSV that the readers of this package read back."""
+"""Rows → CSV or TSV that the readers of this package read back, and that a spreadsheet only shows."""
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from itertools import chain
+from typing import Final, TextIO
+
+from cleanup.lists.rows import AGENT_NAMES, DRAFT_NAMES, UPDATED_AT, plain_name
+
+_AS_THEY_ARE: Final = AGENT_NAMES | DRAFT_NAMES | {UPDATED_AT}
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_rows(stream: TextIO, rows: Iterable[Sequence[str]], *, delimiter: str = ",") -> None:
-    """Write rows, each ended by a line feed."""
+def write_rows(stream: TextIO, header: Sequence[str], rows: Iterable[Sequence[str]], *, delimiter: str = ",") -> None:
+    """Write a list, each row ended by a line feed. Ids and times are written as they are, other cells as text."""
     plain = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
     careful = csv.writer(stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for row in rows:
+    texts = [plain_name(name) not in _AS_THEY_ARE for name in header]
+    for row in chain([header], rows):
+        cells = [_as_text(cell) if text else cell for cell, text in zip(row, texts, strict=True)]
         # The writer quotes only the line breaks that it writes itself; the reader minds them all.
-        (careful if any("\r" in cell for cell in row) else plain).writerow(row)
+        (careful if any("\r" in cell for cell in cells) else plain).writerow(cells)
+
+
+def _as_text(cell: str) -> str:
+    """A cell that a spreadsheet does not run, whoever named a draft: a formula gets a `'` in front."""
+    return "'" + cell if cell.startswith(_FORMULA) else cell

@@ -10,15 +10,15 @@ from cleanup.records.files import whole_file
 
 def write_leftover(path: str, account: Account) -> None:
     """Write the pairs that failed or were not attempted, with the list's other columns. Raises OutputError."""
-    with whole_file(path) as stream:
-        write_rows(stream, _rows(account))
-
-
-def _rows(account: Account) -> Iterator[list[str]]:
-    pairs = account.plan.pairs
-    names = pairs.columns.names
+    names = account.plan.pairs.columns.names
     kept = [place for place, name in enumerate(names) if plain_name(name) not in ("outcome", "reason")]
-    yield ["agent", "draft", *(names[place] for place in kept), "outcome", "reason"]
+    header = ["agent", "draft", *(names[place] for place in kept), "outcome", "reason"]
+    with whole_file(path) as stream:
+        write_rows(stream, header, _rows(account, kept))
+
+
+def _rows(account: Account, kept: list[int]) -> Iterator[list[str]]:
+    pairs = account.plan.pairs
     for index, ending in account.still_standing():
         pair = pairs[index]
         others = pairs.others(index) if kept else []

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, KeysView
+from collections.abc import Collection, Iterable, Iterator, KeysView
 from itertools import count
 from typing import Any, Final
 
@@ -78,9 +78,13 @@ class Past:
     of the first pair that has no run line before it.
     """
 
-    def __init__(self, path: str, listed: Iterable[bytes] | None) -> None:
-        """Read the ledger; only pairs in `listed` are kept. None: only the runs are read. Raises SettingsError."""
+    def __init__(self, path: str, listed: Iterable[bytes] | None, doubtful: Collection[bytes] = ()) -> None:
+        """Read the ledger; only pairs in `listed` are kept. None: only the runs are read. Raises SettingsError.
+
+        `doubtful`: pairs whose ids may be mistyped, so that nothing is settled when they are not found.
+        """
         self.path = path
+        self._doubtful = doubtful
         self.base_urls: set[str] = set()
         self.organizations: set[str] = set()
         self.settings: dict[str, Any] = {}
@@ -146,4 +150,5 @@ class Past:
         if outcome == "discarded":
             self._stands[key] = _DISCARDED
         elif reason == "not_gone" or self._stands[key] != _DISCARDED:
-            self._stands[key] = _SETTLED if str(reason or outcome) in SETTLING else max(self._run, 1)
+            settled = str(reason or outcome) in SETTLING and not (reason == "not_found" and key in self._doubtful)
+            self._stands[key] = _SETTLED if settled else max(self._run, 1)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Draft, Simulator, World
+from cleanup.simulator.documents import timestamp
 from tests.accounts import keys, reasons
 from tests.conftest import Drafts, Ended, Runner
 
@@ -250,7 +251,7 @@ def test_no_deed_begins_after_the_run_was_asked_to_stop(
     held = drafts(4, agents=1)
     world.mode = "branches" if model == "branches" else "drafts"
     world.add_key("sk_other")
-    rows = "".join(f"{d.agent},{d.id},2099-01-01T00:00:00Z\n" for d in held)
+    rows = "".join(f"{d.agent},{d.id},{timestamp(d.updated_at)}\n" for d in held)
     job.write("drafts.csv", "agent,draft,updated_at\n" + rows)
     sim.faults.script(held[0].id, ["slow:0.5s"], on="look")
     process: list[Any] = []

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -125,7 +126,11 @@ def test_each_filter_and_the_order(job: Runner, sim: Simulator, world: World, mi
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("out.tsv", []), ("out.txt", ["--format", "yaml"]), ("", ["--format", "json"]), ("", [])]
+    ("name", "words"),
+    [
+        *(("out.tsv", []), ("out.jsonl", []), ("out.txt", ["--format", "yaml"])),
+        *(("", ["--format", "json"]), ("", ["--format", "jsonl"]), ("", [])),
+    ],
 )
 def test_every_format_goes_straight_back_in(
     name: str, words: list[str], job: Runner, sim: Simulator, world: World, mixed: dict[str, Draft]
@@ -141,6 +146,17 @@ def test_every_format_goes_straight_back_in(
     text = (job.folder / name).read_text(encoding="utf-8") if name else found.stdout
     for part in ("猫", "Zoë", "HYPERLINK"):
         assert part in text
+
+
+def test_no_name_is_a_formula_in_a_table(job: Runner, world: World, mixed: dict[str, Draft]) -> None:
+    """Whoever may name drafts could have a spreadsheet run what he likes; in JSON a name is a name."""
+    mixed["young"].editor = "+1"
+    for words, name, editor in ((["-o", "a.tsv"], "'=HYPERLINK(1)", "'+1"), (["-o", "a.json"], "=HYPERLINK(1)", "+1")):
+        assert job("find", *words).code == 0
+        text = (job.folder / words[1]).read_text()
+        found = json.loads(text) if "json" in words[1] else list(csv.DictReader(io.StringIO(text), delimiter="\t"))
+        assert {row["name"] for row in found if "HYPER" in row["name"]} == {name}
+        assert [row["editor"] for row in found if row["name"] == "young"] == [editor]
 
 
 @MODES

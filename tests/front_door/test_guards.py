@@ -30,14 +30,14 @@ def test_a_draft_edited_since_the_list_was_made_stays(
         "2026-03-01T12:00:00.500Z": "discarded",
         "2026-03-01T12:00:00.5+00:00": "discarded",
         "2026-03-01T17:30:00.500000+05:30": "discarded",
-        "2026-03-01 12:00:00.500": "discarded",
+        "2026-03-01 12:00:00.500Z": "discarded",
         "2026-03-01T12:00:00.500999999Z": "discarded",
         "2026-03-01T12:00:01Z": "discarded",
         "": "discarded",
         "2026-03-01T12:00:00Z": "changed",
         "2026-03-01T12:00:00.499Z": "changed",
         "2026-03-01T12:00:00.500+00:01": "changed",
-        "2026-02-28": "changed",
+        "2026-02-28T23:59Z": "changed",
     }
     held = drafts(len(times), updated_at=EDITED)
     ended = job(dated(job, list(zip(held, times, strict=True))), "--ledger", "ledger.jsonl")

@@ -12,8 +12,47 @@ from tests.conftest import Drafts, Runner
 ODD = ['a, b; "c"\nd', "=HYPERLINK(1)", "  x ", "Grüße 🎉", "", "'", "line\r\nbreak", "\ttab"]
 
 
+def as_text(cell: str) -> str:
+    """A cell as a spreadsheet must find it."""
+    return "'" + cell if cell.startswith("=") else cell
+
+
+def test_no_cell_is_a_formula(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Whatever stands in the list's other columns, or is their name; once is enough, and times stay as they are."""
+    (held,) = drafts(1)
+    cells = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=1", "a=1", ""]
+    edited = "2026-01-01T00:00:00+01:00"
+    record = dict(zip("=bcdefghi", cells, strict=True)) | {"-Updated at": edited}
+    job.write("drafts.json", json.dumps([{"agent": held.agent, "draft": held.id} | record]))
+    expected = ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "'\rx", "'=1", "a=1", "", edited]
+    for listed in ("drafts.json", "leftover.csv"):
+        assert job(listed, "--leftover", "leftover.csv", "--max-discards", "0").code == 78
+        (row,) = leftover(job.folder)
+        assert list(row) == ["agent", "draft", "'=", *"bcdefghi", "-Updated at", "outcome", "reason"]
+        assert list(row.values()) == [held.agent, held.id, *expected, "not_attempted", "stopped"]
+
+
+def test_a_nested_value_comes_along_as_json(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """As one cell, with its scalars as they were written."""
+    held = drafts(2)
+    job.write(
+        "drafts.yaml",
+        f"- {{agent: {held[0].agent}, draft: {held[0].id}, why: {{who: Zoë, no: [1, ~, '\"x\"']}}, tags: []}}\n"
+        f"- {{agent: {held[1].agent}, draft: {held[1].id}, why: plain}}\n",
+    )
+    job.write(
+        "drafts.json", json.dumps([{"agent": held[0].agent, "draft": held[0].id, "why": {"no": [1, None, True]}}])
+    )
+    for name, cells in (
+        ("drafts.yaml", ['{"who": "Zoë", "no": ["1", null, "\\"x\\""]}', "plain"]),
+        ("drafts.json", ['{"no": [1, null, true]}']),
+    ):
+        job(name, "--leftover", "leftover.csv", "--max-discards", "0")
+        assert [row["why"] for row in leftover(job.folder)] == cells
+
+
 def test_other_columns_come_along(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """Cells come out as they went in; outcome and reason are this run's; what is done is not in it."""
+    """Cells come out as they went in, but for formulas; outcome and reason are this run's; what is done is left out."""
     held = drafts(len(ODD) + 2)
     with (job.folder / "drafts.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
@@ -26,9 +65,8 @@ def test_other_columns_come_along(job: Runner, sim: Simulator, drafts: Drafts) -
     assert ended.code == 3
     rows = leftover(job.folder)
     assert list(rows[0]) == ["agent", "draft", "Name", "why, then?", "outcome", "reason"]
-    trimmed = [cell.strip(" \t") for cell in ODD]
-    assert [row["Name"] for row in rows] == trimmed
-    assert [row["why, then?"] for row in rows] == [(cell * 2).strip(" \t") for cell in ODD]
+    assert [row["Name"] for row in rows] == [as_text(cell.strip(" \t")) for cell in ODD]
+    assert [row["why, then?"] for row in rows] == [as_text((cell * 2).strip(" \t")) for cell in ODD]
     assert {(row["outcome"], row["reason"]) for row in rows} == {("failed", "bad_request")}
     assert [(row["agent"], row["draft"]) for row in rows] == keys(held)[: len(ODD)]
 

@@ -4,12 +4,13 @@ import codecs
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from cleanup.simulator import Simulator, World
-from tests.conftest import Runner
+from tests.conftest import Drafts, Runner
 from tests.terminal import Terminal
 
 A = "012345670123456701234567"
@@ -35,6 +36,28 @@ LISTS: dict[str, tuple[str, str | bytes]] = {
         "# exported\n\n,,,\nName,DRAFT-ID,note,Agent ID\n"
         + "".join(f'"a ""name""",{draft},"one, two\n# three", "{agent}"\n , ,\t,\n\n# x\n' for agent, draft in PAIRS),
     ),
+    "a told delimiter": (
+        "l.csv",
+        codecs.BOM_UTF8 + ("sep=;\r\n" + CSV.replace(",", ";").replace("\n", "\r\n")).encode(),
+    ),
+    "a told delimiter, in a table by its name": ("l.tsv", "SEP=,\n" + CSV),
+    "blanks around quoted cells, Ctrl-Z": (
+        "l.csv",
+        'draft, "why" ,agent\n'
+        + "".join(f'"{draft}" , "a, ""b"" ,\n # c"\t,\t"{agent}" \n' for agent, draft in PAIRS)
+        + "\x1a",
+    ),
+    "comments that a spreadsheet saved": (
+        "l.csv",
+        '"# exported, ""by"" hand",,\n"#",,\nagent,draft,why\n'
+        + "".join(f'{agent},{draft},x\n"# {A}, old" , "other-of-0123",\n"# a",,\n' for agent, draft in PAIRS),
+    ),
+    "json lines": ("l.jsonl", "".join(json.dumps(record) + "\n" for record in OBJECTS)),
+    "json lines by another name, no last line end": ("l.json", "\r\n\n".join(json.dumps(pair) for pair in PAIRS)),
+    "records with nested values": (
+        "l.yaml",
+        RECORDS.replace("  # why not", "  why: {a: [b, ~], c: {d: 1e5}}\n  and: []"),
+    ),
     "records": ("l.yaml", RECORDS),
     "couples under pairs": ("l.yml", "# x\npairs:\n" + "".join(f"  {line}\n" for line in COUPLES.splitlines())),
     "a mapping under drafts": ("l.yaml", "drafts:\n" + "".join(f"  {line}\n" for line in MAPPING.splitlines())),
@@ -47,6 +70,9 @@ STDIN: dict[str, tuple[str, list[str]]] = {
     "tsv told": (ROWS.replace(",", "\t"), ["--format", "tsv"]),
     "yaml told": (COUPLES, ["--format", "yaml"]),
     "json told": (json.dumps(PAIRS), ["--format", "json"]),
+    "json lines told": ("".join(json.dumps(record) + "\n" for record in OBJECTS), ["--format", "jsonl"]),
+    "json lines": ("".join(json.dumps(record) + "\n" for record in OBJECTS) + "\x1a", []),
+    "yaml and Ctrl-Z": (COUPLES + "\x1a", []),
     "csv with comments": ("# agent: draft\n\n" + CSV, []),
     "tsv": (CSV.replace(",", "\t"), []),
     "yaml after a long comment": ("# x\n" * 3000 + MAPPING, []),
@@ -114,9 +140,17 @@ REFUSED: dict[str, tuple[str, str | bytes, list[str]]] = {
     "a spreadsheet": ("l.xlsx", b"PK\x03\x04...", ["1"]),
     "no bytes": ("l.csv", "", ["1"]),
     "bytes that are no text": ("l.yaml", COUPLES.encode() + b"- [\xff, x]\n", ["5"]),
-    "half a character": ("l.json", f'[["{A}", "1e5"],\n{{"agent": "{A}", "draft": "d", "x": "\\ud800"}}]', ["2"]),
+    "a lone surrogate": ("l.json", f'[["{A}", "1e5"],\n{{"agent": "{A}", "draft": "d", "x": "\\ud800"}}]', ["2"]),
     "a hundred thousand brackets": ("l.yaml", "[" * 100_000, ["1"]),
-    "an unreadable time": ("l.csv", f"agent,draft,updated_at\n{A},0123,yesterday\n", ["2"]),
+    "times": (
+        "l.csv",
+        f"agent,draft,updated_at\n{A},0123,yesterday\n{A},1e5,2026-01-01T12:00:00\n{B},on,2099-01-01T00:00Z\n",
+        ["2", "3", "4"],
+    ),
+    "an end inside the last row": ("l.csv", CSV + B, ["6"]),
+    "an end inside the last id": ("l.csv", CSV.replace("on\n", "another\n") + f"{B},Dr", ["6"]),
+    "an end inside the last line": ("l.jsonl", f'["{A}", "1e5"]\n["{B}", "o', ["2"]),
+    "a URL": ("l.csv", f"https://app.smallest.ai/dashboard/agents/{A}?draft=1e5\n", ["1"]),
 }
 
 
@@ -184,6 +218,38 @@ def test_a_person_sees_the_first_bad_rows_a_log_sees_all(job: Runner, sim: Simul
             assert "l.csv:22" not in text
             assert "57 rows are wrong (the first 20 are named above, 37 more are not)" in text
     assert not sim.requests()
+
+
+def test_edits_are_noticed_that_a_list_in_local_time_would_hide(job: Runner, sim: Simulator, world: World) -> None:
+    """Exported at UTC+2, edited an hour later: without its zone such a list is refused, with it the edit is seen."""
+    exported = datetime.now(UTC) - timedelta(hours=2)
+    local = exported.astimezone(timezone(timedelta(hours=2)))
+    world.edit("1e5", updated_at=exported + timedelta(hours=1))
+    for text, code in ((local.replace(tzinfo=None).isoformat(), 65), (local.isoformat(), 0)):
+        ended = job(job.write("l.csv", f"agent,draft,updated_at\n{A},1e5,{text}\n"))
+        assert ended.code == code
+        assert "1e5" in sim.left()
+    assert ended.summary["skipped"] == {"changed": 1}
+
+
+def test_a_draft_id_that_looks_unlike_the_others_is_told_and_never_settled(
+    job: Runner, sim: Simulator, drafts: Drafts
+) -> None:
+    """In upper case or cut short it is another draft's, or nobody's: `not_found` says nothing of what was meant."""
+    held = drafts(8)
+    typed = [(draft.agent, draft.id) for draft in held]
+    typed[2] = (held[2].agent, held[2].id.upper())
+    typed[5] = (held[5].agent, held[5].id[:-1])
+    listed = job.list_of([*typed, (held[0].agent, "0" * 24)])
+    words = [listed, "--ledger", "ledger.jsonl", "--resume"]
+    for skipped in ({"not_found": 3}, {"settled": 7, "not_found": 2}):
+        ended = job(*words)
+        assert ended.summary["skipped"] == skipped
+        (warning,) = [text for text in ended.summary["warnings"] if "unlike" in text]
+        assert "2 draft ids look unlike the rest" in warning
+        assert f"{typed[2][1]!r} (drafts.csv:4)" in warning
+    (told,) = [entry["message"] for entry in job("check", listed).of("run.warning") if "unlike" in entry["message"]]
+    assert told == warning
 
 
 def test_a_list_of_many_rows_takes_time_and_memory_in_proportion(tmp_path: Path) -> None:

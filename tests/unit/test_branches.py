@@ -5,10 +5,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 from cleanup.api.gate import Subject
-from cleanup.api.retry import History
 from cleanup.branches import Moved, Unanswered, Workspace
+
+from cleanup.api.retry import History
 from cleanup.model import NOT_JSON, Reply, StopCause, Trouble
 from cleanup.stop import Stopped
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from cleanup.api.departure import Departures
+
 from cleanup.api.key import Key
 from cleanup.api.transport import Transport
 from cleanup.model import NOT_JSON, Reply, Trouble

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from cleanup.api.gate import Gate, Subject, Turn
-from cleanup.api.key import Key
 from cleanup.api.outage import Outage
+
+from cleanup.api.key import Key
 from cleanup.api.pace import NoPace, Pace, SteadyPace
 from cleanup.api.retry import Caller, History
 from cleanup.discard import Case

@@ -187,6 +187,21 @@ def test_what_is_settled(tmp_path: Path, lines: list[dict[str, Any]], settled: b
     assert not past.unreadable
 
 
+@pytest.mark.parametrize(
+    ("outcome", "reason", "settled"),
+    [("skipped", "not_found", False), ("skipped", "gone_after_retry", True), ("discarded", None, True)],
+)
+def test_what_may_be_mistyped_is_not_settled_by_not_found(
+    tmp_path: Path, outcome: str, reason: str | None, settled: bool
+) -> None:
+    """But by everything else that settles a pair."""
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(text([*HISTORY, pair("d") | {"outcome": outcome, "reason": reason}]))
+    key = pack(AGENT, "d")
+    assert Past(str(path), {key}).settled == {key}
+    assert Past(str(path), {key}, {key}).settled == ({key} if settled else set())
+
+
 def test_a_past_of_several_runs(tmp_path: Path) -> None:
     """Each base URL and organization of a run is known; an organization that could not be told is none."""
     path = tmp_path / "ledger.jsonl"

@@ -3,6 +3,8 @@
 import codecs
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -57,38 +59,74 @@ CSV: dict[str, tuple[str | bytes, dict[int, str]]] = {
     ),
     "numbers of a spreadsheet, no header": (f"6.01235E+23,d1\n6.1E+23,d2\n{ROW}", {1: "spreadsheet", 2: "spreadsheet"}),
     "numbers with a decimal comma": ("agent;draft\n6,01235E+23;d1\n", {2: "spreadsheet turned into a number"}),
-    "a first pair that is none": (f"{A},../archive\n{A},..\n", {1: "'../archive' is no id", 2: "'..' is no id"}),
+    "a first pair that is none": (
+        f"{A},../archive\n{A},..\n",
+        {1: "'../archive' is not a valid", 2: "'..' is not a valid"},
+    ),
     "an open quote": (HEAD + f'{A},"d1\n{A},d2\n', {2: "never closed"}),
     "an open quote in a long file": (
         HEAD + f'{A},"d1\n' + ROW * 5000 + "x,x\n",
-        {2: "not closed within", 5003: "'x' is no id"},
+        {2: "not closed within", 5003: "'x' is not a valid"},
     ),
-    "text after a quote": (HEAD + f'{A},"d1"x\n{A},d2\nx,d3\n', {2: "after its closing quote", 4: "'x' is no id"}),
+    "text after a quote": (
+        HEAD + f'{A},"d1"x\n{A},d2\nx,d3\n',
+        {2: "after its closing quote", 4: "'x' is not a valid"},
+    ),
     "a cell without end": (HEAD + f"{A}," + "x" * 2_000_000 + "\n", {2: "or a cell is longer"}),
     "carriage returns alone": (f"agent,draft\r{A},d1\r", {1: "carriage return alone"}),
     "bytes that are no text": (
         HEAD.encode() + b"\xff,d1\n" + ROW.encode() + b"x\xc3,d1\n",
-        {2: "undecodable: these bytes are no UTF-8", 4: "undecodable: these bytes are no UTF-8"},
+        {2: "undecodable: these bytes are not UTF-8", 4: "undecodable: these bytes are not UTF-8"},
     ),
     "half a character in UTF-16": (
         f"\ufeff{HEAD}{ROW}\ud800,{A}\n{ROW}x,d1\n".encode("utf-16-le", "surrogatepass"),
-        {3: "undecodable: these bytes are no UTF-16", 5: "'x' is no id"},
+        {3: "undecodable: these bytes are not UTF-16", 5: "'x' is not a valid"},
     ),
     "half a character at the end": (
         codecs.BOM_UTF16_BE + (HEAD + ROW).encode("utf-16-be") + b"\x00",
-        {3: "undecodable: these bytes are no UTF-16"},
+        {3: "undecodable: these bytes are not UTF-16"},
     ),
     "bytes that are no text within quotes": (
         f'agent,draft,note\n{A},d1,"one\n'.encode() + b'\xff\n"\n' + b"x,d2,\n",
-        {3: "undecodable", 5: "'x' is no id"},
+        {3: "undecodable", 5: "'x' is not a valid"},
     ),
-    "NUL": (HEAD + f"{A},d\x001\n\x00\n", {2: "'d\\x001' is no id", 3: "1 cell"}),
+    "NUL": (HEAD + f"{A},d\x001\n\x00\n", {2: "'d\\x001' is not a valid", 3: "1 cell"}),
     "a spreadsheet by its content": (b"PK\x03\x04" + b"\x00" * 99, {1: "a spreadsheet: save it as CSV"}),
     "an unreadable time": (
-        f"agent,draft,updated at\n{A},d,yesterday\n{A},d,2026-01-01\n{A},d,\n{A},d,17000\n{A},d,0001-01-01T00+23:59\n",
-        {2: "updated_at 'yesterday' is no time", 5: "'17000' is no time", 6: "no time of this age"},
+        f"agent,draft,updated at\n{A},d,yesterday\n{A},d,\n{A},d,17000\n{A},d,0001-01-01T00+23:59\n",
+        {2: "updated_at 'yesterday' is not a time", 4: "'17000' is not a time", 5: "not a time of this age"},
     ),
-    "a comment within a record is none": (f'agent,draft,note\n{A},d1,"\n# {A}\n"\nx,d2,\n', {5: "'x' is no id"}),
+    "a time without a zone": (
+        f"agent,draft,updated_at\n{A},d,2026-01-01\n{A},d,2026-01-01T12:00\n{A},d,2026-01-01T12:00+02:00\n{ROW[:-1]},\n",
+        {2: "'2026-01-01' has no time zone: write", 3: "'2026-01-01T12:00' has no time zone: write"},
+    ),
+    "a time to come": (
+        f"agent,draft,updated_at\n{A},d,2099-01-01T00:00:00Z\n{A},d,9999-12-31T23:59:59.9+00:01\n",
+        {2: "'2099-01-01T00:00:00Z' is in the future (here it is 20", 3: "is in the future"},
+    ),
+    "another delimiter, told": (f"sep=|\nagent|draft\n{A}|d1\n", {1: "'sep=|' tells of a delimiter that is not read"}),
+    "nothing after the told delimiter": ("sep=;\n\n", {2: "neither a header nor a pair"}),
+    "text after a quote with blanks": (HEAD + f'{A}, "d1" x\n"{A}" ,"x" \n"x" , d3\n', {2: "after its", 4: "'x' is"}),
+    "a comment in quotes that goes on": (HEAD + f'"# a" ,\n"# b\n{A}",\n"# c"x,\nx,d\n', {5: "after its", 6: "'x' is"}),
+    "an end inside a row": (
+        HEAD + f"{A},d1\n{A}",
+        {3: "the list ends inside this row: was it written to the end? (1 cell"},
+    ),
+    "an end inside an id": (HEAD + f"{A},d10\n{A},d11\n{A},d1", {4: "the list ends inside this row"}),
+    "an end inside an id in UTF-16": (
+        (HEAD + f"{A},d10\n{A},d1").encode("utf-16"),
+        {3: "the list ends inside this row"},
+    ),
+    "URLs of the console": (
+        HEAD + f"https://app.smallest.ai/agents/{A}/drafts/{B},d1\n{A},HTTP://x/{A}?draft=d1\n{A},https://x/{A}0\n",
+        {
+            2: f"a URL, not an id: https://app.smallest.ai/agents/{A}/drafts/{B} (",
+            3: f"in it are {A})",
+            4: "not a valid",
+        },
+    ),
+    "a URL of the console alone": (f"https://x/{A}/{B}\n", {1: "a URL, not an id: https://x/"}),
+    "a comment within a record is none": (f'agent,draft,note\n{A},d1,"\n# {A}\n"\nx,d2,\n', {5: "'x' is not a valid"}),
 }
 
 
@@ -100,8 +138,8 @@ def test_each_bad_row_of_a_csv_is_named(refused: Refused, content: str | bytes, 
 
 YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
     "nothing but comments": ("# x\n", {1: "an empty one is written []"}),
-    "a word": ("hello\n", {1: "this is no list"}),
-    "nothing under pairs": ("pairs:\n", {1: "this is no list"}),
+    "a word": ("hello\n", {1: "this is not a list"}),
+    "nothing under pairs": ("pairs:\n", {1: "this is not a list"}),
     "null for an id": (
         f"- {{agent: {A}, draft: null}}\n- agent: ~\n  draft: d\n- agent: {A}\n  draft:\n- [{A}, ~]\n- [~, d]\n",
         {
@@ -131,9 +169,9 @@ YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
     "bytes that are no text": (f"- [{A}, d1]\n".encode() * 5000 + b"- [\xff, d1]\n", {5001: "undecodable"}),
     "NUL": (f"- [{A}, d1]\n- [{A}, d\x00]\n", {2: "a character that YAML forbids"}),
     "UTF-16 with NUL": (f"- [{A}, d1]\n- [{A}, d\x00]\n".encode("utf-16"), {2: "a character that YAML forbids"}),
-    "half a character": (f'- [{A}, d1]\n- [{A}, "\\ud800"]\n', {2: "no valid YAML"}),
-    "a tab in front": (f"- agent: {A}\n\tdraft: d1\n", {2: "no valid YAML"}),
-    "an open quote": (f'- [{A}, "d1]\n', {2: "no valid YAML"}),
+    "half a character": (f'- [{A}, d1]\n- [{A}, "\\ud800"]\n', {2: "valid YAML"}),
+    "a tab in front": (f"- agent: {A}\n\tdraft: d1\n", {2: "valid YAML"}),
+    "an open quote": (f'- [{A}, "d1]\n', {2: "valid YAML"}),
     "something beside the list": (f"pairs:\n- [{A}, d1]\nname: x\n", {3: "stands beside the list"}),
     "both wrappers": (f"pairs:\n- [{A}, d1]\ndrafts:\n- [{A}, d2]\n", {3: "must stand alone"}),
     "one record": (f"agent: {A}\ndraft: d1\n", {1: "a list of drafts must follow", 2: "a list of drafts must follow"}),
@@ -141,19 +179,22 @@ YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
         f"- [{A}, d1, d2]\n- [{A}]\n- {{}}\n- x\n- \n- [[{A}], d1]\n",
         dict(
             enumerate(
-                ("[agent, draft]",) * 2 + ("agent is missing", "'x' is no pair", "nothing is no pair", "[agent"), 1
+                ("[agent, draft]",) * 2 + ("agent is missing", "'x' is not a pair", "nothing is not a pair", "[agent"),
+                1,
             )
         ),
     ),
     "values that are none": (
-        f"- agent: [{A}]\n  draft: d1\n- {{agent: {A}, draft: {{}}}}\n- {{agent: {A}, draft: d, x: []}}\n",
-        {1: "is a list", 3: "is a mapping", 4: "'x' is a list"},
+        f"- agent: [{A}]\n  draft: d1\n- {{agent: {A}, draft: {{}}}}\n- {{agent: {A}, draft: d, x: {{y: 1, y: 2}}}}\n",
+        {1: "is a list", 3: "is a mapping", 4: "duplicate key 'y'"},
     ),
     "an unreadable time": (
-        f"- {{agent: {A}, draft: d1, updated_at: 2026-01-01}}\n- {{agent: {A}, draft: d2, updatedAt: soon}}\n",
-        {2: "updated_at 'soon' is no time"},
+        f"- [{A}, d1]\n- {{agent: {A}, draft: d, updatedAt: soon}}\n- {{agent: {A}, draft: d, updated_at: [2026]}}\n",
+        {2: "updated_at 'soon' is not a time", 3: "is not a time"},
     ),
-    "blanks in quotes": (f'- ["{A} ", d1]\n- [{A}, "d1\\n"]\n', {1: "is no id", 2: "'d1\\n' is no id"}),
+    "an end inside an id": (f"- [{A}, d10]\n- agent: {A}\n  draft: d1", {2: "the list ends inside this row"}),
+    "URLs of the console": (f"- https://x/{A}\n- [https://x/{A}, d]\n", {1: "a URL, not an id", 2: "a URL, not an id"}),
+    "blanks in quotes": (f'- ["{A} ", d1]\n- [{A}, "d1\\n"]\n', {1: "is not a valid", 2: "'d1\\n' is not a valid"}),
     "too many different keys": (
         "".join(f"- {{agent: {A}, draft: d, k{number}: x}}\n" for number in range(1002)),
         {1001: "more than 1000 different", 1002: "more than 1000 different"},
@@ -168,29 +209,66 @@ def test_each_bad_row_of_a_yaml_is_named(refused: Refused, content: str | bytes,
 
 
 JSON: dict[str, tuple[str | bytes, dict[int, str]]] = {
-    "blanks alone": (" \n ", {2: "no valid JSON"}),
-    "null": ("null", {1: "this is no list"}),
+    "blanks alone": (" \n ", {2: "valid JSON"}),
+    "null": ("null", {1: "this is not a list"}),
     "numbers and null for ids": (
         f'[["{A}", 1e5],\n["{A}", null],\n[1, "d"],\n{{"agent": "{A}", "draft": true}}]',
-        {1: "'1e5' is no string", 2: "draft is missing", 3: "agent '1' is no string", 4: "'true' is no string"},
+        {
+            1: "'1e5' is not a string",
+            2: "draft is missing",
+            3: "agent '1' is not a string",
+            4: "'true' is not a string",
+        },
     ),
-    "numbers under an agent": (f'{{"{A}": ["d1",\n2]}}', {2: "'2' is no string"}),
+    "numbers under an agent": (f'{{"{A}": ["d1",\n2]}}', {2: "'2' is not a string"}),
     "an agent twice": (f'{{"{A}": ["d1"],\n"{A}": ["d2"]}}', {2: "duplicate key"}),
-    "half a character": (f'[["{A}", "d1"],\n["{A}", "\\ud800"]]', {2: "a lone surrogate"}),
+    "half a character": (f'[["{A}", "d1"],\n["{A}", "\\ud800"]]', {2: "lone surrogate"}),
     "half a character in a note": (
         f'[{{"agent": "{A}", "draft": "d1",\n "note": "\\udc00"}}]',
-        {2: "a lone surrogate"},
+        {2: "lone surrogate"},
     ),
-    "half a character in a key": (f'[{{"agent": "{A}", "draft": "d1",\n "\\udc00": "x"}}]', {2: "a lone surrogate"}),
-    "a line break in an id": (f'[["{A}", "d1\\n"]]', {1: "'d1\\n' is no id"}),
-    "more after the end": (f'[["{A}", "d1"]]\n[]', {2: "no valid JSON"}),
-    "NaN": ("[\nNaN]", {2: "NaN is no value"}),
+    "half a character in a key": (f'[{{"agent": "{A}", "draft": "d1",\n "\\udc00": "x"}}]', {2: "lone surrogate"}),
+    "a line break in an id": (f'[["{A}", "d1\\n"]]', {1: "'d1\\n' is not a valid"}),
+    "more after the end": (f'[["{A}", "d1"]]\n[]', {2: "valid JSON"}),
+    "NaN": ("[\nNaN]", {2: "NaN"}),
     "too deep": ("[\n" * 30 + "]" * 30, {21: "deeper than 20"}),
     "a hundred thousand brackets": ("[" * 100_000 + "]" * 100_000, {1: "deeper than 20"}),
     "a hundred thousand braces": ('{"a":' * 100_000, {1: "deeper than 20"}),
     "bytes that are no text": (b'[\n"\xed\xa0\x80"]', {2: "undecodable"}),
-    "a long string": (f'[["{A}", "' + "d" * 2_000_000 + '"]]', {1: "is no id"}),
+    "a long string": (f'[["{A}", "' + "d" * 2_000_000 + '"]]', {1: "is not a valid"}),
 }
+
+
+LINES: dict[str, tuple[str | bytes, dict[int, str]]] = {
+    "lines of every kind": (
+        f'["{A}", "d1"]\n\n{{"agent": "{A}"}}\n["{A}", 1]\n7\n'.encode()
+        + f'{{"agent": "{A}", "draft": "d1"\n[]\n["{A}", "d2"] x\n'.encode()
+        + b'["\xff"]\n',
+        {
+            3: "the draft is missing",
+            4: "'1' is not a string",
+            5: "'7' is not a pair",
+            6: "valid JSON",
+            7: "a pair is written",
+            8: "valid JSON",
+            9: "undecodable",
+        },
+    ),
+    "an end inside a line": (
+        f'{{"agent": "{A}", "draft": "d1"}}\n{{"agent": "{A}", "dra',
+        {2: "the list ends inside this row: was it written to the end?"},
+    ),
+    "a hundred thousand brackets": ("[" * 100_000, {1: "deeper than 20"}),
+}
+
+
+@pytest.mark.parametrize("name", ["list.jsonl", "list.ndjson"])
+@pytest.mark.parametrize(("content", "expected"), LINES.values(), ids=LINES)
+def test_each_bad_line_of_json_lines_is_named(
+    refused: Refused, content: str | bytes, expected: dict[int, str], name: str
+) -> None:
+    """Every bad line is told, each by itself."""
+    _compare(refused(content, name), expected)
 
 
 @pytest.mark.parametrize(("content", "expected"), JSON.values(), ids=JSON)
@@ -222,6 +300,27 @@ IDS = [
 AGENTS = ["0" * 23, "0" * 25, "A" * 24, "g" * 24, "\uff10" * 24, "\u0660" * 24, A[:-1] + "/", A + "\u00a0", "../" * 8]
 
 
+@pytest.mark.parametrize(
+    ("ago", "reason"),
+    [
+        (timedelta(minutes=5), None),
+        (timedelta(minutes=5, seconds=1), "in the future (here it is 2026-08-31T12:00:00.000Z)"),
+    ],
+)
+def test_the_future_begins_five_minutes_from_now(tmp_path: Path, ago: timedelta, reason: str | None) -> None:
+    """So far may this machine's clock and the API's differ; in whatever zone the time is written."""
+    now = datetime(2026, 8, 31, 12, tzinfo=UTC)
+    path = tmp_path / "list.csv"
+    path.write_text(
+        f"agent,draft,updated_at\n{A},d1,{(now + ago).astimezone(timezone(timedelta(hours=2))).isoformat()}\n"
+    )
+    rows: list[tuple[str, str]] = []
+    with suppress(ListMalformed):
+        read_list(str(path), None, lambda *row: rows.append(row), now=now)
+    assert [reason in told for _, told in rows if reason] == ([True] if reason else [])
+    assert len(rows) == (reason is not None)
+
+
 @pytest.mark.parametrize("name", ["list.csv", "list.yaml", "list.json"])
 def test_no_other_id_passes(refused: Refused, name: str) -> None:
     """What would leave the path of a draft, and what only looks like an id, is refused in each format."""
@@ -234,7 +333,7 @@ def test_no_other_id_passes(refused: Refused, name: str) -> None:
         text, first = text.replace("\u2028", "\\u2028"), 1
     rows = refused(text, name)
     assert [line for line, _ in rows] == list(range(first, first + len(pairs)))
-    assert all("is no id" in reason for _, reason in rows)
+    assert all("is not a valid" in reason for _, reason in rows)
 
 
 @pytest.mark.parametrize("name", ["drafts.xlsx", "drafts.XLS", "drafts.ods", "drafts.numbers"])

@@ -5,10 +5,9 @@ from itertools import product
 from typing import Any
 
 import pytest
+from cleanup.api.outage import SEVERAL, Outage
 from hypothesis import given
 from hypothesis import strategies as st
-
-from cleanup.api.outage import SEVERAL, Outage
 
 ANSWER, REFUSAL = "answered", "429"
 

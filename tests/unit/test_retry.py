@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cleanup.api.gate import Gate, Subject, Turn
+from cleanup.api.outage import Outage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanup.api.gate import Gate, Subject, Turn
 from cleanup.api.key import Key
-from cleanup.api.outage import Outage
 from cleanup.api.pace import NoPace
 from cleanup.api.retry import Caller, History, jitter
 from cleanup.model import NOT_JSON, Reply, StopCause, Trouble
