@@ -51,7 +51,8 @@ def report(folder: Path, *ledgers: list[dict[str, Any]], **filters: Any) -> Repo
 
 def endings(found: Report) -> dict[str, str | None]:
     """How each draft ended."""
-    return {draft: entry.ending.reason or str(entry.ending.outcome) for (_, draft), entry in found.entries.items()}
+    names = {hash(draft): draft for draft in ("d", "d1", "d2", "d3")}
+    return {names[entry.draft]: entry.end[1] or entry.end[0] for entry in found.latest()}
 
 
 @pytest.mark.parametrize(
@@ -97,9 +98,9 @@ def test_groups_and_filters(tmp_path: Path) -> None:
     assert short("user") == {"r1@x": (2, 1, 1), "r2@x": (2, 2, 0)}
     assert found.summary()["runs"] == 2
     late = report(tmp_path, ledger, since=datetime(2026, 1, 1, 12, tzinfo=UTC))
-    assert (len(late.entries), late.summary()["runs"]) == (2, 1)
+    assert (late.summary()["counts"]["listed"], late.summary()["runs"]) == (2, 1)
     other = report(tmp_path, ledger, agents=[AGENTS[1]])
-    assert (len(other.entries), other.summary()["runs"]) == (1, 1)
+    assert (other.summary()["counts"]["listed"], other.summary()["runs"]) == (1, 1)
 
 
 def test_a_ledger_read_twice_or_in_pieces_counts_once(tmp_path: Path) -> None:
