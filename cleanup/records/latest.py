@@ -12,6 +12,12 @@ from typing import Any, Final, NamedTuple
 _RECORD: Final = struct.Struct("<12sqdII")  # agent, hash of the draft, time, run, what happened
 _SHARES: Final = 256
 
+OUTCOMES: Final = ("discarded", "restored", "skipped", "failed", "not_attempted")
+"""What a ledger's line can say of a pair."""
+
+End = tuple[str, str | None]
+"""Outcome and reason, as they stand in a ledger; the reason may be one of a later version."""
+
 DISCARDED: Final = ("discarded", None)
 RESTORED: Final = ("restored", None)
 _RESTORED_BEFORE: Final = ("skipped", "restored_before")
@@ -20,10 +26,20 @@ _WEIGHTS: Final = {RESTORED: 3, _RESTORED_BEFORE: 2, DISCARDED: 1, _FOUND_OPEN: 
 
 GONE: Final = ("proof", "gone")
 NOT_GONE: Final = ("proof", "not_gone")
-"""What a read-back said."""
+"""What a read-back says."""
 
-End = tuple[str, str | None]
-"""Outcome and reason, as they stand in a ledger; the reason may be one that this version does not know."""
+
+def said_by(line: dict[str, Any]) -> End:
+    """How a pair ended, or what a read-back found. Raises ValueError: neither is known."""
+    if line["type"] == "proof":
+        gone = line.get("gone")
+        if isinstance(gone, bool):
+            return GONE if gone else NOT_GONE
+    else:
+        outcome, reason = str(line.get("outcome")), line.get("reason")
+        if outcome in OUTCOMES and (reason is None or isinstance(reason, str)):
+            return outcome, reason
+    raise ValueError("a line of no outcome that is known")
 
 
 def overrides(after: End, before: End) -> bool:

@@ -21,6 +21,10 @@ _OFTEN: Final = 1 << 14
 _decode = json.JSONDecoder().raw_decode
 
 
+def silent(_words: str) -> None:
+    """Tell nobody."""
+
+
 class Spoilt(StrEnum):
     """Why a line does not count."""
 

@@ -9,20 +9,16 @@ from cleanup import __version__
 from cleanup.exit_codes import ExitCode
 from cleanup.lists.rows import parse_time
 from cleanup.records.account import MOST_FAILURES
-from cleanup.records.latest import GONE, NOT_GONE, End, Failures, Latest, Lines
-from cleanup.records.lines import Damage, Line, Spoilt, Tell, read_lines
+from cleanup.records.latest import End, Failures, Latest, Lines, said_by
+from cleanup.records.lines import Damage, Line, Spoilt, Tell, read_lines, silent
 from cleanup.records.places import Place, names_of, places
 from cleanup.records.summary import utc
-from cleanup.records.totals import OUTCOMES, Unfinished, code_of, counts_of, reasons_of, unfinished
+from cleanup.records.totals import Unfinished, code_of, counts_of, reasons_of, unfinished
 
 By = Literal["agent", "day", "user", "organization"]
 _OF_A_FAILURE: Final = ("agent", "draft", "reason", "status", "attempts", "request_id", "source")
 _OF_A_RUN: Final = ("time", "mode", "base_url", "organization", "user", "list", "list_sha256")
 _OF_AN_END: Final = ("time", "exit_code", "counts")
-
-
-def silent(_words: str) -> None:
-    """Tell nobody how far the reading is."""
 
 
 class Report:
@@ -68,7 +64,7 @@ class Report:
     def _add(self, line: Line, run: int) -> bool:
         """Enter a line of a pair or of a read-back; False when it says nothing that is known."""
         try:
-            time, said = self._seconds(line.get("time")), _said(line)
+            time, said = self._seconds(line.get("time")), said_by(line)
         except ValueError:
             return False
         if time < self._since or (self._agents and line["agent"] not in self._agents):
@@ -227,22 +223,9 @@ def read_report(
     `since`: leave out what happened before. `agents`: only these, if any. Raises SettingsError.
     """
     report = Report(since, agents, tell)
-    for path in paths:
+    for path in dict.fromkeys(paths):
         report.read(path)
     return report
-
-
-def _said(line: Line) -> End:
-    """How a pair ended, or what a read-back found. Raises ValueError: neither is known."""
-    if line["type"] == "proof":
-        gone = line.get("gone")
-        if isinstance(gone, bool):
-            return GONE if gone else NOT_GONE
-    else:
-        outcome, reason = line.get("outcome"), line.get("reason")
-        if outcome in OUTCOMES and (reason is None or isinstance(reason, str)):
-            return outcome, reason
-    raise ValueError("a line of no outcome that is known")
 
 
 def _only(values: Iterable[Any]) -> Any:

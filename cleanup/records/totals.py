@@ -6,11 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from cleanup.exit_codes import ExitCode
 from cleanup.model import Ending, Outcome
-from cleanup.records.latest import End
+from cleanup.records.latest import OUTCOMES, End
 from cleanup.records.summary import Facts, exit_code
 
-OUTCOMES: Final = ("discarded", "restored", "skipped", "failed", "not_attempted")
-"""What a ledger's line can say of a pair. The reason may be one of a later version."""
 _KNOWN: Final = {(str(ending.outcome), ending.reason): ending for ending in Ending}
 _ORDER: Final = (
     *(ExitCode.OUTPUT, ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.KEY, ExitCode.SETTINGS),

@@ -9,6 +9,7 @@ from rich.text import Text
 
 _STYLES = {
     "discarded": "green",
+    "restored": "green",
     "would_discard": "cyan",
     "skipped": "yellow",
     "failed": "red",
@@ -68,9 +69,9 @@ def print_rows(header: list[str], rows: list[list[str]], stream: TextIO, *, colo
     """Print rows whose first cell is a name and whose others are numbers."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for place, name in enumerate(header):
-        table.add_column(name.replace("_", " "), justify="right" if place else "left")
+        table.add_column(Text(name.replace("_", " ")), justify="right" if place else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     make_console(stream, colours=colours).print(table)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.benchmarks.processes import job, measure
 
 LINES = (100_000, 1_000_000, 5_000_000)
+_RUN = '{{"type": "run", "run_id": "{run:032x}", "time": "2026-01-01T02:00:00Z", "user": "anna@example.com"}}\n'
+_END = '{{"type": "end", "run_id": "{run:032x}", "time": "2026-01-01T03:00:00Z", "exit_code": 75, "counts": {{}}}}\n'
 _PAIR = (
     '{{"type": "pair", "time": "2026-{month:02}-{day:02}T02:{minute:02}:{second:02}.{thousandth:03}Z", '
     '"run_id": "{run:032x}", "agent": "{agent:024x}", "draft": "{draft:024x}", "outcome": "{outcome}", '
@@ -30,7 +32,7 @@ def _lines(pairs: int) -> Iterator[str]:
     for number in range(pairs):
         run, row = divmod(number, 100_000)
         if not row:
-            yield f'{{"type": "run", "run_id": "{run:032x}", "time": "2026-01-01T02:00:00Z", "user": "anna@example.com"}}\n'
+            yield _RUN.format(run=run)
         failed = number % 100 == 99
         yield _PAIR.format(
             month=1 + run % 12, day=1 + run // 12 % 28, minute=row // 6000 % 60, second=row // 100 % 60,
@@ -39,7 +41,7 @@ def _lines(pairs: int) -> Iterator[str]:
             status="null" if failed else 200,
         )  # fmt: skip
         if row == 99_999 or number == pairs - 1:
-            yield f'{{"type": "end", "run_id": "{run:032x}", "time": "2026-01-01T03:00:00Z", "exit_code": 75, "counts": {{}}}}\n'
+            yield _END.format(run=run)
 
 
 def report(*flags: str) -> None:
