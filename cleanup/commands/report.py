@@ -22,8 +22,9 @@ from cleanup.records.report import By, Report, read_report
 from cleanup.records.totals import counts_of, reasons_of
 from cleanup.settings.values import parse_duration
 from cleanup.show.console import print_table, say
-from cleanup.show.history import history_text, visible
+from cleanup.show.history import history_text
 from cleanup.show.meter import Meter
+from cleanup.show.printable import printable
 from cleanup.show.streams import make_lossless
 
 MOST_WARNINGS: Final = 20
@@ -40,9 +41,11 @@ def report(argv: Sequence[str]) -> int:
     make_lossless()
     meter = Meter(sys.stderr)
     try:
-        damage = (_tell_history if options.draft else _tell_sum)(options, meter)
+        try:
+            damage = (_tell_history if options.draft else _tell_sum)(options, meter)
+        finally:
+            meter.clear()
     except JobError as error:
-        meter.clear()
         sys.stderr.write(f"job.py report: {error}\n")
         return int(ExitCode.LIST_MISSING if isinstance(error, SettingsError) else error.code)
     return int(ExitCode.LIST_MALFORMED if damage else ExitCode.OK)
@@ -68,7 +71,7 @@ def _tell_history(options: argparse.Namespace, meter: Meter) -> Damage:
 def _warn(sentences: Sequence[str], meter: Meter) -> None:
     meter.clear()
     for sentence in sentences[:MOST_WARNINGS]:
-        sys.stderr.write(f"job.py report: {visible(sentence)}\n")
+        sys.stderr.write(f"job.py report: {printable(sentence)}\n")
     if len(sentences) > MOST_WARNINGS:
         sys.stderr.write(f"job.py report: … and {len(sentences) - MOST_WARNINGS} more such lines\n")
 
@@ -110,19 +113,19 @@ def _since(text: str) -> datetime:
     with suppress(ValueError):
         return parse_time(text)
     raise argparse.ArgumentTypeError(
-        f"{text!r} is no duration and no time: write 180d, 2026-11-01 or 2026-11-01T06:00:00Z"
+        f"{text!r} is neither a duration nor a time: write 180d, 2026-11-01 or 2026-11-01T06:00:00Z"
     )
 
 
 def _draft(text: str) -> str:
     if not is_draft(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no draft: 1 to 128 of A-Z a-z 0-9 _ -")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid draft id (1 to 128 of A-Z a-z 0-9 _ -)")
     return text
 
 
 def _agent(text: str) -> str:
     if not is_agent(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no agent: 24 lower-case hexadecimal digits")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid agent id (24 lower-case hex digits)")
     return text
 
 
@@ -142,16 +145,17 @@ def _print(found: Report, by: By | None, format_name: str, meter: Meter) -> None
     print_table(lambda table, stream, colours: table.print_summary(summary, stream, colours=colours))
     if several:
         header, rows = _rows("organization", summary["organizations"])
-        print_table(lambda table, stream, colours: table.print_rows(header, rows, stream, colours=colours))
+        _print_rows({}, header, rows, "table")
 
 
 def _print_rows(groups: dict[str, Any], header: list[str], rows: list[list[str]], format_name: str) -> None:
+    rows = [[printable(cell) for cell in row] for row in rows]
     match format_name:
         case "json":
             say(json.dumps(groups, ensure_ascii=False))
         case "csv":
             text = io.StringIO(newline="")
-            csv.writer(text, lineterminator="\n").writerows([header, *([_cell(row[0]), *row[1:]] for row in rows)])
+            csv.writer(text, lineterminator="\n").writerows([header, *([_cell(cell) for cell in row] for row in rows)])
             say(text.getvalue().rstrip("\n"))
         case "markdown":
             names = header.index("drafts") if "drafts" in header else 1
@@ -163,13 +167,13 @@ def _print_rows(groups: dict[str, Any], header: list[str], rows: list[list[str]]
 
 def _cell(text: str) -> str:
     """A name as a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _rows(by: str, groups: dict[str, dict[str, int]]) -> tuple[list[str], list[list[str]]]:
     """A row for each group; columns as they are counted."""
     columns = list(next(iter(groups.values()), counts_of(Counter(), restored=False)))
-    return [by, *columns], [[visible(name), *map(str, counts.values())] for name, counts in groups.items()]
+    return [by, *columns], [[name, *map(str, counts.values())] for name, counts in groups.items()]
 
 
 def _reasons(found: Report, *, several: bool) -> tuple[list[str], list[list[str]]]:

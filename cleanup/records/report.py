@@ -137,8 +137,10 @@ class Report:
         for entry in self.latest():
             groups.setdefault(key(entry), Counter())[entry.end] += 1
         named: dict[str, Counter[End]] = {}
-        for each, ends in groups.items():
-            named.setdefault(name(each), Counter()).update(ends)
+        while groups:  # there may be very many agents: none is held twice
+            each, ends = groups.popitem()
+            ends.update(named.get(name(each), ()))
+            named[name(each)] = ends
         return dict(sorted(named.items()))
 
     def _grouping(self, group: By) -> tuple[Callable[[Latest], Any], Callable[[Any], str]]:
@@ -179,6 +181,7 @@ class Report:
             "mode": "report",
             "status": "incomplete" if undone else "complete",
             "stopped_by": None,
+            "reason": None,
             "exit_code": int(code),
             "meaning": ("incomplete: " if undone else "") + meaning,
             "next": None,

@@ -5,18 +5,12 @@ from typing import Any
 
 from cleanup.records.history import Event
 from cleanup.records.latest import DISCARDED, End, overrides, said_by
-
-
-def visible(text: object) -> str:
-    """A text with what is not printable (control characters, those that turn the direction) as escapes."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in str(text)
-    )
+from cleanup.show.printable import printable
 
 
 def history_text(drafts: Iterable[str], events: list[Event]) -> str:
     """A paragraph for each draft: what was done, when, by whom, and what it comes to."""
-    return "\n\n".join("\n".join(visible(line) for line in _of(draft, events)) for draft in dict.fromkeys(drafts))
+    return "\n\n".join("\n".join(printable(line) for line in _of(draft, events)) for draft in dict.fromkeys(drafts))
 
 
 def _of(draft: str, events: list[Event]) -> Iterator[str]:

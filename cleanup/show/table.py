@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cleanup.show.printable import printable
+
 _STYLES = {
     "discarded": "green",
     "restored": "green",
@@ -47,7 +49,7 @@ def _outcomes(summary: dict[str, Any]) -> Table:
         style = _STYLES[outcome] if count else "dim"
         table.add_row(Text(outcome.replace("_", " "), style), "", Text(str(count), style))
         for reason, number in summary.get(outcome, {}).items() if isinstance(summary.get(outcome), dict) else ():
-            table.add_row("", reason.replace("_", " "), str(number))
+            table.add_row("", Text(printable(reason.replace("_", " "))), str(number))
     table.add_section()
     table.add_row(Text("listed", "bold"), "", Text(str(summary["counts"]["listed"]), "bold"))
     return table

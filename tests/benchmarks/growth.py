@@ -46,7 +46,7 @@ def _lines(pairs: int) -> Iterator[str]:
 
 def report(*flags: str) -> None:
     """`report` over ledgers of several lengths."""
-    print(f"{'lines':>10} {'MB on disk':>12} {'seconds':>9} {'peak MB':>9}")
+    print(f"{'lines':>10} {'MB on disk':>12} {'seconds':>9} {'CPU s':>9} {'peak MB':>9}")
     for lines in LINES:
         with tempfile.TemporaryDirectory() as folder:
             ledger = Path(folder) / "ledger.jsonl"
@@ -54,7 +54,8 @@ def report(*flags: str) -> None:
             spent = measure(job("report", ledger.name, "--format", "json", *flags), ledger.parent)
             assert spent.code == 0, f"report ended with {spent.code}"
             size = ledger.stat().st_size / 1e6
-            print(f"{lines:>10,} {size:>12,.0f} {spent.seconds:>9.1f} {spent.megabytes:>9.0f}", flush=True)
+            times = f"{spent.seconds:>9.1f} {spent.processor:>9.1f}"
+            print(f"{lines:>10,} {size:>12,.0f} {times} {spent.megabytes:>9.0f}", flush=True)
 
 
 PARTS: dict[str, Callable[..., None]] = {"report": report}

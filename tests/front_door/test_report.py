@@ -38,7 +38,7 @@ def test_the_report_of_shares_and_reruns_is_what_the_api_saw(
     assert reported.code == 0
     assert "1.jsonl:" in reported.stderr
     found, told = json.loads(reported.stdout), ended.summary
-    assert set(found) == set(told) | {"runs", "verified"}
+    assert set(found) == set(told) | {"runs", "verified", "reason"}
     assert all(set(found[part]) == set(told[part]) for part in ("counts", "requests", "rate"))
     discarded = {request.draft for request in sim.requests("discard") if request.status == 200}
     assert found["counts"] == dict(zip(COUNTS, (24, len(discarded), 24 - len(discarded), 0, 0), strict=True))
@@ -147,10 +147,10 @@ def test_a_table_shows_what_a_run_shows(tmp_path: Path, capsys: pytest.CaptureFi
         (["list.csv"], 66, "list.csv: this is no ledger"),
         (["."], 66, "Is a directory"),
         ([], 2, "LEDGER"),
-        (["x.jsonl", "--since", "yesterday"], 2, "no duration and no time"),
-        (["x.jsonl", "--agent", "BOB"], 2, "no agent"),
+        (["x.jsonl", "--since", "yesterday"], 2, "neither a duration nor a time"),
+        (["x.jsonl", "--agent", "BOB"], 2, "not a valid agent id"),
         (["x.jsonl", "--by", "week"], 2, "--by"),
-        (["x.jsonl", "--draft", "../x"], 2, "no draft"),
+        (["x.jsonl", "--draft", "../x"], 2, "not a valid draft id"),
         (["x.jsonl", "--draft", "d", "--by", "day"], 2, "--draft is told as text"),
         (["x.jsonl", "--draft", "d", "--format", "csv"], 2, "--draft is told as text"),
         (["list.csv.gz"], 66, "list.csv.gz: this is no ledger"),
@@ -182,11 +182,19 @@ def test_names_are_text_and_no_markup(tmp_path: Path, capsys: pytest.CaptureFixt
     for name, flags, said in (
         ("[/x]", [], "[/x] "),
         ("\\u001b[2J", [], "\\x1b[2J "),
+        ("\\u001b[2J", ["--format", "markdown"], "| \\x1b[2J |"),
         ("=1+1", ["--format", "csv"], "\n'=1+1,2,"),
     ):
         path.write_text(LEDGER.replace("a|b", name))
         assert report([str(path), "--by", "user", *flags]) == 0
         assert said in capsys.readouterr().out
+
+
+def test_a_reason_is_text_and_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that no version wrote is shown all the same."""
+    (tmp_path / "ledger.jsonl").write_text(LEDGER.replace('"timeout"', '"[/x]"'))
+    assert report([str(tmp_path / "ledger.jsonl")]) == 0
+    assert re.search(r"failed +1\n +\[/x\] +1\n", capsys.readouterr().out)
 
 
 def test_a_table_of_no_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
