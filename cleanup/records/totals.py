@@ -37,7 +37,7 @@ def unfinished(path: str, end: Mapping[str, Any] | None) -> Unfinished | None:
     if not left:
         return None
     sentence = f"{path}: its last run left {left} drafts unattempted (exit code {code}); they are not counted here"
-    return Unfinished(code if isinstance(code, int) else 75, sentence)
+    return Unfinished(code if code in _ORDER else 75, sentence)
 
 
 def counts_of(ends: Counter[End], *, restored: bool) -> dict[str, int]:

@@ -182,6 +182,7 @@ def test_what_a_ledger_does_not_hold_is_warned_of(tmp_path: Path) -> None:
         ([[run("r1"), end("r1", left=7, code=4)]], "incomplete", 4),
         ([[run("r1"), end("r1", left=7)]], "incomplete", 0),
         ([[run("r1"), end("r1", left=7) | {"exit_code": None}]], "incomplete", 75),
+        ([[run("r1"), end("r1", left=7, code=99)]], "incomplete", 75),
         ([[run("r1"), end("r1", left=7, code=4), run("r2"), end("r2")]], "complete", 0),
         ([[run("r1"), run("r2"), end("r2")]], "complete", 0),
         ([[run("r1"), end("r1"), run("r2")]], "incomplete", 75),
