@@ -5,20 +5,29 @@ import csv
 import io
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
 from cleanup.errors import JobError, SettingsError
 from cleanup.exit_codes import ExitCode
-from cleanup.lists.ids import is_agent
-from cleanup.records.report import Report, read_report
+from cleanup.lists.ids import is_agent, is_draft
+from cleanup.lists.rows import parse_time
+from cleanup.records.history import read_history
+from cleanup.records.latest import End
+from cleanup.records.lines import Damage
+from cleanup.records.report import By, Report, read_report
+from cleanup.records.totals import counts_of, reasons_of
 from cleanup.settings.values import parse_duration
 from cleanup.show.console import print_table, say
+from cleanup.show.history import history_text
+from cleanup.show.meter import Meter
+from cleanup.show.printable import printable
 from cleanup.show.streams import make_lossless
 
 MOST_WARNINGS: Final = 20
-_COLUMNS: Final = ("listed", "discarded", "skipped", "failed", "not_attempted")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,18 +39,41 @@ def report(argv: Sequence[str]) -> int:
     """Read ledgers and print what they add up to. Returns the exit code."""
     options = _parse(argv)
     make_lossless()
-    since = None if options.since is None else datetime.now(UTC) - timedelta(seconds=options.since)
+    meter = Meter(sys.stderr)
     try:
-        found = read_report(options.ledgers, since, options.agent)
-        for sentence in found.warnings[:MOST_WARNINGS]:
-            sys.stderr.write(f"job.py report: {sentence}\n")
-        if len(found.warnings) > MOST_WARNINGS:
-            sys.stderr.write(f"job.py report: … and {len(found.warnings) - MOST_WARNINGS} more such lines\n")
-        _print(found, options.by, options.format)
+        try:
+            damage = (_tell_history if options.draft else _tell_sum)(options, meter)
+        finally:
+            meter.clear()
     except JobError as error:
         sys.stderr.write(f"job.py report: {error}\n")
         return int(ExitCode.LIST_MISSING if isinstance(error, SettingsError) else error.code)
-    return 0
+    return int(ExitCode.LIST_MALFORMED if damage else ExitCode.OK)
+
+
+def _tell_sum(options: argparse.Namespace, meter: Meter) -> Damage:
+    found = read_report(options.ledgers, options.since, options.agent, meter.tell)
+    _warn(found.warnings, meter)
+    _print(found, options.by, options.format, meter)
+    return found.damage
+
+
+def _tell_history(options: argparse.Namespace, meter: Meter) -> Damage:
+    found = read_history(options.ledgers, options.draft, options.since, options.agent, meter.tell)
+    _warn(found.damage.sentences, meter)
+    if options.format == "json":
+        say(json.dumps(found.events, ensure_ascii=False))
+    else:
+        say(history_text(options.draft, found.events))
+    return found.damage
+
+
+def _warn(sentences: Sequence[str], meter: Meter) -> None:
+    meter.clear()
+    for sentence in sentences[:MOST_WARNINGS]:
+        sys.stderr.write(f"job.py report: {printable(sentence)}\n")
+    if len(sentences) > MOST_WARNINGS:
+        sys.stderr.write(f"job.py report: … and {len(sentences) - MOST_WARNINGS} more such lines\n")
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -49,23 +81,46 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         prog="python job.py report",
         description="One summary out of one or more ledgers. Of a pair, the latest outcome counts, "
         "but what was discarded once stays discarded.",
+        epilog="Exit code 65: some lines cannot be read; the report is printed all the same. A torn last line, as a "
+        "kill leaves it, is only named.",
         allow_abbrev=False,
     )
-    parser.add_argument("ledgers", nargs="+", metavar="LEDGER", help="a ledger (JSON Lines) as output.ledger writes it")
-    parser.add_argument("--by", choices=("agent", "day", "user"), help="one row for each of these")
-    parser.add_argument("--since", type=_duration, metavar="TIME", help="leave out what is longer ago, such as 180d")
+    parser.add_argument(
+        "ledgers", nargs="+", metavar="LEDGER", help="a ledger (JSON Lines) as output.ledger writes it, also .gz"
+    )
+    parser.add_argument("--by", choices=("agent", "day", "user", "organization"), help="one row for each of these")
+    parser.add_argument(
+        "--draft", type=_draft, action="append", default=[], metavar="DRAFT",
+        help="instead, all that the ledgers say of this draft (again and again)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--since", type=_since, metavar="TIME",
+        help="leave out what is longer ago: 180d, 2026-11-01 (midnight, UTC), or 2026-11-01T06:00:00Z",
+    )  # fmt: skip
     parser.add_argument(
         "--agent", type=_agent, action="append", default=[], metavar="AGENT", help="only this agent (again and again)"
     )
     parser.add_argument("--format", choices=("table", "json", "csv", "markdown"), default="table")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.draft and (options.by or options.format in ("csv", "markdown")):
+        parser.error("--draft is told as text or with --format json, and has no --by")
+    return options
 
 
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+def _since(text: str) -> datetime:
+    with suppress(ValueError):
+        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
+    with suppress(ValueError):
+        return parse_time(text)
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is neither a duration nor a time: write 180d, 2026-11-01 or 2026-11-01T06:00:00Z"
+    )
+
+
+def _draft(text: str) -> str:
+    if not is_draft(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid draft id (1 to 128 of A-Z a-z 0-9 _ -)")
+    return text
 
 
 def _agent(text: str) -> str:
@@ -74,42 +129,63 @@ def _agent(text: str) -> str:
     return text
 
 
-def _print(found: Report, by: Any, format_name: str) -> None:
+def _print(found: Report, by: By | None, format_name: str, meter: Meter) -> None:
+    several = found.organizations > 1
+    if by is not None or format_name in ("csv", "markdown"):
+        groups = found.by(by) if by else {}
+        header, rows = _rows(by, groups) if by else _reasons(found, several=several)
+        meter.clear()
+        _print_rows(groups, header, rows, format_name)
+        return
     summary = found.summary()
-    if by is not None:
-        groups = found.by(by)
-        if format_name == "json":
-            say(json.dumps(groups, ensure_ascii=False))
-            return
-        header = [by, *_COLUMNS]
-        rows = [[name, *(str(counts[column]) for column in _COLUMNS)] for name, counts in groups.items()]
-    elif format_name == "json":
+    meter.clear()
+    if format_name == "json":
         say(json.dumps(summary, ensure_ascii=False))
         return
-    elif format_name == "table":
-        print_table(lambda table, stream, colours: table.print_summary(summary, stream, colours=colours))
-        return
-    else:
-        header = ["outcome", "reason", "drafts"]
-        rows = [list(map(str, row)) for row in _reasons(summary)]
+    print_table(lambda table, stream, colours: table.print_summary(summary, stream, colours=colours))
+    if several:
+        header, rows = _rows("organization", summary["organizations"])
+        _print_rows({}, header, rows, "table")
+
+
+def _print_rows(groups: dict[str, Any], header: list[str], rows: list[list[str]], format_name: str) -> None:
+    rows = [[printable(cell) for cell in row] for row in rows]
     match format_name:
+        case "json":
+            say(json.dumps(groups, ensure_ascii=False))
         case "csv":
             text = io.StringIO(newline="")
-            csv.writer(text, lineterminator="\n").writerows([header, *rows])
+            csv.writer(text, lineterminator="\n").writerows([header, *([_cell(cell) for cell in row] for row in rows)])
             say(text.getvalue().rstrip("\n"))
         case "markdown":
-            lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+            names = header.index("drafts") if "drafts" in header else 1
+            lines = [header, ["---"] * names + ["---:"] * (len(header) - names), *rows]
             say("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in lines))
         case _:
             print_table(lambda table, stream, colours: table.print_rows(header, rows, stream, colours=colours))
 
 
-def _reasons(summary: dict[str, Any]) -> list[tuple[str, str, int]]:
+def _cell(text: str) -> str:
+    """A name as a cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _rows(by: str, groups: dict[str, dict[str, int]]) -> tuple[list[str], list[list[str]]]:
+    """A row for each group; columns as they are counted."""
+    columns = list(next(iter(groups.values()), counts_of(Counter(), restored=False)))
+    return [by, *columns], [[name, *map(str, counts.values())] for name, counts in groups.items()]
+
+
+def _reasons(found: Report, *, several: bool) -> tuple[list[str], list[list[str]]]:
+    """A row for each reason; where there are several organizations, of each of them."""
+    header = ["outcome", "reason", "drafts"]
+    groups = found.ends_by("organization")
+    restored = any(end[0] == "restored" for ends in groups.values() for end in ends)
     rows = []
-    for outcome in _COLUMNS[1:]:
-        reasons = summary.get(outcome)
-        if isinstance(reasons, dict) and reasons:
-            rows += [(outcome, reason, count) for reason, count in reasons.items()]
-        else:
-            rows.append((outcome, "", summary["counts"][outcome]))
-    return rows
+    for name, ends in (groups or {"": Counter[End]()}).items():
+        counts = counts_of(ends, restored=restored)
+        reasons = reasons_of(ends)
+        for outcome, count in list(counts.items())[1:]:
+            told = reasons.get(outcome) or {"": count}
+            rows += [[name, outcome, reason, str(number)] for reason, number in told.items()]
+    return (["organization", *header], rows) if several else (header, [row[1:] for row in rows])

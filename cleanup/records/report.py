@@ -1,78 +1,192 @@
-"""One account out of many ledgers: shards, reruns, months of nights. Pure, but for reading the files."""
+"""One account out of many ledgers: shards, reruns, months of nights."""
 
-import sys
 from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
 
 from cleanup import __version__
+from cleanup.exit_codes import ExitCode
 from cleanup.lists.rows import parse_time
-from cleanup.model import Ending, Outcome
-from cleanup.records.account import MOST_FAILURES, fold
-from cleanup.records.past import read
-from cleanup.records.summary import Facts, exit_code, utc
+from cleanup.records.account import MOST_FAILURES
+from cleanup.records.latest import End, Failures, Latest, Lines, said_by
+from cleanup.records.lines import Damage, Line, Spoilt, Tell, read_lines, silent
+from cleanup.records.places import Place, names_of, places
+from cleanup.records.summary import utc
+from cleanup.records.totals import Unfinished, code_of, counts_of, reasons_of, unfinished
 
-By = Literal["agent", "day", "user"]
-_ENDINGS: Final = {(ending.outcome.value, ending.reason): ending for ending in Ending}
+By = Literal["agent", "day", "user", "organization"]
 _OF_A_FAILURE: Final = ("agent", "draft", "reason", "status", "attempts", "request_id", "source")
+_OF_A_RUN: Final = ("time", "mode", "base_url", "organization", "user", "list", "list_sha256")
+_OF_AN_END: Final = ("time", "exit_code", "counts")
 
 
-class Entry(NamedTuple):
-    """The line that counts for a pair: how it ended, when, in which run; the line itself if it failed."""
-
-    ending: Ending
-    time: datetime
-    run_id: str
-    failure: dict[str, Any] | None
-
-
-@dataclass(slots=True)
 class Report:
-    """What ledgers say, pair by pair. `runs` and `ends` are lines by run; `warnings` say what may be missing."""
+    """What ledgers say, pair by pair. `runs` and `ends` are lines by run."""
 
-    since: datetime | None = None
-    agents: Collection[str] = ()
-    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    ends: dict[str, dict[str, Any]] = field(default_factory=dict)
-    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    def __init__(self, since: datetime | None = None, agents: Collection[str] = (), tell: Tell = silent) -> None:
+        self.runs: dict[str, Line] = {}
+        self.ends: dict[str, Line] = {}
+        self.damage = Damage()
+        self._agents, self._tell = agents, tell
+        self._since = float("-inf") if since is None else since.timestamp()
+        self._filtered = since is not None or bool(agents)
+        self._lines = Lines()
+        self._failures = Failures(_OF_A_FAILURE)
+        self._numbers: dict[str, int] = {}
+        self._ledgers: dict[str, str] = {}
+        self._with_pairs: set[int] = set()
+        self._last: dict[tuple[str, bool], str] = {}
+        self._time = ("", 0.0)
 
-    def by(self, group: By) -> dict[str, dict[str, Any]]:
-        """The counts of each agent, day (UTC) or user, in order."""
-        groups: dict[str, Counter[Ending]] = {}
-        for (agent, _), entry in self.entries.items():
-            match group:
-                case "agent":
-                    name = agent
-                case "day":
-                    name = entry.time.date().isoformat()
-                case _:
-                    name = str(self.runs.get(entry.run_id, {}).get("user") or "unknown")
-            groups.setdefault(name, Counter())[entry.ending] += 1
-        return {name: fold(groups[name], dry_run=False)["counts"] for name in sorted(groups)}
+    def read(self, path: str) -> None:
+        """Read a ledger. Raises SettingsError."""
+        for number, line in read_lines(path, self.damage, self._tell):
+            kind, run_id = line["type"], str(line.get("run_id"))
+            if kind == "run":
+                self.runs[run_id] = {key: line.get(key) for key in _OF_A_RUN}
+                self._number(run_id, path)
+            elif kind == "end":
+                self.ends[run_id] = {key: line.get(key) for key in _OF_AN_END}
+            elif not self._add(line, self._number(run_id, path)):
+                self.damage.add(path, number, Spoilt.UNKNOWN)
+            if kind in ("run", "end"):
+                # What `undo` finishes is another work than what was to be discarded.
+                self._last[path, self.runs.get(run_id, {}).get("mode") == "undo"] = run_id
+
+    def _number(self, run_id: str, path: str) -> int:
+        number = self._numbers.get(run_id)
+        if number is None:
+            number = self._numbers[run_id] = len(self._numbers)
+            self._ledgers[run_id] = path
+        return number
+
+    def _add(self, line: Line, run: int) -> bool:
+        """Enter a line of a pair or of a read-back; False when it says nothing that is known."""
+        try:
+            time, said = self._seconds(line.get("time")), said_by(line)
+        except ValueError:
+            return False
+        if time < self._since or (self._agents and line["agent"] not in self._agents):
+            return True
+        self._lines.add(line["agent"], line["draft"], time, run, said)
+        if line["type"] == "pair":
+            self._with_pairs.add(run)
+            self._failures.add(line, time, run)
+        return True
+
+    def _seconds(self, text: Any) -> float:
+        """A time in seconds since 1970; neighbouring lines often have the same. Raises ValueError."""
+        if text != self._time[0]:
+            self._time = (text, parse_time(str(text)).timestamp())
+        return self._time[1]
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """The organization of each run, and the API that it is on."""
+        return places({run_id: self.runs.get(run_id) for run_id in self._numbers}, self._ledgers)
+
+    @property
+    def organizations(self) -> int:
+        """How many organizations these ledgers are of."""
+        return len(set(self.places.values()))
+
+    @property
+    def unfinished(self) -> list[Unfinished]:
+        """What the last runs of the ledgers left undone."""
+        recent = ((path, run_id) for (path, _), run_id in self._last.items() if self._is_recent(run_id))
+        found = (unfinished(path, self.ends.get(run_id)) for path, run_id in recent)
+        return [each for each in found if each is not None]
+
+    def _is_recent(self, run_id: str) -> bool:
+        """Whether a run has a part in what is asked for."""
+        try:
+            time = self._seconds((self.ends.get(run_id) or self.runs[run_id])["time"])
+        except ValueError:
+            return True
+        return time >= self._since or self._numbers.get(run_id) in self._with_pairs
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the numbers alone do not tell: what is missing, what is not one, what cannot be read."""
+        names = names_of(self.places)
+        apart = ", ".join(f"{name} ({place.base_url})" for place, name in names.items())
+        told = [f"these ledgers are of {len(names)} organizations, which are counted one by one too: {apart}"]
+        return [
+            *(told if len(names) > 1 else []),
+            *(each.sentence for each in self.unfinished),
+            *self.damage.sentences,
+        ]
+
+    def latest(self) -> Iterator[Latest]:
+        """The line that counts of each pair."""
+        found, numbers = self.places, dict[Place, int]()
+        place_of = [numbers.setdefault(found[run_id], len(numbers)) for run_id in self._numbers]
+        return self._lines.latest(place_of, self._tell)
+
+    def by(self, group: By) -> dict[str, dict[str, int]]:
+        """The counts of each agent, day (UTC), user or organization, in order."""
+        groups = self.ends_by(group)
+        restored = any(end[0] == "restored" for ends in groups.values() for end in ends)
+        return {name: counts_of(ends, restored=restored) for name, ends in groups.items()}
+
+    def ends_by(self, group: By) -> dict[str, Counter[End]]:
+        """How many pairs ended in each way, of each agent, day (UTC), user or organization, in order."""
+        key, name = self._grouping(group)
+        groups: dict[Any, Counter[End]] = {}
+        for entry in self.latest():
+            groups.setdefault(key(entry), Counter())[entry.end] += 1
+        named: dict[str, Counter[End]] = {}
+        while groups:  # there may be very many agents: none is held twice
+            each, ends = groups.popitem()
+            ends.update(named.get(name(each), ()))
+            named[name(each)] = ends
+        return dict(sorted(named.items()))
+
+    def _grouping(self, group: By) -> tuple[Callable[[Latest], Any], Callable[[Any], str]]:
+        """A cheap key for each pair, and the name of a key."""
+        runs = list(self._numbers)
+        match group:
+            case "agent":
+                return lambda entry: entry.agent, bytes.hex
+            case "day":
+                return lambda entry: entry.time // 86_400, lambda day: f"{datetime.fromtimestamp(day * 86_400, UTC):%F}"
+            case "user":
+                return lambda entry: entry.run, lambda run: str(self.runs.get(runs[run], {}).get("user") or "unknown")
+            case _:
+                found, names = self.places, names_of(self.places)
+                return lambda entry: entry.run, lambda run: names[found[runs[run]]]
 
     def summary(self) -> dict[str, Any]:
         """The same as a run's summary; what ledgers do not hold is null."""
-        endings = Counter(entry.ending for entry in self.entries.values())
-        code = exit_code(Facts(endings=endings))
-        failures = [entry.failure for entry in self.entries.values() if entry.failure is not None]
+        by_run, gone = Counter[tuple[int, End]](), Counter[bool | None]()
+        last, shown = float("-inf"), list[Latest]()
+        for entry in self.latest():
+            by_run[entry.run, entry.end] += 1
+            gone[entry.gone] += 1
+            last = max(last, entry.time)
+            if entry.end[0] == "failed" and self._failures.holds(entry):
+                shown.append(entry)
+        ends = Counter[End]()
+        for (_, end), count in by_run.items():
+            ends[end] += count
+        undone = self.unfinished
+        code = code_of(ends, [*(each.exit_code for each in undone), *([65] if self.damage else [])])
+        meaning = "lines cannot be read" if code == ExitCode.LIST_MALFORMED else code.meaning
         runs = self._runs()
         times = sorted(str(line["time"]) for line in runs if line.get("time"))
-        last = max((entry.time for entry in self.entries.values()), default=None)
         return {
             "run_id": None,
             "version": __version__,
             "mode": "report",
-            "status": "complete",
+            "status": "incomplete" if undone else "complete",
             "stopped_by": None,
             "reason": None,
             "exit_code": int(code),
-            "meaning": code.meaning,
+            "meaning": ("incomplete: " if undone else "") + meaning,
             "next": None,
             "started_at": times[0] if times else None,
-            "finished_at": None if last is None else utc(last),
+            "finished_at": utc(datetime.fromtimestamp(last, UTC)) if ends else None,
             "seconds": None,
             "base_url": _only(line.get("base_url") for line in runs),
             "organization": _only(line.get("organization") for line in runs),
@@ -80,85 +194,41 @@ class Report:
             "list_sha256": _only(line.get("list_sha256") for line in runs),
             "shard": None,
             "model": None,
-            **fold(endings, dry_run=False),
+            "counts": counts_of(ends, restored=any(end[0] == "restored" for end in ends)),
+            **reasons_of(ends),
+            "verified": {
+                "checked": gone[True] + gone[False],
+                "gone": gone[True],
+                "not_gone": gone[False],
+                "unknown": None,
+            },
             "requests": {"total": None, "retries": None, "by_status": {}},
             "rate": {"achieved": None, "limit": None},
             "seconds_per_request": None,
-            "failures": [{**failure, "message": None} for failure in failures[:MOST_FAILURES]],
-            "warnings": list(self.warnings),
+            "failures": [{**line, "message": None} for line in self._failures.shown(shown, MOST_FAILURES)],
+            "warnings": self.warnings,
             "runs": len(runs),
+            **({"organizations": self.by("organization")} if self.organizations > 1 else {}),
         }
 
-    def _runs(self) -> list[dict[str, Any]]:
-        """The runs that the entries are of; without a filter also those that have none."""
-        if self.since is None and not self.agents:
+    def _runs(self) -> list[Line]:
+        """The runs that the pairs are of; without a filter also those that have none."""
+        if not self._filtered:
             return list(self.runs.values())
-        named = {entry.run_id for entry in self.entries.values()}
-        return [line for run_id, line in self.runs.items() if run_id in named]
-
-    def add(self, line: dict[str, Any]) -> bool:
-        """Enter a line of a pair; False when it is none that is known."""
-        agent, draft, outcome, reason = (line.get(key) for key in ("agent", "draft", "outcome", "reason"))
-        try:
-            ending = _ENDINGS[outcome, reason]  # type: ignore[index]
-            time = parse_time(str(line.get("time")))
-        except (LookupError, TypeError, ValueError):
-            return False
-        if not isinstance(agent, str) or not isinstance(draft, str):
-            return False
-        if (self.since is not None and time < self.since) or (self.agents and agent not in self.agents):
-            return True
-        before = self.entries.get((agent, draft))
-        if before is None or _overrides(ending, time, before):
-            failure = {key: line.get(key) for key in _OF_A_FAILURE} if ending.outcome is Outcome.FAILED else None
-            # One text for each agent and run: a ledger of years has millions of lines.
-            self.entries[sys.intern(agent), draft] = Entry(ending, time, sys.intern(str(line.get("run_id"))), failure)
-        return True
+        return [line for run_id, line in self.runs.items() if self._numbers[run_id] in self._with_pairs]
 
 
-def _overrides(ending: Ending, time: datetime, before: Entry) -> bool:
-    """The latest line counts, in whatever order ledgers are read; but what was discarded once stays discarded."""
-    if (ending is Ending.DISCARDED) != (before.ending is Ending.DISCARDED):
-        return ending is Ending.DISCARDED
-    return time >= before.time
-
-
-def read_report(paths: Iterable[str], since: datetime | None = None, agents: Collection[str] = ()) -> Report:
+def read_report(
+    paths: Iterable[str], since: datetime | None = None, agents: Collection[str] = (), tell: Tell = silent
+) -> Report:
     """Read ledgers. The latest line of a pair counts, but what was discarded once stays discarded.
 
     `since`: leave out what happened before. `agents`: only these, if any. Raises SettingsError.
     """
-    report = Report(since, agents)
-    for path in paths:
-        last: str | None = None
-        for number, line in read(path):
-            if line is None:
-                report.warnings.append(f"{path}:{number}: this line cannot be read: cut off, or none of ours")
-            elif line["type"] == "pair":
-                if not report.add(line):
-                    report.warnings.append(f"{path}:{number}: this line is of no outcome or time that is known")
-            elif line["type"] in ("run", "end"):
-                last = str(line.get("run_id"))
-                (report.runs if line["type"] == "run" else report.ends)[last] = line
-        _tell_unfinished(report, path, last)
+    report = Report(since, agents, tell)
+    for path in dict.fromkeys(paths):
+        report.read(path)
     return report
-
-
-def _tell_unfinished(report: Report, path: str, run_id: str | None) -> None:
-    """A ledger has no line for a pair that was not attempted; the counts alone would pass for the whole list."""
-    if run_id is None:
-        return
-    end = report.ends.get(run_id)
-    if end is None:
-        report.warnings.append(f"{path}: its last run has no end: it was killed, or is not over yet")
-        return
-    counts = end.get("counts")
-    left = counts.get("not_attempted") if isinstance(counts, dict) else None
-    if left:
-        report.warnings.append(
-            f"{path}: its last run left {left} drafts unattempted (exit code {end.get('exit_code')}); "
-            "they are not counted here"
-        )
 
 
 def _only(values: Iterable[Any]) -> Any:

@@ -7,8 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cleanup.show.printable import printable
+
 _STYLES = {
     "discarded": "green",
+    "restored": "green",
     "would_discard": "cyan",
     "skipped": "yellow",
     "failed": "red",
@@ -46,7 +49,7 @@ def _outcomes(summary: dict[str, Any]) -> Table:
         style = _STYLES[outcome] if count else "dim"
         table.add_row(Text(outcome.replace("_", " "), style), "", Text(str(count), style))
         for reason, number in summary.get(outcome, {}).items() if isinstance(summary.get(outcome), dict) else ():
-            table.add_row("", reason.replace("_", " "), str(number))
+            table.add_row("", Text(printable(reason.replace("_", " "))), str(number))
     table.add_section()
     table.add_row(Text("listed", "bold"), "", Text(str(summary["counts"]["listed"]), "bold"))
     return table
@@ -68,9 +71,9 @@ def print_rows(header: list[str], rows: list[list[str]], stream: TextIO, *, colo
     """Print rows whose first cell is a name and whose others are numbers."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for place, name in enumerate(header):
-        table.add_column(name.replace("_", " "), justify="right" if place else "left")
+        table.add_column(Text(name.replace("_", " ")), justify="right" if place else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     make_console(stream, colours=colours).print(table)
 
 

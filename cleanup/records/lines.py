@@ -1,0 +1,114 @@
+"""The lines of ledgers, plain or gzipped, for those who read millions of them."""
+
+import gzip
+import json
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import IO, Any, Final
+
+from cleanup.errors import SettingsError
+from cleanup.lists.ids import is_agent, is_draft
+
+Line = dict[str, Any]
+Tell = Callable[[str], None]
+"""Takes, again and again, a few words on how far a long reading is."""
+MOST_NAMED: Final = 1000
+_OFTEN: Final = 1 << 14
+_decode = json.JSONDecoder().raw_decode
+
+
+def silent(_words: str) -> None:
+    """Tell nobody."""
+
+
+class Spoilt(StrEnum):
+    """Why a line does not count."""
+
+    DAMAGED = "this line cannot be read: it is damaged, or none of ours"
+    UNKNOWN = "this line is of no outcome or time that is known"
+    ENDS_EARLY = "the file ends early here, or is damaged: it cannot be unpacked any further"
+    TORN = "the last line is torn, as a kill or a power cut leaves it; the next run cuts it off"
+
+
+@dataclass(slots=True)
+class Damage:
+    """The lines that do not count: the first ones by name, the others by their number."""
+
+    named: list[str] = field(default_factory=list)
+    more: int = 0
+    torn: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether more is wrong than what a kill leaves behind."""
+        return len(self.named) + self.more > self.torn
+
+    def add(self, path: str, number: int, why: Spoilt) -> None:
+        """Name a line."""
+        self.torn += why is Spoilt.TORN
+        if len(self.named) < MOST_NAMED:
+            self.named.append(f"{path}:{number}: {why}")
+        else:
+            self.more += 1
+
+    @property
+    def sentences(self) -> list[str]:
+        """A sentence for each line; one for all that are too many to name."""
+        return [*self.named, f"… and {self.more} more lines that cannot be read"] if self.more else self.named
+
+
+def read_lines(path: str, damage: Damage, tell: Tell) -> Iterator[tuple[int, Line]]:
+    """The lines of a ledger with their numbers; those that cannot be read go to `damage`. Raises SettingsError.
+
+    A last line without its line break that cannot be read is no damage: the next run mends it. Nobody mends what
+    was packed away, in a file whose name ends in `.gz`.
+    """
+    packed = path.endswith(".gz")
+    number = 0
+    try:
+        with open(path, "rb") as raw, gzip.open(raw) if packed else raw as stream:  # noqa: PTH123
+            size = _size(raw)
+            for number, line in enumerate(stream, 1):
+                entry = _parse(line)
+                if entry is not None:
+                    yield number, entry
+                elif line.endswith(b"\n") or packed:
+                    if number == 1:
+                        raise SettingsError(f"{path}: this is no ledger: its first line is none of ours")
+                    damage.add(path, number, Spoilt.DAMAGED)
+                else:
+                    damage.add(path, number, Spoilt.TORN)
+                if not number % _OFTEN:
+                    tell(f"{path}: {number:,} lines" + (f" ({raw.tell() / size:.0%})" if size else ""))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        if not number:
+            raise SettingsError(f"{path}: this is no ledger: it cannot be unpacked ({error})") from None
+        damage.add(path, number + 1, Spoilt.ENDS_EARLY)
+    except OSError as error:
+        raise SettingsError(f"{path}: the ledger cannot be read: {error.strerror}") from None
+
+
+def _size(raw: IO[bytes]) -> int:
+    """The bytes of a file; 0 for a pipe."""
+    found = os.fstat(raw.fileno())
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+
+def _parse(line: bytes) -> Line | None:
+    """A line, if it is one of ours."""
+    try:
+        text = line.decode()
+        entry, end = _decode(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or text[end:].strip():
+        return None
+    kind = entry.get("type")
+    if kind in ("pair", "proof"):
+        agent, draft = entry.get("agent"), entry.get("draft")
+        named = isinstance(agent, str) and isinstance(draft, str) and is_agent(agent) and is_draft(draft)
+        return entry if named else None
+    return entry if kind in ("run", "end") else None

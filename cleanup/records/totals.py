@@ -1,0 +1,67 @@
+"""What a report's numbers come to: counts, reasons, the exit code, and what is not finished. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from cleanup.exit_codes import ExitCode
+from cleanup.model import Ending, Outcome
+from cleanup.records.latest import OUTCOMES, End
+from cleanup.records.summary import Facts, exit_code
+
+_KNOWN: Final = {(str(ending.outcome), ending.reason): ending for ending in Ending}
+_ORDER: Final = (
+    *(ExitCode.OUTPUT, ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.KEY, ExitCode.SETTINGS),
+    *(ExitCode.LIST_MISSING, ExitCode.LIST_MALFORMED, ExitCode.DEADLINE, ExitCode.TRY_AGAIN),
+    *(ExitCode.FAILED, ExitCode.USAGE, ExitCode.BUG, ExitCode.OK),
+)
+"""The exit codes in the order in which they are documented: the first that applies."""
+
+
+class Unfinished(NamedTuple):
+    """A ledger whose last run is not all that was to be done."""
+
+    exit_code: int
+    sentence: str
+
+
+def unfinished(path: str, end: Mapping[str, Any] | None) -> Unfinished | None:
+    """What the last run of a ledger left undone, by the line of its end.
+
+    A ledger has no line for a pair that was not attempted; the counts alone would pass for the whole list.
+    """
+    if end is None:
+        return Unfinished(75, f"{path}: its last run has no end: it was killed, or is not over yet")
+    counts, code = end.get("counts"), end.get("exit_code")
+    left = counts.get("not_attempted") if isinstance(counts, dict) else None
+    if not left:
+        return None
+    sentence = f"{path}: its last run left {left} drafts unattempted (exit code {code}); they are not counted here"
+    return Unfinished(code if code in _ORDER else 75, sentence)
+
+
+def counts_of(ends: Counter[End], *, restored: bool) -> dict[str, int]:
+    """The `counts` of a summary; `restored`: also how many drafts were made anew."""
+    counts = {"listed": ends.total()} | dict.fromkeys(OUTCOMES, 0)
+    for (outcome, _), count in ends.items():
+        counts[outcome] += count
+    return counts if restored else {name: count for name, count in counts.items() if name != "restored"}
+
+
+def reasons_of(ends: Counter[End]) -> dict[str, dict[str, int]]:
+    """A summary's tables of reasons."""
+    found: dict[str, dict[str, int]] = {outcome: {} for outcome in ("skipped", "failed", "not_attempted")}
+    for (outcome, reason), count in ends.items():
+        if reason and outcome in found:
+            found[outcome][reason] = count
+    return found
+
+
+def code_of(ends: Counter[End], others: Iterable[int]) -> ExitCode:
+    """The exit code: the first that applies, of what the pairs come to and of `others`."""
+    known = Counter[Ending]()
+    for end, count in ends.items():
+        # A failure that this version does not know is one for good.
+        known[_KNOWN.get(end, Ending.CONFLICT if end[0] == Outcome.FAILED else Ending.DISCARDED)] += count
+    codes = {int(exit_code(Facts(endings=dict(known)))), *others}
+    return next((code for code in _ORDER if code in codes), ExitCode.TRY_AGAIN)
