@@ -92,6 +92,7 @@ class Identity:
     list_name: str | None
     shard: str | None
     organization: str | None = None
+    organization_name: str | None = None
     user: str | None = None
     list_sha256: str | None = None
 

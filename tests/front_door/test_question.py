@@ -1,11 +1,16 @@
 """The one question to a person, on a terminal of the test's own; and what else a terminal gets to see."""
 
+import asyncio
 import re
+import signal
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
+from cleanup.show.ask import confirm
 from cleanup.simulator import Simulator
+from cleanup.stop import Stop
 from tests.conftest import Drafts, Ended, Runner
 from tests.terminal import Terminal
 
@@ -14,7 +19,12 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*[0-9]m")
 
 
 def on_a_terminal(
-    job: Runner, *args: str, answer: str | None, env: dict[str, str] | None = None, stdin: str | None = None
+    job: Runner,
+    *args: str,
+    answer: str | None,
+    asked: str = "[y/N]",
+    env: dict[str, str] | None = None,
+    stdin: str | None = None,
 ) -> tuple[Ended, str]:
     """Run with a terminal as standard error and controlling terminal; returns also all that the terminal showed."""
     terminal = Terminal(job, *args, env=env, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
@@ -25,7 +35,7 @@ def on_a_terminal(
         process.stdin.close()
         process.stdin = None
     if answer is not None:
-        terminal.read_until("[y/N]")
+        terminal.read_until(asked)
         terminal.type(answer)
     return terminal.end(), terminal.shown
 
@@ -48,6 +58,63 @@ def test_anything_else_does_not(job: Runner, sim: Simulator, drafts: Drafts, ans
     assert [request.endpoint for request in sim.requests()] == ["user"]
     assert (ended.summary["status"], ended.summary["stopped_by"]) == ("refused", None)
     assert ended.summary["not_attempted"] == {"stopped": 5}
+
+
+@pytest.mark.parametrize(("answer", "code"), [("120\n", 0), ("y\n", 2), ("12\n", 2), ("\n", 2)])
+def test_many_drafts_are_confirmed_by_their_number(
+    job: Runner, sim: Simulator, drafts: Drafts, answer: str, code: int
+) -> None:
+    """A `y` slips out; the number of more than a hundred drafts does not."""
+    listed = job.list_of(drafts(120))
+    ended, shown = on_a_terminal(job, listed, "--rate", "off", answer=answer, asked="Type 120 to discard them: ")
+    assert "[y/N]" not in shown
+    assert (ended.code, len(sim.left())) == (code, 120 if code else 0)
+
+
+def test_what_was_typed_before_the_question_does_not_answer_it(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A line that waits there when it is asked is thrown away; an answer given afterwards counts."""
+    terminal = Terminal(job, job.list_of(drafts(2)), stdin=subprocess.DEVNULL)
+    terminal.type("y\n")
+    terminal.read_until("[y/N]")
+    terminal.type("n\n")
+    assert terminal.end().code == 2
+    assert len(sim.left()) == 2
+
+
+def test_a_signal_ends_the_waiting_for_an_answer(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """At once, with everything written, though nobody has answered."""
+    terminal = Terminal(job, job.list_of(drafts(2)), stdin=subprocess.DEVNULL)
+    terminal.read_until("[y/N]")
+    terminal.process.send_signal(signal.SIGTERM)
+    ended = terminal.end()
+    assert (ended.code, ended.summary["not_attempted"]) == (143, {"interrupted": 2})
+    assert len(sim.left()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "organization", "whose"),
+    [
+        ("Acme\x1b[2J", "66a1b2", "organization Acme\\x1b[2J (66a1b2)"),
+        (None, "66a1b2", "organization 66a1b2"),
+        (None, None, "an organization that could not be told"),
+    ],
+)
+def test_the_question_says_whose_drafts_they_are(
+    monkeypatch: pytest.MonkeyPatch, name: str | None, organization: str | None, whose: str
+) -> None:
+    """By name and id, as far as they are known, and never with anything that a terminal would obey."""
+    asked: list[str] = []
+
+    async def answer(question: str, _stop: Stop) -> str:
+        asked.append(question)
+        return "y"
+
+    async def run() -> None:
+        await confirm(2, 1, SimpleNamespace(organization=organization, organization_name=name, base_url="URL"), Stop())
+
+    monkeypatch.setattr("cleanup.show.ask.ask", answer)
+    asyncio.run(run())
+    assert asked == [f"Discard 2 drafts of 1 agent in {whose} at URL? [y/N] "]
 
 
 def test_a_piped_list_can_be_confirmed(job: Runner, sim: Simulator, drafts: Drafts) -> None:
