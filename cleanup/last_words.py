@@ -1,16 +1,16 @@
 """How a run ends: every file is written, even if another could not be, and the last line says what came of it."""
 
 import json
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cleanup.errors import OutputError
 from cleanup.exit_codes import ExitCode
 from cleanup.model import Ending
+from cleanup.next_step import REASON_BYTES, Again, End, fitting, next_step
 from cleanup.plan import ENDINGS
 from cleanup.records.account import fold
 from cleanup.records.files import whole_file
@@ -23,7 +23,6 @@ from cleanup.show.console import Screen
 if TYPE_CHECKING:  # loaded only where there is a monitor
     from cleanup.records.heartbeat import Heartbeat
 
-NEXT_BYTES: Final = 1200
 _NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
 
 
@@ -54,7 +53,7 @@ class LastWords:
     journal: Journal
     settings: Settings
     screen: Screen
-    command: list[str]
+    again: Again
     measured: Measured
     heartbeat: "Heartbeat | None" = None
 
@@ -169,32 +168,23 @@ class LastWords:
 
     def _finish(self) -> None:
         summary = self.summary()
-        self.journal.tell(
-            "run.finished",
-            level="info" if summary["exit_code"] == 0 else "error",
-            **{key: summary[key] for key in ("exit_code", "meaning", "counts", "stopped_by", "next")},
-        )
+        facts, stop = self.journal.facts, self.journal.stop
+        reason = str(facts.refusal) if facts.refusal is not None else None if stop is None else stop.sentence
+        told = {key: summary[key] for key in ("exit_code", "meaning", "counts", "stopped_by")}
+        if reason is not None:
+            told["reason"] = fitting(reason, REASON_BYTES)
+        level = "info" if summary["exit_code"] == 0 else "error"
+        self.journal.tell("run.finished", level=level, **told, next=summary["next"])
 
     def _next(self, code: ExitCode) -> str | None:
-        """One sentence with what to do or the command to run, if there is one."""
-        facts, settings = self.journal.facts, self.settings
-        if facts.refusal is not None and not code.retry:
-            return _fitting(str(facts.refusal))
-        if code in (ExitCode.KEY, ExitCode.SETTINGS):
-            stop = self.journal.stop
-            return None if stop is None or stop.sentence is None else _fitting(stop.sentence)
-        if code in (ExitCode.OK, ExitCode.USAGE) or settings.run.dry_run:
-            return None
-        resume = ["--resume"] if settings.output.ledger is not None and not settings.run.resume else []
-        step = f"for what is left, run: {shlex.join(self.command + resume)}"
-        if _fitting(step) != step:
-            return "for what is left, run the same command again" + (" with --resume" if resume else "")
-        return step
-
-
-def _fitting(text: str) -> str:
-    """A text short enough for the last line as JSON, which Kubernetes shows 2,000 bytes of."""
-    most = len(text)
-    while len(json.dumps(text[:most])) > NEXT_BYTES:
-        most -= 1 + most // 20
-    return text if most == len(text) else text[:most] + "…"
+        facts, settings, stop = self.journal.facts, self.settings, self.journal.stop
+        end = End(
+            code,
+            refusal=facts.refusal,
+            stopped=None if stop is None else stop.sentence,
+            unwritten=facts.unwritten,
+            reads_only=settings.run.dry_run,
+            ledger=settings.output.ledger is not None,
+            leftover=settings.output.leftover,
+        )
+        return next_step(end, self.again)

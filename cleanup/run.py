@@ -14,6 +14,7 @@ from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, Usag
 from cleanup.last_words import LastWords, Measured
 from cleanup.lists.pair_list import PairList
 from cleanup.model import StopCause
+from cleanup.next_step import Again
 from cleanup.plan import Fate
 from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
 from cleanup.records.files import check_distinct, check_writable
@@ -38,7 +39,7 @@ class Job:
     loaded: Loaded
     screen: Callable[[Callable[[str], str], str], Screen]
     environ: dict[str, str]
-    command: list[str]
+    again: Again
     list_name: str | None
     check: Callable[[], None]
     read: Callable[[Journal], PairList] | None = None
@@ -65,7 +66,7 @@ class Run:
         self.screen = job.screen(self._hide, identity.run_id)
         self.journal = Journal(identity, self.screen.log)
         self.measured = Measured()
-        self._last_words = LastWords(self.journal, self.settings, self.screen, job.command, self.measured)
+        self._last_words = LastWords(self.journal, self.settings, self.screen, job.again, self.measured)
         self._key: Key | None = None
         self._past: Past | None = None
         self._crash: BaseException | None = None

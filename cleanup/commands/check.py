@@ -8,7 +8,7 @@ from cleanup.api.key import VARIABLE, Key
 from cleanup.commands.job import check_settings, read_pairs, refuse_settings
 from cleanup.commands.options import parse
 from cleanup.errors import JobError
-from cleanup.exit_codes import ExitCode
+from cleanup.exit_codes import ExitCode, meaning
 from cleanup.guards import Guards
 from cleanup.plan import SKIPPED, Fate
 from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
@@ -47,7 +47,8 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
         _check_key(loaded, environ, screen)
         check_cap(found.get("to_send", 0), loaded.settings)
     except JobError as error:
-        screen.log.error("check.refused", message=str(error), exit_code=int(error.code), meaning=error.code.meaning)
+        code, said = int(error.code), meaning(error.code, "check")
+        screen.log.error("check.refused", message=str(error), exit_code=code, meaning=said)
         return int(error.code)
     return int(ExitCode.OK)
 

@@ -1,15 +1,16 @@
 """`job.py [PAIRS]`, `find` and `sweep`: settings → a run."""
 
-import shlex
+import argparse
 import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from cleanup.commands.options import COMMANDS, parse, program
+from cleanup.commands.options import COMMANDS, parse, program, takes
 from cleanup.errors import JobError, ListMissing, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
+from cleanup.next_step import REASON_BYTES, Again, fitting, make_again
 from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded, load
 from cleanup.show.console import Screen, make_screen, style_of
@@ -28,7 +29,7 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
         loaded = _dry_unless_confirmed(loaded)
     if command == "find":
         loaded = _only_reading(loaded)
-    words = shlex.split(program()) + ([command] if command else []) + argv
+    again = _again(command, options, loaded)
 
     def screen(hide: Any, run_id: str) -> Screen:
         output = loaded.settings.output
@@ -39,15 +40,35 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
 
     if command == "":
         name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
-        what = Job(loaded, screen, environ, words, None if name is None else str(name), check)
+        what = Job(loaded, screen, environ, again, None if name is None else str(name), check)
         if name is not None:
             what = replace(what, read=lambda journal: read_pairs(loaded, options.format, journal.bad_row))
         return Run(what).execute()
     from cleanup.commands.finding import FindRun, sweep_list
 
     name = loaded.settings.output.list or "sweep"
-    what = Job(loaded, screen, environ, words, name, check, find=sweep_list)
+    what = Job(loaded, screen, environ, again, name, check, find=sweep_list)
     return FindRun(what, options).execute() if command == "find" else Run(what).execute()
+
+
+def _again(command: str, options: argparse.Namespace, loaded: Loaded) -> Again:
+    """How this run could be started again."""
+    pairs = loaded.settings.pairs if command == "" and loaded.inline_pairs is None else None
+    given = {flag: getattr(options, name, None) for flag, name in (("--format", "format"), ("-o", "output"))}
+    try:
+        folder, words = str(Path.cwd()), [*program(), *filter(None, [command])]
+    except FileNotFoundError:  # somebody has removed the folder meanwhile
+        folder, words = None, []
+    return make_again(
+        folder,
+        words,
+        loaded.settings,
+        takes=lambda key: takes(command, key),
+        options=[word for flag, value in given.items() if value is not None for word in (flag, value)],
+        pairs=None if pairs is None else str(pairs),
+        file=None if loaded.file is None else str(loaded.file),
+        inline=loaded.inline_pairs is not None,
+    )
 
 
 def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList:
@@ -82,7 +103,13 @@ def refuse_settings(error: JobError, flags: dict[str, Any]) -> int:
     for problem in error.problems if isinstance(error, SettingsError) else (str(error),):
         screen.log.error("settings.invalid", message=problem)
     screen.log.error(
-        "run.finished", exit_code=int(error.code), meaning=error.code.meaning, counts={}, stopped_by=None, next=None
+        "run.finished",
+        exit_code=int(error.code),
+        meaning=error.code.meaning,
+        counts={},
+        stopped_by=None,
+        reason=fitting(str(error), REASON_BYTES),
+        next=fitting(f"correct this and run it again: {error}"),
     )
     return int(error.code)
 

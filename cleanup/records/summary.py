@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from cleanup import __version__
 from cleanup.errors import JobError, OutputError
-from cleanup.exit_codes import ExitCode
+from cleanup.exit_codes import ExitCode, meaning
 from cleanup.model import Ending, Outcome, Result, StopCause
 from cleanup.records.account import fold
 
@@ -128,7 +128,7 @@ def summarize(
         "status": facts.status,
         "stopped_by": None if stopped_by is None else str(stopped_by),
         "exit_code": int(code),
-        "meaning": code.meaning,
+        "meaning": meaning(code, identity.mode),
         "next": next_step,
         "started_at": utc(identity.started_at),
         "finished_at": utc(finished_at),

@@ -14,7 +14,9 @@ def printable(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(character if _can_be_shown(character) or character in keep else _escape(character) for character in text)
+    return "".join(
+        character if _can_be_shown(character) or character in keep else _escape(character) for character in text
+    )
 
 
 def _can_be_shown(character: str) -> bool:
