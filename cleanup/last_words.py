@@ -68,12 +68,13 @@ class LastWords:
             self._write_files()
         if self._code() is not ExitCode.OK:
             self._write(self.screen.output.show)
-        if show and not (settings.output.quiet and self._code() is ExitCode.OK):
+        shown = show and not (settings.output.quiet and self._code() is ExitCode.OK)
+        if shown:
             before = self._code()
             self._write(lambda: self.screen.print_summary(self.summary()))
             if files and self._code() is not before:  # standard output is broken, and the file says otherwise
                 self._write(self._summary_file)
-        self._write(self._finish)
+        self._write(lambda: self._finish(brief=shown and self.screen.shows_table))
         code = self._code()
         if code is not ExitCode.OK and settings.output.quiet:
             self._write(self.screen.output.show)
@@ -166,15 +167,18 @@ class LastWords:
 
             write_metrics(self.settings.output.metrics, self.summary(), time.time())
 
-    def _finish(self) -> None:
+    def _finish(self, *, brief: bool) -> None:
+        """The last line. `brief`: the table, right above it, has said the rest."""
         summary = self.summary()
-        facts, stop = self.journal.facts, self.journal.stop
-        reason = str(facts.refusal) if facts.refusal is not None else None if stop is None else stop.sentence
-        told = {key: summary[key] for key in ("exit_code", "meaning", "counts", "stopped_by")}
-        if reason is not None:
-            told["reason"] = fitting(reason, REASON_BYTES)
-        level = "info" if summary["exit_code"] == 0 else "error"
-        self.journal.tell("run.finished", level=level, **told, next=summary["next"])
+        told = {key: summary[key] for key in ("exit_code", "meaning", "stopped_by")}
+        if not brief:
+            facts, stop = self.journal.facts, self.journal.stop
+            reason = str(facts.refusal) if facts.refusal is not None else None if stop is None else stop.sentence
+            told |= {"counts": summary["counts"]} | (
+                {} if reason is None else {"reason": fitting(reason, REASON_BYTES)}
+            )
+            told["next"] = summary["next"]
+        self.journal.tell("run.finished", level="info" if summary["exit_code"] == 0 else "error", **told)
 
     def _next(self, code: ExitCode) -> str | None:
         facts, settings, stop = self.journal.facts, self.settings, self.journal.stop

@@ -1,6 +1,5 @@
 """`job.py check`: what a run would do and how long it would take, without a single request."""
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from cleanup.plan import SKIPPED, Fate
 from cleanup.planning import EMPTY, check_cap, check_past, check_resume, past_of, plan_of
 from cleanup.settings.sources import Loaded, load
 from cleanup.settings.values import share_text
-from cleanup.show.console import Screen, make_screen, say
+from cleanup.show.console import Screen, make_screen, say, say_json
 
 RATES: Final = (5, 10, 100)
 
@@ -41,7 +40,7 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
             check_resume(loaded.settings)
             found = _list_in_numbers(loaded, options.format, screen)
         if screen.style == "json":
-            say(json.dumps({"mode": "check", **found}, ensure_ascii=False))
+            say_json({"mode": "check", **found})
         else:
             say("\n".join(_sentences(found)))
         _check_key(loaded, environ, screen)
