@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cleanup.simulator import DEMO_KEY, Simulator
-from tests.conftest import JOB, Drafts, Ended, Runner, clean_environment, wait_until
+from tests.conftest import JOB, Drafts, Ended, Runner, aged, clean_environment, wait_until
 from tests.terminal import Terminal
 
 
@@ -64,6 +64,18 @@ def test_folders_and_lists_of_any_name(job: Runner, sim: Simulator, drafts: Draf
     ended = Ended(ran.returncode, ran.stdout, ran.stderr, folder)
     assert (ended.code, sim.left()) == (75, {held[0].id})
     assert "--format csv" in command_of(ended)
+    assert paste(command_of(ended)).returncode == 0
+    assert sim.left() == set()
+
+
+def test_a_sweep_goes_on_as_a_sweep(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """The command's name stands before its flags, and the rule among them; the settings file is not needed."""
+    held = drafts(3, updated_at=aged(40))
+    sim.faults.script(held[0].id, ["500"])
+    file = job.write("c.yaml", "find: {older_than: 30d, max_share: off}\nrun: {yes: true}\nretry: {attempts: 1}\n")
+    ended = job("sweep", "--config", file, env={"CLEANUP_API__ORGANIZATION": sim.world.organization})
+    assert (ended.code, sim.left()) == (75, {held[0].id})
+    (job.folder / file).unlink()
     assert paste(command_of(ended)).returncode == 0
     assert sim.left() == set()
 
