@@ -21,6 +21,7 @@ In the order in which data flows:
 - `rules`       pure: when answers, taken together, end a run
 - `records`     journal → ledger, account; past reads it back; summary, leftover, metrics, heartbeat; backup, report
 - `last_words`  what is written and said when a run ends
+- `next_step`   pure: what to do then, with the command to run
 - `show`        log, progress, table, the question to a person
 
 Beside the flow: `model` (the values that flow), `errors` (what ends a run), `exit_codes`, `stop` (whether the

@@ -1,6 +1,7 @@
 """What the process says when it ends: sysexits.h where it has a code, and what a scheduler should do."""
 
 from enum import IntEnum
+from typing import Final
 
 
 class ExitCode(IntEnum):
@@ -34,3 +35,33 @@ class ExitCode(IntEnum):
     SETTINGS = (78, "a setting is wrong", False)
     SIGINT = (130, "interrupted", True)
     SIGTERM = (143, "terminated", True)
+
+
+_IN_OTHER_WORDS: Final = {
+    "sweep": {
+        ExitCode.OK: "every draft that was found is discarded or skipped, or left for a later run",
+        ExitCode.FAILED: "finished, but some drafts failed for good",
+    },
+    "dry-run": {
+        ExitCode.OK: "every pair was looked at, and nothing was discarded",
+        ExitCode.FAILED: "nothing was discarded, and some pairs could not be looked at, for good",
+        ExitCode.DEADLINE: "out of time, and nothing was discarded",
+        ExitCode.TRY_AGAIN: "nothing was discarded; worth another run",
+    },
+    "find": {
+        ExitCode.OK: "the workspace was looked over, and nothing was discarded",
+        ExitCode.USAGE: "wrong usage",
+        ExitCode.DEADLINE: "out of time, and nothing was discarded",
+        ExitCode.TRY_AGAIN: "nothing was discarded; worth another run",
+        ExitCode.KEY: "the key was refused, belongs to another organization, or may read nothing here",
+    },
+    "check": {
+        ExitCode.OK: "the settings and the list are good, and nothing was sent",
+        ExitCode.USAGE: "wrong usage",
+    },
+}
+
+
+def meaning(code: ExitCode, mode: str) -> str:
+    """What a code means for a person in this mode: a run that only reads has discarded nothing."""
+    return _IN_OTHER_WORDS.get(mode, {}).get(code, code.meaning)

@@ -1,16 +1,16 @@
 """How a run ends: every file is written, even if another could not be, and the last line says what came of it."""
 
 import json
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cleanup.errors import OutputError
 from cleanup.exit_codes import ExitCode
 from cleanup.model import Ending
+from cleanup.next_step import REASON_BYTES, Again, End, fitting, next_step
 from cleanup.plan import ENDINGS
 from cleanup.records.account import fold
 from cleanup.records.files import whole_file
@@ -23,8 +23,6 @@ from cleanup.show.console import Screen
 if TYPE_CHECKING:  # loaded only where there is a monitor
     from cleanup.records.heartbeat import Heartbeat
 
-NEXT_BYTES: Final = 1200
-REASON_BYTES: Final = 300
 _NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
 
 
@@ -55,7 +53,7 @@ class LastWords:
     journal: Journal
     settings: Settings
     screen: Screen
-    command: list[str]
+    again: Again
     measured: Measured
     heartbeat: "Heartbeat | None" = None
 
@@ -70,14 +68,15 @@ class LastWords:
             self._write_files()
         if self._code() is not ExitCode.OK:
             self._write(self.screen.output.show)
-        if show and not (settings.output.quiet and self._code() is ExitCode.OK):
+        shown = show and not (settings.output.quiet and self._code() is ExitCode.OK)
+        if shown:
             before = self._code()
             self._write(lambda: self.screen.print_summary(self.summary()))
             if files and self._code() is not before:  # standard output is broken, and the file says otherwise
                 self._write(self._summary_file)
         if self.heartbeat is not None:
             self.heartbeat.end(int(self._code()))
-        self._write(self._finish)
+        self._write(lambda: self._finish(brief=shown and self.screen.shows_table))
         code = self._code()
         if code is not ExitCode.OK and settings.output.quiet:
             self._write(self.screen.output.show)
@@ -179,36 +178,25 @@ class LastWords:
             warnings = self.journal.facts.warning_kinds
             write_metrics(self.settings.output.metrics, self.summary(), time.time(), warnings)
 
-    def _finish(self) -> None:
+    def _finish(self, *, brief: bool) -> None:
+        """The last line. `brief`: the table, right above it, has said the rest."""
         summary = self.summary()
-        self.journal.tell(
-            "run.finished",
-            level="info" if summary["exit_code"] == 0 else "error",
-            **{key: summary[key] for key in ("exit_code", "meaning", "counts", "stopped_by")},
-            reason=summary["reason"] and fitting(summary["reason"], REASON_BYTES),
-            next=summary["next"],
-        )
+        told = {key: summary[key] for key in ("exit_code", "meaning", "stopped_by")}
+        if not brief:
+            told["counts"] = summary["counts"]
+            told["reason"] = summary["reason"] and fitting(summary["reason"], REASON_BYTES)
+            told["next"] = summary["next"]
+        self.journal.tell("run.finished", level="info" if summary["exit_code"] == 0 else "error", **told)
 
     def _next(self, code: ExitCode) -> str | None:
-        """One sentence with what to do or the command to run, if there is one."""
-        facts, settings = self.journal.facts, self.settings
-        if facts.refusal is not None and not code.retry:
-            return fitting(str(facts.refusal))
-        if code in (ExitCode.KEY, ExitCode.SETTINGS):
-            stop = self.journal.stop
-            return None if stop is None or stop.sentence is None else fitting(stop.sentence)
-        if code in (ExitCode.OK, ExitCode.USAGE) or settings.run.dry_run:
-            return None
-        resume = ["--resume"] if settings.output.ledger is not None and not settings.run.resume else []
-        step = f"for what is left, run: {shlex.join(self.command + resume)}"
-        if fitting(step) != step:
-            return "for what is left, run the same command again" + (" with --resume" if resume else "")
-        return step
-
-
-def fitting(text: str, limit: int = NEXT_BYTES) -> str:
-    """A text short enough for the last line as JSON, which Kubernetes shows 2,000 bytes of."""
-    most = len(text)
-    while len(json.dumps(text[:most])) > limit:
-        most -= 1 + most // 20
-    return text if most == len(text) else text[:most] + "…"
+        facts, settings, stop = self.journal.facts, self.settings, self.journal.stop
+        end = End(
+            code,
+            refusal=facts.refusal,
+            stopped=None if stop is None else stop.sentence,
+            unwritten=facts.unwritten,
+            reads_only=settings.run.dry_run,
+            ledger=settings.output.ledger is not None,
+            leftover=settings.output.leftover,
+        )
+        return next_step(end, self.again)

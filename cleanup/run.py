@@ -14,6 +14,7 @@ from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, Usag
 from cleanup.last_words import LastWords, Measured
 from cleanup.lists.pair_list import PairList
 from cleanup.model import StopCause
+from cleanup.next_step import Again
 from cleanup.plan import Fate
 from cleanup.planning import (
     check_cap,
@@ -49,7 +50,7 @@ class Job:
     loaded: Loaded
     screen: Callable[[Callable[[str], str], str], Screen]
     environ: dict[str, str]
-    command: list[str]
+    again: Again
     list_name: str | None
     check: Callable[[], None]
     read: Callable[[Journal], PairList] | None = None
@@ -76,7 +77,7 @@ class Run:
         self.screen = job.screen(self._hide, identity.run_id)
         self.journal = Journal(identity, self.screen.log)
         self.measured = Measured()
-        self._last_words = LastWords(self.journal, self.settings, self.screen, job.command, self.measured)
+        self._last_words = LastWords(self.journal, self.settings, self.screen, job.again, self.measured)
         self._key: Key | None = None
         self._past: Past | None = None
         self._crash: BaseException | None = None

@@ -1,6 +1,5 @@
 """`job.py check`: what a run would do and how long it would take, without a single request."""
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +7,7 @@ from cleanup.api.key import VARIABLE, Key
 from cleanup.commands.job import WAITING, check_settings, read_pairs, refuse_settings, waits_for_typing
 from cleanup.commands.options import parse
 from cleanup.errors import JobError
-from cleanup.exit_codes import ExitCode
+from cleanup.exit_codes import ExitCode, meaning
 from cleanup.guards import Guards
 from cleanup.plan import SKIPPED, Fate
 from cleanup.planning import (
@@ -27,7 +26,7 @@ from cleanup.records.files import check_writable
 from cleanup.records.ledger import Ledger
 from cleanup.settings.sources import Loaded, Refused, load
 from cleanup.settings.values import share_text
-from cleanup.show.console import Screen, make_screen, say
+from cleanup.show.console import Screen, make_screen, say, say_json
 
 RATES: Final = (5, 10, 100)
 
@@ -56,13 +55,14 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
             _check_places(loaded, finds=False)
             found = _list_in_numbers(loaded, options.format, screen)
         if screen.style == "json":
-            say(json.dumps({"mode": "check", **found}, ensure_ascii=False))
+            say_json({"mode": "check", **found})
         else:
             say("\n".join(_sentences(found)))
         _check_key(loaded, environ, screen)
         check_cap(found.get("to_send", 0), loaded.settings)
     except JobError as error:
-        screen.log.error("check.refused", message=str(error), exit_code=int(error.code), meaning=error.code.meaning)
+        code, said = int(error.code), meaning(error.code, "check")
+        screen.log.error("check.refused", message=str(error), exit_code=code, meaning=said)
         return int(error.code)
     return int(ExitCode.OK)
 

@@ -1,16 +1,16 @@
 """`job.py [PAIRS]`, `find` and `sweep`: settings → a run."""
 
-import shlex
+import argparse
 import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from cleanup.commands.options import COMMANDS, parse, program
+from cleanup.commands.options import COMMANDS, parse, program, takes
 from cleanup.errors import ListMissing, SettingsError, UsageError
-from cleanup.last_words import REASON_BYTES, fitting
 from cleanup.lists.pair_list import PairList
+from cleanup.next_step import REASON_BYTES, Again, fitting, make_again
 from cleanup.records.journal import Journal
 from cleanup.run import Job, Run
 from cleanup.settings.sources import Loaded, Refused, load
@@ -18,8 +18,6 @@ from cleanup.show.console import Screen, make_screen, style_of
 
 WAITING: Final = "waiting for a list to be typed (`-` is standard input): end it with Ctrl-D on a line of its own"
 _BAD_ROWS_FOR_A_PERSON: Final = 20
-_MOST_OF_A_PROBLEM: Final = 300
-"""Characters in the last line, of which Kubernetes shows 2,000 bytes."""
 
 
 def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> int:
@@ -33,7 +31,7 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
         loaded = _dry_unless_confirmed(loaded)
     if command == "find":
         loaded = _only_reading(loaded)
-    words = shlex.split(program()) + ([command] if command else []) + argv
+    again = _again(command, options, loaded)
 
     def screen(hide: Any, run_id: str) -> Screen:
         output = loaded.settings.output
@@ -44,14 +42,14 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
 
     if command == "":
         name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
-        what = Job(loaded, screen, environ, words, None if name is None else str(name), check)
+        what = Job(loaded, screen, environ, again, None if name is None else str(name), check)
         if name is not None:
             what = replace(what, read=lambda journal: _read(journal, loaded, options.format))
         return Run(what).execute()
     from cleanup.commands.finding import FindRun, sweep_list
 
     name = loaded.settings.output.list or "sweep"
-    what = Job(loaded, screen, environ, words, name, check, find=sweep_list)
+    what = Job(loaded, screen, environ, again, name, check, find=sweep_list)
     return FindRun(what, options).execute() if command == "find" else Run(what).execute()
 
 
@@ -64,6 +62,26 @@ def _read(journal: Journal, loaded: Loaded, format_name: str | None) -> PairList
 def waits_for_typing(loaded: Loaded) -> bool:
     """Whether the list is to come from somebody at a terminal, who may not know it."""
     return loaded.settings.pairs == "-" and sys.stdin.isatty()
+
+
+def _again(command: str, options: argparse.Namespace, loaded: Loaded) -> Again:
+    """How this run could be started again."""
+    pairs = loaded.settings.pairs if command == "" and loaded.inline_pairs is None else None
+    given = {flag: getattr(options, name, None) for flag, name in (("--format", "format"), ("-o", "output"))}
+    try:
+        folder, words = str(Path.cwd()), [*program(), *filter(None, [command])]
+    except FileNotFoundError:  # somebody has removed the folder meanwhile
+        folder, words = None, []
+    return make_again(
+        folder,
+        words,
+        loaded.settings,
+        takes=lambda key: takes(command, key),
+        options=[word for flag, value in given.items() if value is not None for word in (flag, value)],
+        pairs=None if pairs is None else str(pairs),
+        file=None if loaded.file is None else str(loaded.file),
+        inline=loaded.inline_pairs is not None,
+    )
 
 
 def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList:
@@ -97,7 +115,7 @@ def refuse_settings(error: Refused) -> int:
         counts={},
         stopped_by=None,
         reason=fitting(str(error), REASON_BYTES),
-        next=f"correct this, and run again: {error.problems[0][:_MOST_OF_A_PROBLEM]}",
+        next=fitting(f"correct this and run it again: {error}"),
     )
     return int(error.code)
 

@@ -220,6 +220,14 @@ def command_of(argv: Sequence[str]) -> tuple[str, list[str]]:
     return "", list(argv)
 
 
-def program() -> str:
-    """How this program was called."""
-    return "python " + (sys.argv[0] or "job.py")
+def takes(command: str, key: str) -> bool:
+    """Whether a setting means something to a command."""
+    return not key.startswith(_NOT_FOR[command])
+
+
+def program() -> list[str]:
+    """The words that start this program from anywhere: by absolute paths, or as a module where it was started so."""
+    spec = sys.modules["__main__"].__spec__
+    if spec is not None:
+        return [sys.executable, "-m", spec.parent or spec.name]
+    return [sys.executable, str(Path(sys.argv[0]).absolute())]

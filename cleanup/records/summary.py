@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from cleanup import __version__
 from cleanup.errors import JobError, OutputError
-from cleanup.exit_codes import ExitCode
+from cleanup.exit_codes import ExitCode, meaning
 from cleanup.model import Ending, Outcome, Result, StopCause
 from cleanup.records.account import fold
 
@@ -139,7 +139,7 @@ def summarize(
         "stopped_by": None if stopped_by is None else str(stopped_by),
         "reason": facts.reason or stopped_because,
         "exit_code": int(code),
-        "meaning": code.meaning,
+        "meaning": meaning(code, identity.mode),
         "next": next_step,
         "started_at": utc(identity.started_at),
         "finished_at": utc(finished_at),

@@ -2,44 +2,78 @@
 
 import asyncio
 import os
-from typing import Protocol
+import termios
+import threading
+from contextlib import suppress
+from typing import Final, Protocol
 
 from cleanup.errors import UsageError
+from cleanup.show.printable import printable
 from cleanup.stop import Stop, Stopped
 
+MOST_FOR_YES: Final = 100
+"""With more drafts than this their number is to be typed: a `y` slips out more easily."""
 
-async def ask(question: str, stop: Stop) -> bool:
-    """Ask a yes-or-no question. Raises UsageError when there is nobody to ask, Stopped on a signal."""
+
+async def ask(question: str, stop: Stop) -> str:
+    """What a person answers, without blanks around it. Raises UsageError when nobody can, Stopped on a signal.
+
+    What was typed before the question does not answer it. The answer is read in a thread of its own, since not every
+    system can watch a terminal (kqueue refuses /dev/tty); nobody waits for that thread after a signal.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str] = loop.create_future()
+
+    def settle(text: str) -> None:
+        if not answer.done():
+            answer.set_result(text)
+
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
-    except OSError:
+        termios.tcflush(terminal, termios.TCIFLUSH)
+        os.write(terminal, question.encode("utf-8", "backslashreplace"))
+    except (OSError, termios.error):
         raise UsageError("there is no terminal to ask on: pass --yes to discard without a question") from None
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    try:
-        os.write(terminal, question.encode())
-        loop.add_reader(terminal, readable.set)
-        stop.listen(readable.set)
-        await readable.wait()
-        if stop.cause:
+
+    def read() -> None:
+        try:
+            text = os.read(terminal, 1024).decode("utf-8", "replace").strip()
+        except OSError:  # the terminal is gone
+            text = ""
+        with suppress(RuntimeError):  # nobody is waiting any more
+            loop.call_soon_threadsafe(settle, text)
+
+    threading.Thread(target=read, name="answer", daemon=True).start()
+    stop.listen(lambda: settle(""))
+    text = await answer
+    if stop.cause:
+        with suppress(OSError):
             os.write(terminal, b"\n")
-            raise Stopped
-        return os.read(terminal, 1024).strip().lower() in (b"y", b"yes")
-    finally:
-        loop.remove_reader(terminal)
-        os.close(terminal)
+        raise Stopped
+    os.close(terminal)
+    return text
 
 
 class _Identity(Protocol):
     organization: str | None
+    organization_name: str | None
     base_url: str
 
 
 async def confirm(drafts: int, agents: int, identity: _Identity, stop: Stop) -> None:
     """Ask once. Raises UsageError when the answer is no, Stopped on a signal."""
-    owner = (
-        f"organization {identity.organization}" if identity.organization else "an organization that could not be told"
-    )
     what = f"{drafts} draft{'s' if drafts != 1 else ''} of {agents} agent{'s' if agents != 1 else ''}"
-    if not await ask(f"Discard {what} in {owner} at {identity.base_url}? [y/N] ", stop):
-        raise UsageError("the answer was no, so nothing was discarded")
+    question = printable(f"Discard {what} in {_whose(identity)} at {identity.base_url}?")
+    if drafts <= MOST_FOR_YES:
+        if (await ask(f"{question} [y/N] ", stop)).lower() not in ("y", "yes"):
+            raise UsageError("the answer was no, so nothing was discarded")
+    elif await ask(f"{question} Type {drafts} to discard them: ", stop) != str(drafts):
+        raise UsageError(f"the answer was not {drafts}, so nothing was discarded")
+
+
+def _whose(identity: _Identity) -> str:
+    if identity.organization is None:
+        return "an organization that could not be told"
+    if identity.organization_name is None:
+        return f"organization {identity.organization}"
+    return f"organization {identity.organization_name} ({identity.organization})"

@@ -1,6 +1,7 @@
 """Where a run shows itself: its log, its progress and its last words; held back when it should be quiet."""
 
 import io
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, Literal, TextIO, cast
 
 from cleanup.errors import OutputError
 from cleanup.show.log import Log, Output, make_log, wants_colours
+from cleanup.show.printable import printable
 from cleanup.show.streams import give_up, make_lossless
 
 
@@ -24,12 +26,15 @@ class Screen:
     person: bool
     colours: bool
 
+    @property
+    def shows_table(self) -> bool:
+        """Whether the summary is a table on a terminal, where the log is seen as well."""
+        return self.person and self.style == "console" and sys.stdout.isatty()
+
     def print_summary(self, summary: dict[str, Any]) -> None:
         """The summary on standard output: a table, or one line of JSON. Raises OutputError."""
         if self.style == "json":
-            import json
-
-            say(json.dumps(summary, ensure_ascii=False))
+            say_json(summary)
             return
         print_table(lambda table, stream, colours: table.print_summary(summary, stream, colours=colours))
 
@@ -53,17 +58,25 @@ def make_screen(log_format: str, log_level: str, hide: Callable[[str], str], *, 
 
 
 def say(text: str) -> None:
-    """One line on standard output. Raises OutputError."""
+    """A line, or several, on standard output. Raises OutputError."""
     with _standard_output() as stream:
-        stream.write(text + "\n")
+        stream.write((printable(text, keep="\n") if stream.isatty() else text) + "\n")
+
+
+def say_json(value: dict[str, Any]) -> None:
+    """One line of JSON on standard output, plain ASCII on a terminal. Raises OutputError."""
+    say(json.dumps(value, ensure_ascii=sys.stdout.isatty()))
 
 
 def say_list(text: str) -> None:
-    """A list on standard output, in UTF-8 whatever the locale: that is how the job reads it. Raises OutputError."""
+    """A list on standard output, in UTF-8 whatever the locale: that is how the job reads it. Raises OutputError.
+
+    A terminal is shown names as far as they can be shown; a file or a pipe gets them as they are.
+    """
     with _standard_output() as stream:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
-        stream.write(text)
+        stream.write(printable(text, keep="\n") if stream.isatty() else text)
 
 
 def print_table(show: Callable[[ModuleType, TextIO, bool], None]) -> None:

@@ -1,11 +1,13 @@
 """The log: structlog to standard error, JSON or for people. The only module that imports structlog."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal, Protocol, TextIO
 
 from cleanup.errors import OutputError
+from cleanup.show.lines import is_routine, line_of
 from cleanup.show.streams import give_up
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -72,24 +74,25 @@ def make_log(
     def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
         return {key: hide(value) if isinstance(value, str) else value for key, value in event.items()}
 
-    processors: list[Any] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        redact,
-    ]
+    def leave_out_routine(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        if is_routine(event):
+            raise structlog.DropEvent
+        return event
+
+    def render(_logger: Any, _method: str, event: dict[str, Any]) -> str:
+        return line_of(event, colours=colours)
+
+    encode = json.JSONEncoder(default=str).encode
+
+    def render_json(_logger: Any, _method: str, event: dict[str, Any]) -> str:
+        return encode(event).replace("\x7f", "\\u007f")  # the one control character that is left
+
+    processors: list[Any] = [structlog.processors.add_log_level]
     if style == "json":
-        processors.append(structlog.processors.JSONRenderer(default=str))
+        processors += [structlog.processors.TimeStamper(fmt="iso", utc=True), redact, render_json]
     else:
-        processors[1] = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
-        processors.append(_drop_empty)
-        processors.append(
-            structlog.dev.ConsoleRenderer(
-                colors=colours,
-                pad_event_to=18,
-                sort_keys=False,
-                exception_formatter=structlog.dev.plain_traceback,
-            )
-        )
+        processors += [leave_out_routine] if output.stream.isatty() and LEVELS[level] > LEVELS["debug"] else []
+        processors += [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), redact, render]
     logger: Log = structlog.wrap_logger(
         output,
         processors=processors,
@@ -110,15 +113,6 @@ def _hidden(module: str) -> Iterator[None]:
         del sys.modules[module]
         if loaded is not None:
             sys.modules[module] = loaded
-
-
-def _drop_empty(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """A program looks for every field, a person for what there is to say."""
-    return {key: value for key, value in event.items() if value is not None and not _all_zero(value)}
-
-
-def _all_zero(value: object) -> bool:
-    return isinstance(value, dict) and not any(value.values())
 
 
 def wants_colours(stream: TextIO, environ: dict[str, str]) -> bool:

@@ -27,11 +27,11 @@ def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> 
     for failure in summary["failures"][:10]:
         status, message = failure["status"] or "no answer", failure["message"] or ""
         line = f"failed  {failure['source']}  {failure['draft']}: {failure['reason']} ({status}) {message}"
-        console.print(Text(line.rstrip(), "red"))
+        console.print(Text(printable(line.rstrip()), "red"))
     if len(summary["failures"]) > 10:
         console.print(Text(f"… and {summary['counts']['failed'] - 10} more failures", "red"))
     for warning in summary["warnings"]:
-        console.print(Text(f"warning: {warning}", "yellow"))
+        console.print(Text(printable(f"warning: {warning}"), "yellow"))
     if summary["mode"] == "report":  # of runs that each had a code of their own
         console.print(Text(f"taken together: {summary['meaning']} ({summary['exit_code']})", "bold"))
     else:
@@ -64,7 +64,7 @@ def _print_end(summary: dict[str, Any], console: Console) -> None:
     why = f" ({summary['stopped_by'].replace('_', ' ')})" if summary["stopped_by"] else ""
     console.print(Text(f"exit {summary['exit_code']}{why}: {summary['meaning']}", "bold"))
     if summary.get("next"):
-        console.print(Text(summary["next"]))
+        console.print(Text(printable(summary["next"])), soft_wrap=True)  # broken, a command would run by halves
 
 
 def print_rows(header: list[str], rows: list[list[str]], stream: TextIO, *, colours: bool) -> None:

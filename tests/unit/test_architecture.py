@@ -28,8 +28,8 @@ HOMES = {
 """Which modules may import each library; the simulator has its own."""
 
 PURE = (
-    *("verdict", "guards", "plan", "rules", "model", "exit_codes"),
-    *("records.account", "api.outage", "api.pace", "lists.ids"),
+    *("verdict", "guards", "plan", "rules", "model", "exit_codes", "next_step"),
+    *("records.account", "api.outage", "api.pace", "lists.ids", "show.printable"),
 )
 IMPURE = {"asyncio", "time", "os", "io", "socket", "random", "secrets", "pathlib", "subprocess", "threading", "sys"}
 

@@ -13,7 +13,7 @@ from cleanup.errors import (
     SettingsError,
     UsageError,
 )
-from cleanup.exit_codes import ExitCode
+from cleanup.exit_codes import ExitCode, meaning
 from cleanup.model import Ending, Outcome, StopCause
 from cleanup.records.summary import Facts, exit_code
 
@@ -118,3 +118,16 @@ def test_which_codes_a_scheduler_should_try_again() -> None:
 def test_status_and_what_stopped_it(facts: Facts, status: str, stopped_by: str | None) -> None:
     """Refused is what sent nothing; the first cause is the one that is told."""
     assert (facts.status, facts.stopped_by) == (status, stopped_by)
+
+
+@pytest.mark.parametrize("mode", ["dry-run", "find"])
+@pytest.mark.parametrize("code", [ExitCode.OK, ExitCode.TRY_AGAIN, ExitCode.DEADLINE])
+def test_a_run_that_only_reads_says_that_nothing_was_discarded(mode: str, code: ExitCode) -> None:
+    """`every pair is discarded or skipped` after a look would frighten."""
+    assert "nothing was discarded" in meaning(code, mode)
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_a_run_that_discards_means_what_the_table_says(code: ExitCode) -> None:
+    """The README's table; so does a mode that has no words of its own."""
+    assert meaning(code, "discard") == meaning(code, "another") == code.meaning
