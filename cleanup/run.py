@@ -34,7 +34,7 @@ from cleanup.records.past import Past
 from cleanup.records.summary import Identity
 from cleanup.settings.sources import Loaded
 from cleanup.show.console import Screen
-from cleanup.stop import Stopped, ignore_signals
+from cleanup.stop import Stopped, ignore_signals, run_to_end
 
 if TYPE_CHECKING:  # loaded only when there is something to send
     from cleanup.api.session import Session
@@ -114,7 +114,7 @@ class Run:
         with self._told():
             if account is None or account.plan.to_send:
                 try:
-                    asyncio.run(self._talk())
+                    run_to_end(self._talk())
                 except asyncio.CancelledError:
                     raise self._crash or RuntimeError("cancelled") from None
             else:
@@ -241,7 +241,7 @@ class Run:
                 owner = await session.cuttable(whose_key(session, self.settings.api.organization))
                 journal.identity.organization, journal.identity.user = owner.organization, owner.user
                 if owner.trouble:
-                    journal.warn(owner.trouble)
+                    journal.warn(owner.trouble, kind="owner_unknown")
                 await self.work(session)
             finally:
                 facts = journal.facts

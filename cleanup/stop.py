@@ -2,10 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from cleanup.errors import JobError
 from cleanup.model import StopCause
@@ -106,6 +106,27 @@ def heed_signals(stop: Stop, on_signal: Callable[[bool], None]) -> Iterator[None
         yield
     finally:
         ignore_signals()
+
+
+def run_to_end(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a loop of its own.
+
+    Unlike `asyncio.run` this does not wait for threads at the end: one that resolves a name can hang for a minute.
+    """
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(main)
+    finally:
+        loop.run_until_complete(_cancel_the_rest())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+async def _cancel_the_rest() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def ignore_signals() -> None:

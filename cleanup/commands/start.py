@@ -1,13 +1,13 @@
 """How the process begins and ends: signals, streams that the caller has closed, libraries that are not there."""
 
-import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
 
-NEEDED: Final = ("yaml", "pydantic", "httpx", "httpcore", "tenacity", "structlog", "rich", "prometheus_client")
+NEEDED: Final = ("yaml", "pydantic", "httpx", "tenacity", "structlog", "rich", "prometheus_client")
 """The libraries that the job is built on; most are loaded only once there is something to do for them."""
 _WRONG_USAGE: Final = 2
 
@@ -33,8 +33,11 @@ def start() -> NoReturn:
         if library in ("", "cleanup"):
             raise
         _refuse_without(library)
-    gc.freeze()  # everything is done: looking through it all for garbage would only make the end take longer
-    sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    # Everything is done. Python would wait for every thread, and one that resolves a name can hang for a minute.
+    os._exit(code)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
