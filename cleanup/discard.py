@@ -26,6 +26,8 @@ from cleanup.workspace import Unanswered, Workspace
 FRESH_SECONDS: Final = 1.0
 """How old a check's answer may be when the discard that relies on it is written: a connection may come in between."""
 
+CONTRADICTED: Final = "a 404, although the agent's list of drafts has it"
+
 Ask = Callable[[Atoms], Awaitable[Reply]]
 
 
@@ -78,7 +80,7 @@ class Case:
         return self._result(Ending.INTERRUPTED, why) if cut_off else None
 
     async def _process(self) -> Result:
-        workspace, answered_not_found = self._means.workspace, 0
+        workspace, rounds = self._means.workspace, 0
         if self._means.backup is not None:
             kept_from = await self._save(self._means.backup)
             if kept_from is not None:
@@ -89,11 +91,10 @@ class Case:
             if ended is not None:
                 return ended
             if workspace.model == model:
-                # A 404 for a draft that is open is not the API's last word.
-                answered_not_found += 1
-                if answered_not_found >= self._caller.attempts:
-                    return self._result(Ending.DISOWNED, "a 404, although the agent's list of drafts has it")
-                await self._caller.pause(answered_not_found)
+                rounds += 1
+                if rounds >= self._caller.attempts:
+                    return self._result(Ending.DISOWNED, CONTRADICTED)
+                await self._caller.pause(rounds)
 
     async def _by_draft(self) -> Result | None:
         """By the draft's id. None: to be done again. Raises Stopped, Unanswered, BadShape."""
@@ -174,15 +175,15 @@ class Case:
             raise _Kept(reply)
 
     async def _judge(self, reply: Reply) -> Result | None:
-        """The end by the last reply. None: a 404 that is not true, to be done again."""
+        """The end by the last reply. None: it was part of an outage, to be done again."""
         if self._objection is not None:
             return self._result(*self._objection)
         if reply.not_found:
-            answered_at = self._means.workspace.now()
-            open_still = await self._means.workspace.find(
-                self._caller, self.pair.agent, self.pair.draft, since=answered_at
-            )
-            return None if open_still else self._result(verdict.of_absence(maybe_done=self._maybe_done))
+            listing = await self._means.workspace.verify(self._caller, self.pair.agent, self.pair.draft)
+            if listing.get(self.pair.draft) is None:
+                return self._result(verdict.of_absence(maybe_done=self._maybe_done))
+            # A 404 in the middle of an outage was part of it; any other contradicts the API's own list.
+            return None if listing.after_trouble else self._result(Ending.DISOWNED, CONTRADICTED)
         return self._result(verdict.of_read(reply) if self._by_check else verdict.of_discard(reply))
 
     async def _save(self, backup: Backup) -> Result | None:

@@ -219,8 +219,7 @@ class Finder:
         for place in places:
             opened = await self._read(caller, partial(_open_draft, place), "a draft", may_be_gone=True)
             if opened.not_found:
-                still = await self._workspace.find(caller, agent, place.draft, since=self._workspace.now())
-                if still is not None:
+                if (await self._workspace.verify(caller, agent, place.draft)).get(place.draft) is not None:
                     raise _unreadable("a draft", opened)
             else:
                 found = latest_in(opened, agent)

@@ -20,8 +20,8 @@ class Preview(Case):
         self._details["branch"] = found.branch_name
         reply = self._heard(await self._caller.operate(lambda api: api.open_draft(pair.agent, found.branch)))
         if reply.not_found:
-            still = await workspace.find(self._caller, pair.agent, pair.draft, since=workspace.now())
-            return self._result(Ending.NOT_FOUND if still is None else Ending.DISOWNED)
+            listing = await workspace.verify(self._caller, pair.agent, pair.draft)
+            return self._result(Ending.NOT_FOUND if listing.get(pair.draft) is None else Ending.DISOWNED)
         if reply.data is None:
             return self._result(verdict.of_read(reply))
         draft = latest_in(reply, pair.agent)

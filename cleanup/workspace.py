@@ -33,11 +33,15 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An agent's open drafts, None if there is no such agent. `asked_at`: when, by the run's clock."""
+    """An agent's open drafts, None if there is no such agent. `asked_at`: when, by the run's clock.
+
+    `after_trouble`: the API was not to be had at first.
+    """
 
     drafts: Drafts | None
     asked_at: float
     model: Model
+    after_trouble: bool
 
     def get(self, draft: str) -> Draft | None:
         """The draft, None if it is not open. Raises BadShape where that cannot be told."""
@@ -83,16 +87,23 @@ class Workspace:
             self._lookups.clear()
             self._moved(why)
 
-    async def find(self, caller: Caller, agent: str, draft: str, *, since: float | None = None) -> Draft | None:
+    async def find(self, caller: Caller, agent: str, draft: str) -> Draft | None:
         """The draft as its agent's list of open drafts has it; None: it is not open.
 
-        `since`: a list that has the draft must have been asked for after that. Raises Unanswered, BadShape, Stopped.
+        Raises Unanswered, BadShape, Stopped.
         """
+        return (await self.listing(caller, agent)).get(draft)
+
+    async def verify(self, caller: Caller, agent: str, draft: str) -> Listing:
+        """A list of the agent's drafts to hold a 404 against: if it has the draft, it was asked for after that.
+
+        Raises Unanswered, BadShape, Stopped.
+        """
+        now = self.now()
         listing = await self.listing(caller, agent)
-        found = listing.get(draft)
-        if found is not None and since is not None and listing.asked_at < since:
-            found = (await self.listing(caller, agent, since=since)).get(draft)
-        return found
+        if listing.get(draft) is None or listing.asked_at >= now:
+            return listing
+        return await self.listing(caller, agent, since=now)
 
     def is_waited_for(self, agent: str) -> bool:
         """Whether anybody waits to know this agent's drafts."""
@@ -119,38 +130,36 @@ class Workspace:
                     return known
                 if lookup.failed_at is not None and lookup.failed_at >= came_at and lookup.failure is not None:
                     raise Unanswered(lookup.failure)  # it failed for all that waited
-                asked_at = self.now()
                 try:
-                    drafts, model = await self._ask(caller, agent, lookup)
+                    lookup.listing = await self._ask(caller, agent, lookup)
                 except Unanswered as error:
                     lookup.failed_at, lookup.failure = self.now(), error.reply
                     raise
-                lookup.listing = Listing(drafts, asked_at, model)
                 return lookup.listing
         finally:
             lookup.waiting[caller.subject.item] -= 1
             if not lookup.waiting[caller.subject.item]:
                 del lookup.waiting[caller.subject.item]
 
-    async def _ask(self, caller: Caller, agent: str, lookup: "_Lookup") -> tuple[Drafts | None, Model]:
-        question = _Question(agent)
+    async def _ask(self, caller: Caller, agent: str, lookup: "_Lookup") -> Listing:
+        question, asked_at = _Question(agent), self.now()
         if self.model == "drafts":
             reply = await caller.operate(question.drafts, waiting=lookup.waiting.keys)
             if reply.asks_for_migration:
                 if not self.follow():
                     raise Unanswered(reply)
             elif question.is_unknown:
-                return None, "drafts"
+                return Listing(None, asked_at, "drafts", question.troubled)
             elif reply.status != 404 or reply.foreign:
-                return drafts_in(_answered(reply), agent), "drafts"
+                return Listing(drafts_in(_answered(reply), agent), asked_at, "drafts", question.troubled)
             elif not await self._move_if_gone(caller, agent, reply):
                 raise Unanswered(reply.disown())
         reply = await caller.operate(question.branches, waiting=lookup.waiting.keys)
         if question.is_unknown:
-            return None, "branches"
+            return Listing(None, asked_at, "branches", question.troubled)
         if reply.status == 404:
             raise Unanswered(reply.disown())
-        return open_drafts_in(_answered(reply), agent), "branches"
+        return Listing(open_drafts_in(_answered(reply), agent), asked_at, "branches", question.troubled)
 
     async def leave_missing_route(self, caller: Caller, agent: str, reply: Reply) -> None:
         """The endpoint of the older model is gone while the API is there: go on by branches, or stop the run.
@@ -212,14 +221,19 @@ class _Question:
     def __init__(self, agent: str) -> None:
         self.agent = agent
         self.is_unknown = False
+        self.troubled = False
 
     async def drafts(self, api: Atoms) -> Reply:
         """By the older model's list."""
-        return await self._explained(api, await api.drafts(self.agent))
+        return self._noted(await self._explained(api, await api.drafts(self.agent)))
 
     async def branches(self, api: Atoms) -> Reply:
         """By the agent's branches."""
-        return await self._explained(api, await api.branches(self.agent))
+        return self._noted(await self._explained(api, await api.branches(self.agent)))
+
+    def _noted(self, reply: Reply) -> Reply:
+        self.troubled = self.troubled or reply.down
+        return reply
 
     async def _explained(self, api: Atoms, reply: Reply) -> Reply:
         """Find out of a 404 whether the agent is unknown, the route gone, or somebody answers in the API's place."""
