@@ -130,12 +130,13 @@ class Workers:
             await self._throttle.opened.wait()
             began, last = self._throttle.now(), self._throttle.last_failure
             give_up = asyncio.get_running_loop().call_later(self._session.max_outage, self._give_up)
-            failed = 0
+            failed, was_down = 0, False
             try:
                 while not self._stop.cause:
                     await self._stop.sleep(self._session.jitter(failed) if failed else 0.0)
-                    answered = await self._probe(group)
-                    if answered is not False:
+                    is_there = await self._user_answers()
+                    was_down = was_down or not is_there
+                    if is_there and await self._another_item_works(group):
                         break
                     failed += 1
                     if failed == 1:  # not before: it may be the items
@@ -146,20 +147,21 @@ class Workers:
                 give_up.cancel()
             if self._stop.cause:
                 return
-            # If the very first probe was answered, or nobody is left to tell, the failing items are to blame.
-            self._throttle.close_breaker(items_are_bad=not failed or answered is None)
+            self._throttle.close_breaker(items_are_bad=not was_down)
             if failed:
                 self._session.log("outage.ended", seconds=round(self._throttle.now() - began, 3))
 
-    async def _probe(self, group: asyncio.TaskGroup) -> bool | None:
-        """Whether both witnesses say yes: the API is there, and an item works that was not tried yet.
+    async def _user_answers(self) -> bool:
+        """The first witness: is the API there?"""
+        probe: Witness = asyncio.get_running_loop().create_future()
+        user = await self._session.caller(witness=probe).operate(lambda api: api.user(), once=True, decisive=False)
+        return user.is_alive
 
-        None: the API is there, and no such item is left. Raises Stopped.
+    async def _another_item_works(self, group: asyncio.TaskGroup) -> bool:
+        """The second witness: an item that was not tried yet. If none is left, nobody can tell any more: yes.
+
+        Raises Stopped.
         """
-        nobody: Witness = asyncio.get_running_loop().create_future()
-        user = await self._session.caller(witness=nobody).operate(lambda api: api.user(), once=True, decisive=False)
-        if not user.is_alive:
-            return False
         while (place := self._queue.any(self._is_witness)) is not None:
             witness: Witness = asyncio.get_running_loop().create_future()
             self._begin(group, self._one(place, None, witness))
@@ -168,7 +170,7 @@ class Workers:
             self._stop.check()
             if answered is not None:
                 return answered
-        return None
+        return True
 
     def _give_up(self) -> None:
         said = self._throttle.last_failure.message

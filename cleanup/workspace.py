@@ -145,15 +145,19 @@ class Workspace:
         question, asked_at = _Question(agent), self.now()
         if self.model == "drafts":
             reply = await caller.operate(question.drafts, waiting=lookup.waiting.keys)
+            if question.is_unknown:
+                return Listing(None, asked_at, "drafts", question.troubled)
             if reply.asks_for_migration:
                 if not self.follow():
                     raise Unanswered(reply)
-            elif question.is_unknown:
-                return Listing(None, asked_at, "drafts", question.troubled)
-            elif reply.status != 404 or reply.foreign:
+            elif reply.status == 404 and not reply.foreign:
+                branches = await self._move_if_gone(caller, agent, reply)
+                if branches is None:
+                    raise Unanswered(reply.disown())
+                if branches.data is not None:
+                    return Listing(open_drafts_in(branches, agent), asked_at, "branches", question.troubled)
+            else:
                 return Listing(drafts_in(_answered(reply), agent), asked_at, "drafts", question.troubled)
-            elif not await self._move_if_gone(caller, agent, reply):
-                raise Unanswered(reply.disown())
         reply = await caller.operate(question.branches, waiting=lookup.waiting.keys)
         if question.is_unknown:
             return Listing(None, asked_at, "branches", question.troubled)
@@ -166,16 +170,20 @@ class Workspace:
 
         Raises Unanswered, Stopped.
         """
-        if not await self._move_if_gone(caller, agent, reply):
+        if await self._move_if_gone(caller, agent, reply) is None:
             raise Unanswered(reply.disown())
 
-    async def _move_if_gone(self, caller: Caller, agent: str, reply: Reply) -> bool:
-        """Whether the run goes by branches from now on, because these are answered where the older model is not."""
+    async def _move_if_gone(self, caller: Caller, agent: str, reply: Reply) -> Reply | None:
+        """Go by branches from now on if these are answered where the older model is not; None: they are not.
+
+        Else the answer for this agent, if it was asked for.
+        """
         async with self._one_at_a_time:
             if self.model == "branches":
-                return True
+                return Reply(None)
             if not self._auto:
-                return self._stop_if(reply.route_missing, "the endpoint for drafts is gone, and api.model is drafts")
+                self._stop_if(reply.route_missing, "the endpoint for drafts is gone, and api.model is drafts")
+                return None
             answers = [await caller.operate(lambda api: api.branches(agent))]
             if answers[0].data is None and not answers[0].route_missing:
                 other = await self._some_agent(caller)
@@ -183,17 +191,17 @@ class Workspace:
                     answers.append(await caller.operate(lambda api: api.branches(other)))
             if any(answer.data is not None for answer in answers):
                 self._move("the endpoint for discarding a draft by its id is gone, and agents have branches")
-                return True
-            return self._stop_if(
+                return answers[0]
+            self._stop_if(
                 reply.route_missing and answers[-1].route_missing,
                 "the API has neither the endpoint for drafts nor the one for branches: it has changed",
             )
+            return None
 
-    def _stop_if(self, gone: bool, sentence: str) -> Literal[False]:  # noqa: FBT001
+    def _stop_if(self, gone: bool, sentence: str) -> None:  # noqa: FBT001
         if gone:
             self._stop.request(StopCause.MIGRATION_REQUIRED, sentence)
             raise Stopped
-        return False
 
     async def _some_agent(self, caller: Caller) -> str | None:
         """An agent that exists."""

@@ -187,6 +187,14 @@ def drafts(world: World) -> Drafts:
     return make
 
 
+def script(sim: Simulator, draft: Any, faults: list[str]) -> None:
+    """Script the discards of a draft. A single 404 means that it is gone: for an open draft it would be untrue."""
+    if faults == ["404"]:
+        sim.world.take_away(draft.id)
+    else:
+        sim.faults.script(draft.id, faults)
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for localhost with its key, trusted by nobody who does not name it."""

@@ -58,6 +58,12 @@ class RawApi:
         """How many requests there were whose path ends with `name`."""
         return Counter(line.split()[1].rpartition("/")[2] for line, _ in self.requests)[name]
 
+    def _usual(self, method: str, name: str) -> bytes:
+        """What is answered where nothing is scripted; an agent has no drafts."""
+        if name == "user":
+            return user()
+        return answer(200, '{"status": true, "data": []}') if (method, name) == ("GET", "drafts") else self.otherwise
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -66,7 +72,7 @@ class RawApi:
                 line, *fields = head.strip().split("\r\n")
                 self.requests.append((line, {n.lower(): v for n, _, v in (f.partition(": ") for f in fields)}))
                 name = line.split()[1].rpartition("/")[2]
-                script = self.answers.get(name, [user() if name == "user" else self.otherwise])
+                script = self.answers.get(name, [self._usual(line.split()[0], name)])
                 reply = script[min(self.asked(name), len(script)) - 1]
                 writer.write(reply)
                 await writer.drain()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from cleanup.api.reply import NOT_JSON, Reply
+from cleanup.api.reply import NOT_JSON, Body, Reply
 from cleanup.api.retry_after import timestamp, wait_asked_for
 
 _EXCERPT: Final = 8192
@@ -92,7 +92,8 @@ def _parse(body: bytes) -> object:
     if not body.strip():
         return None
     try:
-        return json.loads(body, parse_int=_whole, parse_constant=_refuse)
+        value = json.loads(body, parse_int=_whole, parse_constant=_refuse)
+        return Body.NULL if value is None else value
     except (ValueError, RecursionError):
         return NOT_JSON
 

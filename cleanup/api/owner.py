@@ -1,6 +1,7 @@
 """Whose key it is: asked before anything else, and again of a key that is read in the middle of a run."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,37 +59,46 @@ def _wrong(organization: str, required: str) -> WrongOwner:
 
 
 class Renewal:
-    """Goes on with another key when the one in use is refused and its file holds another by now."""
+    """Goes on with another key when the one in use is refused and its file holds another by now, or soon."""
 
-    def __init__(self, key: Key, required: str | None, stop: Stop) -> None:
-        """`required`: the organization that every key has to belong to."""
+    def __init__(
+        self, key: Key, required: str | None, stop: Stop, attempts: int, jitter: Callable[[int], float]
+    ) -> None:
+        """`required`: the organization that every key has to belong to. `attempts`: how often the file is read."""
         self._key = key
         self._required = required
         self._stop = stop
+        self._attempts = attempts
+        self._jitter = jitter
         self._one_at_a_time = asyncio.Lock()
-
-    @property
-    def is_expected(self) -> bool:
-        """Whether the key's file is about to be written anew."""
-        return self._key.unsettled
 
     async def renew(self, api: Atoms, refused: Reply) -> bool:
         """Whether there is another key than the refused one. A required organization is asked for before it is used."""
         async with self._one_at_a_time:
             if refused.key_number < self._key.number:
                 return True
-            candidate = self._key.read_again()
-            if candidate is None:
-                return False
-            if self._required is not None:
-                reply = await api.user(candidate)
-                organization, _ = owner_in(reply)
-                if organization is None and not reply.unauthorized:
-                    self._key.put_off()
+            for attempt in range(1, self._attempts + 1):
+                candidate = self._key.read_again()
+                if candidate is not None and await self._may_be_used(api, candidate):
+                    self._key.adopt(candidate)
+                    return True
+                if not self._key.unsettled:
                     return False
-                if organization is not None and organization != self._required:
-                    error = _wrong(organization, self._required)
-                    self._stop.request(StopCause.UNAUTHORIZED, str(error), error)
+                await self._stop.sleep(self._jitter(attempt))
+                if self._stop.cause:
                     return False
-            self._key.adopt(candidate)
+            return False
+
+    async def _may_be_used(self, api: Atoms, candidate: str) -> bool:
+        if self._required is None:
             return True
+        reply = await api.user(candidate)
+        organization, _ = owner_in(reply)
+        if organization is None and not reply.unauthorized:
+            self._key.put_off()
+            return False
+        if organization is not None and organization != self._required:
+            error = _wrong(organization, self._required)
+            self._stop.request(StopCause.UNAUTHORIZED, str(error), error)
+            return False
+        return True

@@ -1,7 +1,7 @@
 """What one attempt brought back, and what can be said of it by itself. Pure."""
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Final, Self
 
 MIGRATION_ERROR: Final = "versioning_v2_migration_required"
@@ -16,14 +16,14 @@ class Trouble(StrEnum):
     PROXY = "proxy"
 
 
-class NotJson:
-    """The type of `NOT_JSON`."""
+class Body(Enum):
+    """Bodies that no JSON value stands for."""
 
-    def __repr__(self) -> str:
-        return "NOT_JSON"
+    NOT_JSON = "not JSON"
+    NULL = "null"
 
 
-NOT_JSON: Final = NotJson()
+NOT_JSON: Final = Body.NOT_JSON
 """The body of an answer that is not JSON (HTML, say). An empty body is None."""
 
 

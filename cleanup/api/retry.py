@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
@@ -15,8 +14,6 @@ from cleanup.api.throttle import Log, Slot, Throttle
 from cleanup.model import StopCause
 from cleanup.settings.definitions import Retry, Settings
 from cleanup.stop import Stop, Stopped
-
-KEY_REFUSED: Final = "the API refuses the key (401)"
 
 Attempt = Callable[[Atoms], Awaitable[Reply]]
 """Sends the requests of one attempt, each through the Atoms handed in; the last reply is what it came to."""
@@ -43,12 +40,13 @@ class Calling:
         atoms: Callable[[Slot], Atoms],
         throttle: Throttle,
         renewal: Renewal,
+        jitter: Callable[[int], float],
         stop: Stop,
         log: Log,
     ) -> None:
         self.attempts = settings.retry.attempts
         self.max_wait = settings.limits.max_outage  # also the longest wait that a 503 may ask for
-        self.jitter = make_jitter(settings.retry)
+        self.jitter = jitter
         self.atoms = atoms
         self.throttle = throttle
         self.renewal = renewal
@@ -75,6 +73,10 @@ class Caller:
         self._witness = witness
 
     @property
+    def _is_probing(self) -> bool:
+        return self._witness is not None and not self._witness.done()
+
+    @property
     def attempts(self) -> int:
         """How many attempts an operation has."""
         return self._shared.attempts
@@ -94,64 +96,67 @@ class Caller:
         `decisive`: an answer shows that the API does what this run needs of it. `once`: never try again.
         When the run stops the last reply stands; raises Stopped if there is none.
         """
-        shared = self._shared
-        last: Reply | None = None
-        made = counted = 0
-        again = False
+        attempts = _Attempts(self._shared, self.subject, once=once)
 
         async def next_attempt() -> Reply:
-            nonlocal again
             try:
-                return await one_attempt()
+                return await self._attempt(attempts, attempt, requests, waiting or self._alone, decisive=decisive)
             except Stopped:
-                self.in_flight = again = False
-                if last is None:
-                    raise
-                return last
-
-        async def one_attempt() -> Reply:
-            nonlocal last, made, counted, again
-            slot = await self._take_slot(requests)
-            try:
-                self.in_flight = True
-                reply = await attempt(shared.atoms(slot))
                 self.in_flight = False
-                # Before the slot is free: what this answer says holds for whoever is next.
-                last, made = reply, made + 1
-                shared.retries += made > 1
-                again, counts = await self._learn(reply, slot, waiting, made)
-                counted += counts
-            finally:
-                slot.release()
-            self._tell_witness(reply, decisive=decisive)
-            return reply
-
-        def is_over(_: RetryCallState) -> bool:
-            asked = last.retry_after if last is not None and last.status == 503 else None
-            too_long = asked is not None and asked > shared.max_wait
-            return once or counted >= shared.attempts or too_long or shared.stop.cause is not None
-
-        def wait(_: RetryCallState) -> float:
-            if last is None or last.status == 429 or last.unauthorized:
-                return 0.0  # everybody waits for the end of the pause, or there is another key
-            return shared.jitter(made) if last.retry_after is None else last.retry_after
-
-        def before_sleep(call: RetryCallState) -> None:
-            seconds = call.next_action.sleep if call.next_action else 0.0
-            shared.log("draft.retrying", subject=self.subject, reply=last, attempts=made, wait=round(seconds, 4))
+                return attempts.left_off()
 
         retrying = AsyncRetrying(
-            retry=retry_if_result(lambda _: again),
-            stop=is_over,
-            wait=wait,
-            sleep=shared.stop.sleep,
-            before_sleep=before_sleep,
+            retry=retry_if_result(lambda _: attempts.again),
+            stop=attempts.are_over,
+            wait=attempts.wait,
+            sleep=self._shared.stop.sleep,
+            before_sleep=attempts.log,
             retry_error_callback=lambda call: call.outcome.result() if call.outcome else None,
         )
         reply: Reply = await retrying(next_attempt)
-        if reply.unauthorized and not shared.stop.cause:  # no other key has come
-            shared.stop.request(StopCause.UNAUTHORIZED, KEY_REFUSED)
         return reply
+
+    async def _attempt(
+        self,
+        attempts: "_Attempts",
+        attempt: Attempt,
+        requests: int,
+        waiting: Callable[[], Iterable[Hashable]],
+        *,
+        decisive: bool,
+    ) -> Reply:
+        shared, probing = self._shared, self._is_probing
+        slot, self._slot = self._slot, None
+        slot = slot or await shared.throttle.acquire(requests, probe=probing)
+        try:
+            self.in_flight = True
+            reply = await attempt(shared.atoms(slot))
+            self.in_flight = False
+            # Before the slot is free: what this answer says holds for whoever is next.
+            attempts.add(reply)
+            shared.throttle.learn(reply, waiting(), shared.jitter(attempts.made))
+            if reply.unauthorized:
+                attempts.again = await self._renew_key(reply, slot)
+        finally:
+            slot.release()
+        if self._is_probing and self._witness is not None and (reply.down or decisive):
+            self._witness.set_result(not reply.down)
+        if reply.deserves_retry:
+            # While the breaker is open nobody knows whose fault it is, and a probe that fails is nobody's.
+            in_doubt = reply.down and shared.throttle.breaker.is_open
+            if not in_doubt or (not probing and await shared.throttle.blames()):
+                attempts.counted += 1
+        return reply
+
+    async def _renew_key(self, refused: Reply, slot: Slot) -> bool:
+        shared = self._shared
+        renewed = await shared.renewal.renew(shared.atoms(slot), refused)
+        if not renewed and not shared.stop.cause:
+            shared.stop.request(StopCause.UNAUTHORIZED, "the API refuses the key (401)")
+        return renewed
+
+    def _alone(self) -> Iterable[Hashable]:
+        return () if self.subject.item is None else (self.subject.item,)
 
     async def pause(self, attempts: int) -> None:
         """Wait as between attempts, after so many of them. Raises Stopped."""
@@ -167,36 +172,55 @@ class Caller:
     def finish(self) -> None:
         """Nothing more is asked for this item."""
         self.give_slot_back()
-        if self._witness is not None and not self._witness.done():
+        if self._witness is not None and self._is_probing:
             self._witness.set_result(None)
 
-    async def _take_slot(self, requests: int) -> Slot:
-        slot, self._slot = self._slot, None
-        probing = self._witness is not None and not self._witness.done()
-        return slot or await self._shared.throttle.acquire(requests, probe=probing)
 
-    async def _learn(
-        self, reply: Reply, slot: Slot, waiting: Callable[[], Iterable[Hashable]] | None, made: int
-    ) -> tuple[bool, bool]:
-        """Draw all conclusions from a reply: whether another attempt makes sense, and whether this one counts."""
-        shared = self._shared
-        items = waiting() if waiting is not None else () if self.subject.item is None else (self.subject.item,)
-        backoff = shared.jitter(made)
-        shared.throttle.learn(reply, items, backoff)
-        if not reply.unauthorized:
-            # While the breaker is open, nobody knows yet whose fault it is.
-            return reply.deserves_retry, not (reply.down and shared.throttle.breaker.is_open)
-        if await shared.renewal.renew(shared.atoms(slot), reply):
-            return True, False
-        if shared.renewal.is_expected:
-            shared.throttle.hold_back(backoff)
-            return True, True
-        shared.stop.request(StopCause.UNAUTHORIZED, KEY_REFUSED)
-        return False, True
+class _Attempts:
+    """The attempts of one operation so far."""
 
-    def _tell_witness(self, reply: Reply, *, decisive: bool) -> None:
-        if self._witness is not None and not self._witness.done() and (reply.down or decisive):
-            self._witness.set_result(not reply.down)
+    def __init__(self, shared: Calling, subject: Subject, *, once: bool) -> None:
+        self.made = 0
+        self.counted = 0
+        self.again = False
+        self._last: Reply | None = None
+        self._shared = shared
+        self._subject = subject
+        self._once = once
+
+    def add(self, reply: Reply) -> None:
+        """Note what an attempt came to."""
+        self._last = reply
+        self.again = reply.deserves_retry
+        self.made += 1
+        self._shared.retries += self.made > 1
+
+    def left_off(self) -> Reply:
+        """The last reply, of an operation that is not tried again. Raises Stopped if there is none."""
+        self.again = False
+        if self._last is None:
+            raise Stopped
+        return self._last
+
+    def are_over(self, _: RetryCallState) -> bool:
+        """Whether no further attempt is to be made."""
+        last = self._last
+        asked = last.retry_after if last is not None and last.status == 503 else None
+        too_long = asked is not None and asked > self._shared.max_wait
+        used_up = self._once or self.counted >= self._shared.attempts
+        return used_up or too_long or self._shared.stop.cause is not None
+
+    def wait(self, _: RetryCallState) -> float:
+        """Seconds to wait before the next attempt."""
+        last = self._last
+        if last is None or last.status == 429 or last.unauthorized:
+            return 0.0  # everybody waits for the end of the pause, or there is another key
+        return self._shared.jitter(self.made) if last.retry_after is None else last.retry_after
+
+    def log(self, call: RetryCallState) -> None:
+        """Log that there will be another attempt."""
+        seconds = round(call.next_action.sleep, 4) if call.next_action else 0.0
+        self._shared.log("draft.retrying", subject=self._subject, reply=self._last, attempts=self.made, wait=seconds)
 
 
 def make_jitter(settings: Retry) -> Callable[[int], float]:

@@ -11,7 +11,7 @@ from cleanup.api.key import Key
 from cleanup.api.owner import Renewal
 from cleanup.api.pace import NoPace, Pace, SteadyPace
 from cleanup.api.reply import Reply
-from cleanup.api.retry import Caller, Calling, Subject, Witness
+from cleanup.api.retry import Caller, Calling, Subject, Witness, make_jitter
 from cleanup.api.throttle import Log, Slot, Throttle
 from cleanup.api.traffic import Traffic
 from cleanup.api.transport import Transport
@@ -92,8 +92,9 @@ async def open_session(
     def atoms(slot: Slot) -> Atoms:
         return Atoms(transport, slot.before_write, observe)
 
-    renewal = Renewal(key, settings.api.organization, stop)
-    calling = Calling(settings, atoms, throttle, renewal, stop, log)
+    jitter = make_jitter(settings.retry)
+    renewal = Renewal(key, settings.api.organization, stop, settings.retry.attempts, jitter)
+    calling = Calling(settings, atoms, throttle, renewal, jitter, stop, log)
     session = Session(
         settings.api.base_url, limits.concurrency, limits.max_outage, key, calling, throttle, pace, stop, log
     )

@@ -37,6 +37,7 @@ class Throttle:
         self._max_outage = max_outage
         self._turn = asyncio.Lock()
         self._places = asyncio.Semaphore(concurrency)
+        self._blamed = False
         self._paused_until = 0.0
         self._refused_since: float | None = None
         self._loop = asyncio.get_running_loop()
@@ -112,12 +113,15 @@ class Throttle:
     def close_breaker(self, *, items_are_bad: bool) -> None:
         """Send as usual again."""
         self.breaker.close(items_are_bad=items_are_bad)
+        self._blamed = items_are_bad
         self.opened.clear()
         self._closed.set()
 
-    def hold_back(self, seconds: float) -> None:
-        """Nothing is sent for so many seconds."""
-        self._paused_until = max(self._paused_until, self.now() + seconds)
+    async def blames(self) -> bool:
+        """Wait until the breaker is closed; whether the items that failed are to blame. Raises Stopped."""
+        await self._closed.wait()
+        self._stop.check()
+        return self._blamed
 
     def _pause(self, seconds: float, reply: Reply) -> None:
         now = self.now()

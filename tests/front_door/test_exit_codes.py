@@ -11,7 +11,7 @@ import pytest
 
 from cleanup.records.ledger import Ledger
 from cleanup.simulator import Simulator
-from tests.conftest import JOB, Drafts, Ended, Runner, wait_until
+from tests.conftest import JOB, Drafts, Ended, Runner, script, wait_until
 
 
 def last_line(ended: Ended) -> dict[str, Any]:
@@ -87,8 +87,8 @@ def test_what_a_run_that_was_sent_ends_with(
 ) -> None:
     """Skipped and limited is well; failed for good is 3; what may pass is 75, whatever else failed; time is 4."""
     held = drafts(5)
-    for place, script in faults.items():
-        sim.faults.script(held[place].id, script)
+    for place, kinds in faults.items():
+        script(sim, held[place], kinds)
     ended = job(job.list_of(held), *flags, "--concurrency", "1")
     assert ended.code == code
     same_everywhere(ended)

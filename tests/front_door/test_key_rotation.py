@@ -67,7 +67,7 @@ def test_a_key_file_that_is_empty_for_a_moment(job: Runner, sim: Simulator, draf
         world.add_key(NEW)
         world.revoke_key()
         file.write_text("")
-        sim.after(lambda _world: file.write_text(NEW), endpoint="discard", nth=12)
+        sim.after(lambda _world: file.write_text(NEW), endpoint="discard", nth=1)
 
     sim.after(rotate, endpoint="discard", nth=30)
     ended = run(job, held, "--retry-max-wait", "100ms", "--retry-wait", "50ms")
@@ -98,7 +98,7 @@ def test_without_the_new_key_a_resume_finishes(state: str, job: Runner, sim: Sim
     assert (ended.summary["status"], ended.summary["stopped_by"]) == ("stopped", "unauthorized")
     assert set(ended.summary["failed"]) == {"unauthorized"}
     assert ended.counts["not_attempted"] > 20
-    assert len(sim.requests(status=401)) <= 8 * 5
+    assert len(sim.requests(status=401)) <= 8, "those in flight"
     assert ended.counts["discarded"] == len(sim.requests("discard", status=200)) == 80 - len(sim.left())
     file.write_text(NEW)
     again = run(job, held, "--resume")

@@ -10,7 +10,7 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from tests.accounts import keys
-from tests.conftest import Drafts, Ended, Runner
+from tests.conftest import Drafts, Ended, Runner, script
 
 EVENTS = {
     *("run.started", "run.progress", "run.stopping", "run.finished", "run.info", "run.warning", "run.bug"),
@@ -28,8 +28,8 @@ def mixed(job: Runner, sim: Simulator, drafts: Drafts) -> Callable[..., Ended]:
     scripts = (["404"], ["403"], ["500", "ok"], ["429", "ok"], ["400"], ["500*"], ["html"])
 
     def run(*flags: str, **more: Any) -> Ended:
-        for draft, script in zip(held, scripts, strict=False):
-            sim.faults.script(draft.id, script)
+        for draft, faults in zip(held, scripts, strict=False):
+            script(sim, draft, faults)
         pairs = keys([*held, held[7]])
         return job(job.list_of(pairs), "--attempts", "2", "--concurrency", "1", *flags, **more)
 
@@ -137,7 +137,7 @@ def test_the_level_is_kept(mixed: Callable[..., Ended], level: str, least: str, 
 def test_quiet(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """Not a byte when all is well, warnings or not; everything when it is not."""
     held = drafts(4)
-    sim.faults.script(held[0].id, ["404"])
+    sim.world.take_away(held[0].id)
     sim.faults.script("*", ["500"], on="user")
     ended = job(job.list_of(held), "--quiet", "--log-format", "console")
     assert (ended.code, ended.stdout, ended.stderr) == (0, "", "")

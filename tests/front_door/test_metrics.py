@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cleanup.simulator import Simulator
-from tests.conftest import Runner
+from tests.conftest import Runner, script
 
 Figures = dict[tuple[str, ...], float]
 
@@ -44,8 +44,8 @@ def test_a_pipe_or_a_device_is_not_asked_for_its_past(
 def test_the_figures_are_the_summarys(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
     """Each count, reason, status and time of the summary, and no other; readable by node_exporter's user."""
     held = drafts(8)
-    for draft, script in zip(held, (["404"], ["403"], ["400"], ["500*"], ["500", "ok"]), strict=False):
-        sim.faults.script(draft.id, script)
+    for draft, faults in zip(held, (["404"], ["403"], ["400"], ["500*"], ["500", "ok"]), strict=False):
+        script(sim, draft, faults)
     before = time.time()
     ended = job(job.list_of([*held, held[7]]), "--metrics", "nightly.prom", "--attempts", "2")
     assert ended.code == 75

@@ -20,8 +20,11 @@ SCRIPTED: list[tuple[Sequence[str], str, str | None, int | None, int, bool]] = [
     (["empty200"], "failed", "unexpected_response", 200, 1, True),
     (["html"], "failed", "unexpected_response", 200, 1, True),
     (["html_after"], "failed", "unexpected_response", 200, 1, False),
-    (["html403"], "failed", "unexpected_response", 403, 1, True),
-    (["html404"], "failed", "unexpected_response", 404, 1, True),
+    (["html403*"], "failed", "unexpected_response", 403, 3, True),
+    (["html404*"], "failed", "unexpected_response", 404, 3, True),
+    (["empty401", "empty403", "ok"], "discarded", None, 200, 3, False),
+    (["nginx404", "ok"], "discarded", None, 200, 2, False),
+    (["empty404*"], "failed", "unexpected_response", 404, 3, True),
     (["huge"], "failed", "unexpected_response", 200, 1, False),
     (["201"], "failed", "unexpected_response", 201, 1, True),
     (["202"], "failed", "unexpected_response", 202, 1, True),
@@ -33,7 +36,7 @@ SCRIPTED: list[tuple[Sequence[str], str, str | None, int | None, int, bool]] = [
     (["409"], "failed", "conflict", 409, 1, True),
     (["423"], "failed", "frozen", 423, 1, True),
     (["403"], "skipped", "forbidden", 403, 1, True),
-    (["404"], "skipped", "not_found", 404, 1, True),
+    (["404"], "failed", "unexpected_response", 404, 1, True),  # the agent's list has it
     # tried again: 429
     (["429", "ok"], "discarded", None, 200, 2, False),
     (["429:retry_after=0", "ok"], "discarded", None, 200, 2, False),
@@ -42,7 +45,7 @@ SCRIPTED: list[tuple[Sequence[str], str, str | None, int | None, int, bool]] = [
     (["429:retry_after=nan", "429:body=1e999", "ok"], "discarded", None, 200, 3, False),
     (["html429", "ok"], "discarded", None, 200, 2, False),
     (["429*"], "failed", "rate_limited", 429, 3, True),
-    (["429", "404"], "skipped", "not_found", 404, 2, True),
+    (["429", "404"], "failed", "unexpected_response", 404, 2, True),
     # tried again: 5xx
     (["500", "ok"], "discarded", None, 200, 2, False),
     (["500", "502", "ok"], "discarded", None, 200, 3, False),
@@ -53,11 +56,11 @@ SCRIPTED: list[tuple[Sequence[str], str, str | None, int | None, int, bool]] = [
     (["500", "500_after", "ok"], "skipped", "gone_after_retry", 404, 3, False),
     (["500_after"], "skipped", "gone_after_retry", 404, 2, False),
     (["503_after", "429"], "skipped", "gone_after_retry", 404, 3, False),
-    (["500", "404"], "skipped", "gone_after_retry", 404, 2, True),
+    (["500", "404"], "failed", "unexpected_response", 404, 2, True),
     (["500", "403"], "skipped", "forbidden", 403, 2, True),
     (["500", "400"], "failed", "bad_request", 400, 2, True),
     (["500", "409"], "failed", "conflict", 409, 2, True),
-    (["500", "html404"], "failed", "unexpected_response", 404, 2, True),
+    (["500", "html404", "ok"], "discarded", None, 200, 3, False),
     # tried again: no answer
     (["lost", "ok"], "discarded", None, 200, 2, False),
     (["reset", "garbage", "ok"], "discarded", None, 200, 3, False),
@@ -65,7 +68,7 @@ SCRIPTED: list[tuple[Sequence[str], str, str | None, int | None, int, bool]] = [
     (["reset_after"], "skipped", "gone_after_retry", 404, 2, False),
     (["garbage_after"], "skipped", "gone_after_retry", 404, 2, False),
     (["truncated"], "skipped", "gone_after_retry", 404, 2, False),
-    (["lost", "429", "404"], "skipped", "gone_after_retry", 404, 3, True),
+    (["lost", "429", "404"], "failed", "unexpected_response", 404, 3, True),
     (["lost*"], "failed", "connection", None, 3, True),
     (["500", "lost", "500"], "failed", "server_error", 500, 3, True),
     (["500", "500", "reset"], "failed", "connection", None, 3, True),
@@ -130,7 +133,9 @@ def test_each_answer_means_what_the_table_says(job: Runner, sim: Simulator, draf
     seen_statuses["200"] += 1
     assert {status: count for status, count in requests["by_status"].items() if status.isdigit()} == seen_statuses
     # A retry is told with the reason that the pair would have failed with.
-    assert {entry["reason"] for entry in ended.of("draft.retrying")} == {"server_error", "rate_limited", "connection"}
+    assert {entry["reason"] for entry in ended.of("draft.retrying")} == {
+        *("server_error", "rate_limited", "connection", "unexpected_response")
+    }
     assert ended.code == 75
     assert not sim.requests("unknown"), "no redirect was followed"
 
@@ -141,15 +146,15 @@ RAW: dict[str, tuple[Sequence[bytes], str, str | None, int | None, int]] = {
     "not-found-text": ([answer(404, '"no such draft"')], "skipped", "not_found", 404, 1),
     "not-found-null": ([answer(404, "null")], "skipped", "not_found", 404, 1),
     "not-found-true": ([answer(404, '{"status": true}')], "skipped", "not_found", 404, 1),
-    "not-found-empty": ([answer(404)], "skipped", "not_found", 404, 1),
+    "not-found-empty": ([answer(404)], "failed", "unexpected_response", 404, 3),
     "not-found-digits": ([answer(404, '{"code": ' + "9" * 5000 + "}")], "skipped", "not_found", 404, 1),
-    "not-found-plain": ([answer(404, "404 page not found\n")], "failed", "unexpected_response", 404, 1),
-    "not-found-nan": ([answer(404, "NaN")], "failed", "unexpected_response", 404, 1),
-    "not-found-deep": ([answer(404, "[" * 100_000 + "]" * 100_000)], "failed", "unexpected_response", 404, 1),
-    "not-found-latin": ([answer(404, b'{"e": "\xff"}')], "failed", "unexpected_response", 404, 1),
-    "forbidden-empty": ([answer(403)], "skipped", "forbidden", 403, 1),
-    "forbidden-list": ([answer(403, "[1]")], "skipped", "forbidden", 403, 1),
-    "forbidden-plain": ([answer(403, "Access denied")], "failed", "unexpected_response", 403, 1),
+    "not-found-plain": ([answer(404, "404 page not found\n")], "failed", "unexpected_response", 404, 3),
+    "not-found-nan": ([answer(404, "NaN")], "failed", "unexpected_response", 404, 3),
+    "not-found-deep": ([answer(404, "[" * 100_000 + "]" * 100_000)], "failed", "unexpected_response", 404, 3),
+    "not-found-latin": ([answer(404, b'{"e": "\xff"}')], "failed", "unexpected_response", 404, 3),
+    "forbidden-empty": ([answer(403), DISCARDED], "discarded", None, 200, 2),
+    "forbidden-list": ([answer(403, "[1]")], "failed", "unexpected_response", 403, 3),
+    "forbidden-plain": ([answer(403, "Access denied")], "failed", "unexpected_response", 403, 3),
     "true-as-text": ([answer(200, '{"status": "true"}')], "failed", "unexpected_response", 200, 1),
     "true-as-one": ([answer(200, '{"status": 1}')], "failed", "unexpected_response", 200, 1),
     "true-alone": ([answer(200, "true")], "failed", "unexpected_response", 200, 1),
@@ -173,19 +178,28 @@ RAW: dict[str, tuple[Sequence[bytes], str, str | None, int | None, int]] = {
         [answer(200, gzip.compress(b" " * (8 << 20) + b'{"status": true}'), "Content-Encoding: gzip")],
         *("failed", "unexpected_response", 200, 1),
     ),
-    "gzip": ([answer(200, gzip.compress(b'{"status": true}'), "Content-Encoding: gzip")], "discarded", None, 200, 1),
+    "gzip": (
+        [answer(200, gzip.compress(b'{"status": true}'), "Content-Encoding: gzip")],
+        *("failed", "unexpected_response", 200, 1),
+    ),
     "gzip-broken": ([answer(200, b"no", "Content-Encoding: gzip")], "failed", "unexpected_response", 200, 1),
-    "gzip-broken-404": ([answer(404, b"no", "Content-Encoding: gzip")], "failed", "unexpected_response", 404, 1),
+    "gzip-broken-404": ([answer(404, b"no", "Content-Encoding: gzip"), DISCARDED], "discarded", None, 200, 2),
     "gzip-broken-500": ([answer(500, b"no", "Content-Encoding: gzip"), DISCARDED], "discarded", None, 200, 2),
     "until-the-end": ([Cut(b'HTTP/1.0 200 OK\r\n\r\n{"status": true}')], "discarded", None, 200, 1),
-    "cut-200": ([Cut(answer(200, '{"status": true}', length=99)), answer(404)], "skipped", "gone_after_retry", 404, 2),
+    "cut-200": (
+        [Cut(answer(200, '{"status": true}', length=99)), answer(404, "{}")],
+        "skipped",
+        "gone_after_retry",
+        404,
+        2,
+    ),
     "cut-404": ([Cut(answer(404, "{}", length=99)), DISCARDED], "discarded", None, 200, 2),
     "cut-400": ([Cut(answer(400, "{}", length=99))], "failed", "bad_request", 400, 1),
     "cut-500": ([Cut(answer(500, "{}", length=99)), DISCARDED], "discarded", None, 200, 2),
     "cut-429": ([Cut(answer(429, "{}", "Retry-After: 0", length=99)), DISCARDED], "discarded", None, 200, 2),
     "hang-400": ([Hang(answer(400, "{}", length=99))], "failed", "bad_request", 400, 1),
     "cut-chunks": (
-        [Cut(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"status": true}\r\n'), answer(404)],
+        [Cut(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"status": true}\r\n'), answer(404, "{}")],
         *("skipped", "gone_after_retry", 404, 2),
     ),
     "bad-chunks": (
@@ -256,7 +270,7 @@ def test_no_answer_in_time(job: Runner, sim: Simulator, drafts: Drafts) -> None:
 def test_what_was_never_sent_is_not_taken_for_done(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """Not found after refused connections is not found: none of them can have discarded anything."""
     held = drafts(1)
-    sim.faults.script(held[0].id, ["404"])
+    sim.world.take_away(held[0].id)
     sim.down("refuse")
     process = job.start(job.list_of(held), "--attempts", "100", "--retry-wait", "50ms", "--retry-max-wait", "50ms")
     assert process.stderr is not None

@@ -11,7 +11,7 @@ import pytest
 from cleanup.show.ask import confirm
 from cleanup.simulator import Simulator, World
 from cleanup.stop import Stop
-from tests.conftest import Drafts, Ended, Runner
+from tests.conftest import Drafts, Ended, Runner, script
 from tests.terminal import Terminal
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -170,8 +170,8 @@ def test_log_lines_stand_above_the_bar(job: Runner, sim: Simulator, drafts: Draf
 def test_a_terminal_shows_what_is_worth_a_look(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """What failed, and what somebody should know; not a row for each draft that went as it was meant to."""
     held = drafts(12)
-    for draft, script in zip(held, (["404"], ["403"], ["500", "ok"], ["400"]), strict=False):
-        sim.faults.script(draft.id, script)
+    for draft, faults in zip(held, (["404"], ["403"], ["500", "ok"], ["400"]), strict=False):
+        script(sim, draft, faults)
     protected = held[11].agent
     words = [job.list_of(held), "--yes", "--protect", protected, "--concurrency", "1"]
     ended, shown = on_a_terminal(job, *words, answer=None)

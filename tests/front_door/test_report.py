@@ -12,7 +12,7 @@ import pytest
 
 from cleanup.commands.report import report
 from cleanup.simulator import Simulator
-from tests.conftest import Drafts, Runner
+from tests.conftest import Drafts, Runner, script
 
 COUNTS = ["listed", "discarded", "skipped", "failed", "not_attempted"]
 
@@ -22,8 +22,8 @@ def test_the_report_of_shares_and_reruns_is_what_the_api_saw(
 ) -> None:
     """Two shares, each run twice, one ledger torn: the shape of a run's summary, and nothing counted twice."""
     held = drafts(24, agents=2)
-    for draft, script in zip(held, (["404"], ["403"], ["400"], ["500*"]), strict=False):
-        sim.faults.script(draft.id, script)
+    for draft, faults in zip(held, (["404"], ["403"], ["400"], ["500*"]), strict=False):
+        script(sim, draft, faults)
     listed = job.list_of(held)
     for share in ("0/2", "1/2"):
         job(listed, "--shard", share, "--ledger", f"{share[0]}.jsonl", "--attempts", "1")

@@ -135,9 +135,9 @@ def test_wrong_usage_is_exit_2(runner: Runner, words: list[str], said: str) -> N
 def test_the_last_line_of_a_refusal_says_what_to_correct(job: Runner) -> None:
     """The first thing that is wrong, however long the value is: the line stays one that Kubernetes shows."""
     ended = job("l.csv", "--rate", "fast", "--attempts", "0", "--protect", "x" * 5000)
-    assert ended.events[-1]["next"].startswith("correct this, and run again: --rate: limits.rate must be requests")
+    assert ended.events[-1]["next"].startswith("correct this and run it again: --rate: limits.rate must be requests")
     ended = job("l.csv", "--protect", "\u00e4" * 5000)
-    assert ended.events[-1]["next"].startswith("correct this, and run again: --protect: guard.protect")
+    assert ended.events[-1]["next"].startswith("correct this and run it again: --protect: guard.protect")
     assert len(ended.stderr.splitlines()[-1].encode()) <= 2000
 
 
