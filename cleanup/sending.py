@@ -72,7 +72,7 @@ async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Se
 
     workers = Workers(
         session,
-        Queue(plan.fates, Random(identity.run_id)),  # noqa: S311 - chance, not secrecy
+        Queue(plan.fates, Random(identity.list_sha256)),  # noqa: S311 - chance, not secrecy
         subject,
         process,
         requests=lambda: 2 if checks or (workspace.model == "branches" and not dry_run) else 1,

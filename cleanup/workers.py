@@ -152,7 +152,7 @@ class Workers:
                 self._session.log("outage.ended", seconds=round(self._throttle.now() - began, 3))
 
     async def _user_answers(self) -> bool:
-        """The first witness: is the API there?"""
+        """Whether the first witness says that the API is there."""
         probe: Witness = asyncio.get_running_loop().create_future()
         user = await self._session.caller(witness=probe).operate(lambda api: api.user(), once=True, decisive=False)
         return user.is_alive

@@ -125,9 +125,9 @@ class Caller:
         *,
         decisive: bool,
     ) -> Reply:
-        shared, probing = self._shared, self._is_probing
+        shared = self._shared
         slot, self._slot = self._slot, None
-        slot = slot or await shared.throttle.acquire(requests, probe=probing)
+        slot = slot or await shared.throttle.acquire(requests, probe=self._is_probing)
         try:
             self.in_flight = True
             reply = await attempt(shared.atoms(slot))
@@ -142,9 +142,9 @@ class Caller:
         if self._is_probing and self._witness is not None and (reply.down or decisive):
             self._witness.set_result(not reply.down)
         if reply.deserves_retry:
-            # While the breaker is open nobody knows whose fault it is, and a probe that fails is nobody's.
-            in_doubt = reply.down and shared.throttle.breaker.is_open
-            if not in_doubt or (not probing and await shared.throttle.blames()):
+            # While the breaker is open nobody knows whose fault it is.
+            in_doubt = reply.down and shared.throttle.breaker.is_open and self.subject.item is not None
+            if not in_doubt or await shared.throttle.blames():
                 attempts.counted += 1
         return reply
 
