@@ -1,8 +1,8 @@
 """The Atoms API, from the wire upwards.
 
-`sockets`, `transport`, `proxies`: one attempt; `departure`: when it leaves. `answers`, `retry_after`: what came
-back. `key`: with which key.
-`pace`, `auto_pace`, `outage`: pure, when the next request may leave; `gate`: where all of them wait for their turn.
-`retry`: which answer deserves another attempt. `atoms`: the endpoints by name. `traffic`: what went over the wire.
-`session`: all of it together, for one run. `owner`: whose key it is.
+`transport` makes one attempt, by way of `proxies`, with the `key`. `answers` and `retry_after` read what came back,
+`trouble` says why nothing did, and a `reply` says what can be told of it by itself.
+`throttle` is the only place where requests wait; `pace`, `auto_pace` and `breaker` are its pure parts.
+`atoms` has the endpoints by name, `retry` decides which answer deserves another attempt, `owner` asks whose key it is.
+`session` puts all of it together for one run, and `traffic` counts what went over the wire.
 """
