@@ -13,7 +13,8 @@ _EXCERPT: Final = 8192
 """Characters at the start of an answer's text, out of which a message is made."""
 _ROUTE_MISSING: Final = re.compile(rb"<pre>\s*Cannot [A-Z]+ /[^<]*</pre>")
 _HIDDEN_ELEMENT: Final = re.compile(r"<(script|style|head)\b.*?(</\1>|\Z)|<!--.*?(-->|\Z)", re.DOTALL | re.IGNORECASE)
-_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.DOTALL | re.IGNORECASE)
+_TAG: Final = re.compile(r"<[^<>]*>")
+_TITLE: Final = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Answer:
 
 def needs_its_body(status: int) -> bool:
     """Whether the meaning of a status depends on its body, so that one cut short is no answer."""
-    return 200 <= status < 300 or status in (401, 403, 404, 409)
+    return 200 <= status < 300 or status in (401, 403, 404, 405, 409)
 
 
 def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply:
@@ -59,7 +60,7 @@ def _says_route_missing(answer: Answer) -> bool:
 
 
 def _message(answer: Answer, parsed: object, hide: Callable[[str], str]) -> str | None:
-    if 200 <= answer.status < 300 and parsed is not NOT_JSON:
+    if 200 <= answer.status < 300 and isinstance(parsed, dict) and parsed.get("status") is True:
         return None
     if 300 <= answer.status < 400 and "location" in answer.headers:
         return f"it redirects to {hide(answer.headers['location'])}"[:300]
@@ -84,7 +85,7 @@ def _page_text(answer: Answer, hide: Callable[[str], str]) -> str:
     if "<" not in text:
         return text
     title = _TITLE.search(text)
-    words = re.sub(r"<[^>]*>", " ", _HIDDEN_ELEMENT.sub(" ", text))
+    words = _TAG.sub(" ", _HIDDEN_ELEMENT.sub(" ", text))
     return words if words.strip() or title is None else title[1]
 
 

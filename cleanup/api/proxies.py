@@ -27,8 +27,7 @@ def proxy_for(base_url: str) -> str | None:
 
 def shown(proxy: str) -> str:
     """A proxy's host and port, without its password."""
-    url = urlsplit(proxy)
-    return (url.hostname or "") + (f":{url.port}" if url.port else "")
+    return urlsplit(proxy).netloc.rpartition("@")[2]
 
 
 def is_excepted(base_url: str, no_proxy: str) -> bool:
