@@ -11,13 +11,13 @@ In the order in which data flows:
 - `plan`        pure: duplicate, protected, settled, other share, beyond the limit, or to be sent
 - `sending`     what a run is for: ask, open the record, discard what is planned
 - `planning`    a plan by the settings, and what refuses it before anything is sent
-- `workers`     begins pairs, collects how they end, drains when the run stops
-- `discard`     one pair → how it ended: a look where one is needed, then the deed, on either model
-- `guards`      pure: what speaks against a discard, by what that look saw
+- `workers`     begins items of a list, as many as may be; probes while the API is down
+- `discard`     one pair → how it ended: a check where one is needed, then the discard, on either model
+- `guards`      pure: what speaks against a discard, by what that check saw
 - `preview`     the same for a dry run, by reads alone
-- `branches`    which model the workspace is on, and on which branch a draft is open
+- `workspace`   which model the workspace is on, and which drafts of an agent are open
 - `verdict`     pure: what a reply means for a pair
-- `api`         the Atoms API: endpoints, turns, pace, outages, retries, one attempt on the wire
+- `api`         the Atoms API: endpoints, throttle, pace, outages, retries, one attempt on the wire
 - `rules`       pure: when answers, taken together, end a run
 - `records`     journal → ledger, account; past reads it back; summary, leftover, metrics, heartbeat; backup, report
 - `last_words`  what is written and said when a run ends

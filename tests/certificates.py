@@ -51,11 +51,8 @@ def _openssl(*args: str | Path) -> None:
     subprocess.run(["openssl", *args], check=True, capture_output=True)
 
 
-def serving(certificate: Path, *, clients: bool = False) -> ssl.SSLContext:
-    """TLS as a server that shows this certificate has it; `clients`: it wants to see one that this one has signed."""
+def serving(certificate: Path) -> ssl.SSLContext:
+    """TLS as a server that shows this certificate has it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    if clients:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(certificate)
     return context

@@ -197,8 +197,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ended_certificate(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Path:  # noqa: ARG001 - or it skips
-    """One that is no longer valid."""
+def ended_certificate(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Path:
+    """One that is no longer valid, where the other can be made."""
+    assert certificate.exists()
     return make_certificate(tmp_path_factory.mktemp("tls"), "localhost", "api.test", ended=True)
 
 

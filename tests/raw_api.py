@@ -9,6 +9,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.certificates import serving
 
 BASE = "/atoms/v1"
 
@@ -89,7 +92,7 @@ class RawApi:
 
 @dataclass
 class Proxy:
-    """Answers each CONNECT in turn by its script: bytes, or the port to connect to in place of the one that is asked for.
+    """Answers each CONNECT in turn by its script: bytes, or the port to connect to in place of the one asked for.
 
     After the script every CONNECT is granted. Whatever a host is called, it is this machine. `heads`: the first one of
     each connection.
@@ -134,6 +137,42 @@ class Proxy:
         writer.close()
 
 
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def without_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server that takes the beginning of TLS for a bad request, and says so."""
+    await reader.read(1)
+    writer.write(answer(400))
+    await reader.read()
+    writer.close()
+
+
+def demanding_certificates(certificate: Path) -> Serve:
+    """A server that refuses whoever shows no certificate of its CA; asyncio's own would not tell the client."""
+    context = serving(certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certificate)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        end = context.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                data = await reader.read(65536)
+                incoming.write(data) if data else incoming.write_eof()
+            except ssl.SSLError:
+                break
+        writer.write(outgoing.read())
+        await reader.read()
+        writer.close()
+
+    return serve
+
+
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
     """Pass on what comes, to its end."""
     with contextlib.suppress(OSError):
@@ -144,9 +183,7 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 @contextmanager
-def on_loopback(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None
-) -> Iterator[int]:
+def on_loopback(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """Serve each connection in a thread; yields the port."""
     loop, over = asyncio.new_event_loop(), asyncio.Event()
     listening = socket.create_server(("127.0.0.1", 0))

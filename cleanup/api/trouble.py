@@ -13,6 +13,9 @@ _PERMANENT: Final = (
 )
 """Ends of OpenSSL's reasons that the same two ends will always come to."""
 
+_UNKNOWN_CA: Final = (18, 19, 20, 21)
+"""OpenSSL's codes for a certificate that nobody known has signed: itself, or an issuer that is not at hand."""
+
 _SYSTEM_SAYS: Final = {
     errno.ECONNREFUSED: "connection refused",
     errno.ECONNRESET: "connection reset by peer",
@@ -58,10 +61,8 @@ def _tls_sentence(error: BaseException | None, far_end: str) -> str:
     reason = _permanent_reason(error) or ""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"the certificate of {far_end} cannot be verified: {cause.verify_message}; "
-                "a CA of your own is named in SSL_CERT_FILE"
-            )
+            advice = "; a CA of your own is named in SSL_CERT_FILE" if cause.verify_code in _UNKNOWN_CA else ""
+            return f"the certificate of {far_end} cannot be verified: {cause.verify_message.rstrip('.')}{advice}"
     if reason.endswith(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")):
         return f"{far_end} does not speak TLS on this port: is it http in place of https, or another port?"
     if reason.endswith("CERTIFICATE_REQUIRED"):
@@ -73,7 +74,7 @@ def _permanent_reason(error: BaseException | None) -> str | None:
     """OpenSSL's reason, if it is one that no further attempt can change."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
-            reason = cause.reason or ""
+            reason = getattr(cause, "reason", None) or ""
             if reason.endswith(_PERMANENT):
                 return reason
     return None
