@@ -30,7 +30,7 @@ def make_certificate(folder: Path, *hosts: str, ended: bool = False) -> Path:
         *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key),
         *(
             "-subj",
-            f"/CN={hosts[0]}",
+            f"/CN={folder.name}",
             "-addext",
             f"subjectAltName={names}",
             "-addext",
