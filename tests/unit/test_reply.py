@@ -82,7 +82,7 @@ def test_data_is_taken_from_a_success_alone(reply: Reply, data: object) -> None:
 def test_the_statuses_that_only_the_api_itself_can_give() -> None:
     """A key is refused, something is not found, a workspace has moved: in JSON only."""
     assert Reply(401, REFUSED).unauthorized
-    assert not any(Reply(401, body).unauthorized for body in (None, NOT_JSON, []))
+    assert not any(Reply(401, body).unauthorized for body in BODIES if not isinstance(body, dict))
     assert Reply(404, REFUSED).not_found
     assert not any(Reply(404, body).not_found for body in (None, NOT_JSON))
     assert Reply(409, {"error_type": MIGRATION_ERROR}).asks_for_migration
