@@ -19,13 +19,14 @@ _TITLE: Final = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer; a body of None could not be read. `seconds` and `key_number` as in Reply."""
+    """An HTTP answer. `seconds` and `key_number` as in Reply; `unread`: what its body is that could not be read."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes | None
+    body: bytes
     seconds: float
     key_number: int
+    unread: str = ""
 
 
 def needs_its_body(status: int) -> bool:
@@ -36,7 +37,7 @@ def needs_its_body(status: int) -> bool:
 def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply:
     """The answer as a Reply, without any secret that `hide` knows. `now`: seconds since the epoch, by our clock."""
     headers = answer.headers
-    parsed = NOT_JSON if answer.body is None else _parse(answer.body)
+    parsed = NOT_JSON if answer.unread else _parse(answer.body)
     if "date" in headers:
         now = timestamp(headers["date"]) or now
     request_id = headers.get("x-request-id")
@@ -56,7 +57,7 @@ def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply
 def _says_route_missing(answer: Answer) -> bool:
     """Whether this is the API's own page for a path that it does not know, as recorded live."""
     is_html = answer.headers.get("content-type", "").lower().startswith("text/html")
-    return answer.status == 404 and is_html and _ROUTE_MISSING.search(answer.body or b"") is not None
+    return answer.status == 404 and is_html and _ROUTE_MISSING.search(answer.body) is not None
 
 
 def _message(answer: Answer, parsed: object, hide: Callable[[str], str]) -> str | None:
@@ -76,11 +77,8 @@ def _message(answer: Answer, parsed: object, hide: Callable[[str], str]) -> str 
 
 def _page_text(answer: Answer, hide: Callable[[str], str]) -> str:
     """What stands in a body that is not JSON, for a person: the words of a page."""
-    if answer.body is None:
-        encoding = answer.headers.get("content-encoding")
-        return (
-            f"a body with the encoding {encoding}, which nobody asked for" if encoding else "a body that is too large"
-        )
+    if answer.unread:
+        return answer.unread
     text = hide(answer.body.decode("utf-8", "replace"))[: 8 * _EXCERPT]
     if "<" not in text:
         return text

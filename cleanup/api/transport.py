@@ -34,8 +34,8 @@ BeforeWrite = Callable[[], Awaitable[None]]
 _TROUBLES: Final = (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError)
 
 
-class _TooLarge(httpx.StreamError):
-    """The body is larger than it may be."""
+class _Unreadable(httpx.StreamError):
+    """The body is not to be read; the text says what it is."""
 
 
 class _Progress:
@@ -102,7 +102,7 @@ class Transport:
         lane = self._idle.pop() if self._idle else self._open()
         start = time.perf_counter()
         response: httpx.Response | None = None
-        body: bytearray | None = bytearray()
+        body = bytearray()
         trouble: Exception | None = None
         try:
             async with asyncio.timeout(self._timeout):
@@ -120,11 +120,11 @@ class Transport:
             else:
                 self._idle.append(lane)
         seconds = time.perf_counter() - start
-        cut_short = trouble is not None and not isinstance(trouble, _TooLarge)
+        cut_short = trouble is not None and not isinstance(trouble, _Unreadable)
         if response is None or (cut_short and needs_its_body(response.status_code)):
             return self._without_answer(trouble, progress, seconds, used)
-        content = None if body is None or trouble is not None else bytes(body)
-        answer = Answer(response.status_code, response.headers, content, seconds, used)
+        unread = "a body that was cut short" if cut_short else str(trouble or "")
+        answer = Answer(response.status_code, response.headers, bytes(body), seconds, used, unread)
         return read_answer(answer, self.key.hide, time.time())
 
     async def aclose(self) -> None:
@@ -191,17 +191,20 @@ def _proxy(url: str, context: ssl.SSLContext) -> httpx.Proxy:
         raise SettingsError("the proxy in the environment is not a usable URL: write http://host:port") from None
 
 
-async def _read(response: httpx.Response, most: int) -> bytearray | None:
-    """A body, read to its end; None where it is encoded in a way that nobody asked for, as such a one may be a trap.
+async def _read(response: httpx.Response, most: int) -> bytearray:
+    """A body, read to its end.
 
-    Raises _TooLarge when it has more than `most` bytes.
+    Raises _Unreadable when it has more than `most` bytes, or is encoded in a way that nobody asked for, a trap maybe.
     """
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > most:
-            raise _TooLarge("the body is too large")
-    return body if response.headers.get("content-encoding", "identity").strip().lower() in ("", "identity") else None
+            raise _Unreadable("a body that is too large")
+    encoding = response.headers.get("content-encoding", "").strip()
+    if encoding.lower() not in ("", "identity"):
+        raise _Unreadable(f"a body with the encoding {encoding}, which nobody asked for")
+    return body
 
 
 def _has_more(response: Any) -> bool:

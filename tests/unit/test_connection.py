@@ -69,6 +69,20 @@ def test_a_body_that_nobody_asked_to_be_encoded_is_named(encoding: str) -> None:
         assert api.requests[0][1]["accept-encoding"] == "identity"
 
 
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (answer(200, b" " * (2 << 20)), "a body that is too large"),
+        (Cut(answer(500, b"{", length=9)), "a body that was cut short"),
+    ],
+    ids=["large", "cut"],
+)
+def test_a_body_that_could_not_be_read_is_named(raw: bytes, message: str) -> None:
+    """In place of its words."""
+    with RawApi({"d": [raw]}).running() as api:
+        assert one_discard(api.url).message == message
+
+
 def test_a_second_answer_that_is_still_encrypted_is_noticed(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """TLS hands out a record of 16 KiB at a time: after one that the first answer fills there may be another."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
