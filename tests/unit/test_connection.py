@@ -12,7 +12,7 @@ from cleanup.api import transport
 from cleanup.api.reply import NOT_JSON, Reply, Trouble
 from cleanup.api.transport import KEEP_ALIVE
 from tests.certificates import serving
-from tests.raw_api import DISCARDED, Cut, Hang, Proxy, RawApi, answer
+from tests.raw_api import DISCARDED, Cut, Hang, Proxy, RawApi, answer, on_loopback
 from tests.wire import GOOD, JSON, discarding, discards, one_discard
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
@@ -168,6 +168,26 @@ def test_a_tls_handshake_that_hangs_proves_that_nothing_was_sent() -> None:
         reply = one_discard(api.url.replace("http:", "https:"), timeout=HANGS)
         assert (reply.trouble, reply.sent, api.requests) == (Trouble.TIMEOUT, False, [])
         assert reply.message == f"no connection within {HANGS:g} s"
+
+
+def test_a_connection_is_closed_when_time_runs_out_in_its_tls_handshake() -> None:
+    """Left open, it would be one more of them with every attempt during an outage."""
+
+    async def go(url: str) -> None:
+        async with discarding(url, HANGS) as send:
+            await send(None)
+            async with asyncio.timeout(10):
+                await over.wait()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        loop.call_soon_threadsafe(over.set)
+
+    with asyncio.Runner() as runner:
+        loop, over = runner.get_loop(), asyncio.Event()
+        with on_loopback(serve) as port:
+            runner.run(go(f"https://localhost:{port}/atoms/v1"))
 
 
 def test_a_connect_that_hangs_proves_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
