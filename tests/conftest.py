@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import DEMO_KEY, Simulator, World
+from tests.certificates import make_certificate
 
 ROOT = Path(__file__).parent.parent
 JOB = ROOT / "job.py"
@@ -197,17 +198,25 @@ def script(sim: Simulator, draft: Any, faults: list[str]) -> None:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost with its key, trusted by nobody who does not name it."""
+    """A certificate for localhost and api.test with its key, trusted by nobody who does not name it."""
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl to make a certificate with")
-    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", path, "-out", f"{path}.crt"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
-    return path
+    return make_certificate(tmp_path_factory.mktemp("tls"), "localhost", "api.test")
+
+
+@pytest.fixture(scope="session")
+def ended_certificate(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Path:
+    """One that is no longer valid, where the other can be made."""
+    assert certificate.exists()
+    return make_certificate(tmp_path_factory.mktemp("tls"), "localhost", "api.test", ended=True)
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no CA of the machine's own."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.certificates import serving
+
 BASE = "/atoms/v1"
 
 
@@ -54,6 +56,11 @@ class RawApi:
         """The base URL."""
         return f"http{'s' if self.tls else ''}://localhost:{self.port}{BASE}"
 
+    @property
+    def far_url(self) -> str:
+        """The base URL with a name that only a proxy can resolve."""
+        return f"https://api.test:{self.port}{BASE}"
+
     def asked(self, name: str) -> int:
         """How many requests there were whose path ends with `name`."""
         return Counter(line.split()[1].rpartition("/")[2] for line, _ in self.requests)[name]
@@ -91,12 +98,26 @@ class RawApi:
 
 @dataclass
 class Proxy:
-    """Tunnels CONNECT, forwards what is plain, or refuses everything; `heads`: the first one of each connection."""
+    """Answers each CONNECT in turn by its script: bytes, or the port to connect to in place of the one asked for.
 
-    refusal: bytes | None = None
+    After the script every CONNECT is granted. Whatever a host is called, it is this machine. `heads`: the first one of
+    each connection.
+    """
+
+    script: Sequence[bytes | int] = ()
     tls: ssl.SSLContext | None = None
     port: int = 0
     heads: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """Its host and port."""
+        return f"localhost:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Its address, with a login."""
+        return f"http{'s' if self.tls else ''}://us%40er:secret@{self.place}"
 
     @contextmanager
     def running(self) -> Iterator["Proxy"]:
@@ -108,46 +129,67 @@ class Proxy:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             self.heads.append(head)
-            method, target, _ = head.split("\r\n")[0].split(" ")
-            if self.refusal is not None:
-                writer.write(self.refusal)
-                await writer.drain()
+            line = dict(enumerate(self.script)).get(len(self.heads) - 1, int(head.split()[1].rpartition(":")[2]))
+            if isinstance(line, bytes):
+                writer.write(line)
+                await (reader.read() if isinstance(line, Hang) else writer.drain())
             else:
-                place = target if method == "CONNECT" else target.split("/")[2]
-                host, _, port = place.rpartition(":")
-                upstream, downstream = await asyncio.open_connection(host, int(port))
-                origin = f" http://{place}".encode()
-                if method == "CONNECT":
-                    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                else:
-                    downstream.write(head.encode("latin-1").replace(origin, b" "))
+                upstream, downstream = await asyncio.open_connection("127.0.0.1", line)
+                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 try:
-                    await asyncio.gather(self._pump(reader, downstream, origin), self._pump(upstream, writer, origin))
+                    await asyncio.gather(_pump(reader, downstream), _pump(upstream, writer))
                 finally:
                     downstream.transport.abort()
         writer.close()
 
-    @staticmethod
-    async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, origin: bytes) -> None:
-        """Pass on what comes, requests with their path alone."""
-        with contextlib.suppress(OSError):
-            while data := await source.read(65536):
-                target.write(data.replace(origin, b" "))
-                await target.drain()
-        target.close()
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def serving(certificate: Path) -> ssl.SSLContext:
-    """TLS as a server that shows this certificate has it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+async def without_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server that takes the beginning of TLS for a bad request, and says so."""
+    await reader.read(1)
+    writer.write(answer(400))
+    await reader.read()
+    writer.close()
+
+
+def demanding_certificates(certificate: Path) -> Serve:
+    """A server that refuses whoever shows no certificate of its CA; asyncio's own would not tell the client."""
+    context = serving(certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certificate)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        end = context.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                data = await reader.read(65536)
+                incoming.write(data) if data else incoming.write_eof()
+            except ssl.SSLError:
+                break
+        writer.write(outgoing.read())
+        await reader.read()
+        writer.close()
+
+    return serve
+
+
+async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """Pass on what comes, to its end."""
+    with contextlib.suppress(OSError):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+    target.close()
 
 
 @contextmanager
-def on_loopback(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None
-) -> Iterator[int]:
+def on_loopback(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """Serve each connection in a thread; yields the port."""
     loop, over = asyncio.new_event_loop(), asyncio.Event()
     listening = socket.create_server(("127.0.0.1", 0))
@@ -167,7 +209,8 @@ def on_loopback(
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         for writer in accepted:
-            writer.transport.abort()
+            with contextlib.suppress(AttributeError):  # of asyncio's TLS after a lost connection, until Python 3.11.3
+                writer.transport.abort()
         await asyncio.sleep(0)  # lets the sockets be closed
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)

@@ -13,29 +13,31 @@ _EXCERPT: Final = 8192
 """Characters at the start of an answer's text, out of which a message is made."""
 _ROUTE_MISSING: Final = re.compile(rb"<pre>\s*Cannot [A-Z]+ /[^<]*</pre>")
 _HIDDEN_ELEMENT: Final = re.compile(r"<(script|style|head)\b.*?(</\1>|\Z)|<!--.*?(-->|\Z)", re.DOTALL | re.IGNORECASE)
-_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.DOTALL | re.IGNORECASE)
+_TAG: Final = re.compile(r"<[^<>]*>")
+_TITLE: Final = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer; a body of None could not be read. `seconds` and `key_number` as in Reply."""
+    """An HTTP answer. `seconds` and `key_number` as in Reply; `unread`: what its body is that could not be read."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes | None
+    body: bytes
     seconds: float
     key_number: int
+    unread: str = ""
 
 
 def needs_its_body(status: int) -> bool:
     """Whether the meaning of a status depends on its body, so that one cut short is no answer."""
-    return 200 <= status < 300 or status in (401, 403, 404, 409)
+    return 200 <= status < 300 or status in (401, 403, 404, 405, 409)
 
 
 def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply:
     """The answer as a Reply, without any secret that `hide` knows. `now`: seconds since the epoch, by our clock."""
     headers = answer.headers
-    parsed = NOT_JSON if answer.body is None else _parse(answer.body)
+    parsed = NOT_JSON if answer.unread else _parse(answer.body)
     if "date" in headers:
         now = timestamp(headers["date"]) or now
     request_id = headers.get("x-request-id")
@@ -55,11 +57,11 @@ def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply
 def _says_route_missing(answer: Answer) -> bool:
     """Whether this is the API's own page for a path that it does not know, as recorded live."""
     is_html = answer.headers.get("content-type", "").lower().startswith("text/html")
-    return answer.status == 404 and is_html and _ROUTE_MISSING.search(answer.body or b"") is not None
+    return answer.status == 404 and is_html and _ROUTE_MISSING.search(answer.body) is not None
 
 
 def _message(answer: Answer, parsed: object, hide: Callable[[str], str]) -> str | None:
-    if 200 <= answer.status < 300 and parsed is not NOT_JSON:
+    if 200 <= answer.status < 300 and isinstance(parsed, dict) and parsed.get("status") is True:
         return None
     if 300 <= answer.status < 400 and "location" in answer.headers:
         return f"it redirects to {hide(answer.headers['location'])}"[:300]
@@ -75,16 +77,13 @@ def _message(answer: Answer, parsed: object, hide: Callable[[str], str]) -> str 
 
 def _page_text(answer: Answer, hide: Callable[[str], str]) -> str:
     """What stands in a body that is not JSON, for a person: the words of a page."""
-    if answer.body is None:
-        encoding = answer.headers.get("content-encoding")
-        return (
-            f"a body with the encoding {encoding}, which nobody asked for" if encoding else "a body that is too large"
-        )
+    if answer.unread:
+        return answer.unread
     text = hide(answer.body.decode("utf-8", "replace"))[: 8 * _EXCERPT]
     if "<" not in text:
         return text
     title = _TITLE.search(text)
-    words = re.sub(r"<[^>]*>", " ", _HIDDEN_ELEMENT.sub(" ", text))
+    words = _TAG.sub(" ", _HIDDEN_ELEMENT.sub(" ", text))
     return words if words.strip() or title is None else title[1]
 
 

@@ -11,15 +11,15 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def proxy_for(base_url: str) -> str | None:
-    """The proxy's URL for `base_url`: HTTPS_PROXY or HTTP_PROXY, else ALL_PROXY, unless NO_PROXY names the host.
+    """The proxy's URL for `base_url`: HTTPS_PROXY, else ALL_PROXY, unless NO_PROXY names the host.
 
-    A loopback address has none: the key would go to the proxy, in clear text for `http`.
+    A loopback address has none, and so `http` has none: the key would go to the proxy in clear text.
     """
     url = urlsplit(base_url)
     if is_loopback(url.hostname or ""):
         return None
     proxies = getproxies()
-    address = proxies.get(url.scheme) or proxies.get("all")
+    address = proxies.get("https") or proxies.get("all")
     if not address or is_excepted(base_url, proxies.get("no", "")):
         return None
     return address if "://" in address else f"http://{address}"
@@ -27,8 +27,7 @@ def proxy_for(base_url: str) -> str | None:
 
 def shown(proxy: str) -> str:
     """A proxy's host and port, without its password."""
-    url = urlsplit(proxy)
-    return (url.hostname or "") + (f":{url.port}" if url.port else "")
+    return urlsplit(proxy).netloc.rpartition("@")[2]
 
 
 def is_excepted(base_url: str, no_proxy: str) -> bool:

@@ -52,10 +52,10 @@ class Reply:
 
     @property
     def foreign(self) -> bool:
-        """Whether a gateway or proxy gave this 401, 403 or 404 in the API's place.
+        """Whether a gateway or proxy gave this 401, 403, 404 or 405 in the API's place.
 
         The API's own have a JSON body, the 403 one with `"status": false`; a route that is being reloaded answers
-        with an empty body or a page.
+        with an empty body or a page, nginx without a location with a page of 405 to whatever is no GET.
         """
         if self.disowned:
             return True
@@ -66,6 +66,8 @@ class Reply:
                 return not (isinstance(self.body, dict) and self.body.get("status") is False)
             case 404:
                 return (self.body is None or self.body is NOT_JSON) and not self.route_missing
+            case 405:
+                return self.body is NOT_JSON
             case _:
                 return False
 

@@ -34,8 +34,8 @@ BeforeWrite = Callable[[], Awaitable[None]]
 _TROUBLES: Final = (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError)
 
 
-class _TooLarge(httpx.StreamError):
-    """The body is larger than it may be."""
+class _Unreadable(httpx.StreamError):
+    """The body is not to be read; the text says what it is."""
 
 
 class _Progress:
@@ -45,15 +45,23 @@ class _Progress:
         self._before_write = before_write
         self.tunnel = False
         self.written = False
+        self.objection: Exception | None = None
+        self.stream: Any = None
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self.stream = info["return_value"]
         if event != "http11.send_request_headers.started":
             return
         if info["request"].method == b"CONNECT":  # to a proxy, which is not the request yet
             self.tunnel = True
             return
         if self._before_write is not None:
-            await self._before_write()
+            try:
+                await self._before_write()
+            except Exception as error:
+                self.objection = error
+                raise
         self.written = True
 
 
@@ -61,18 +69,19 @@ class Transport:
     """Sends requests to one API with one key."""
 
     def __init__(self, base_url: str, key: Key, timeout: float) -> None:
-        """`timeout`: seconds for an attempt in all. Raises SettingsError for a proxy or CA file that is unusable."""
+        """`timeout`: seconds for an attempt in all. Raises SettingsError for an unusable address, proxy or CA file."""
         self.key = key
         self._timeout = timeout
-        self._base = httpx.URL(base_url)
+        try:
+            self._base = httpx.URL(base_url)
+        except httpx.InvalidURL as error:
+            raise SettingsError(f"api.base_url: {base_url}: {str(error)[:1].lower()}{str(error)[1:]}") from None
         self._path = self._base.raw_path.rstrip(b"/")
         self._proxy_url = proxy_for(base_url)
         addresses = (base_url, self._proxy_url or "")
         self._ssl = _ssl_context(needed=any(address.startswith("https:") for address in addresses))
         self._proxy = None if self._proxy_url is None else _proxy(self._proxy_url, self._ssl)
         self._idle = [self._open()]
-        # A little less than the whole, so that running out of it is known for what it is.
-        self._timeouts = {"connect": timeout * 0.95}
 
     async def send(
         self,
@@ -93,25 +102,29 @@ class Transport:
         lane = self._idle.pop() if self._idle else self._open()
         start = time.perf_counter()
         response: httpx.Response | None = None
-        body: bytearray | None = bytearray()
+        body = bytearray()
         trouble: Exception | None = None
         try:
             async with asyncio.timeout(self._timeout):
                 response = await lane.handle_async_request(request)
                 body = await _read(response, most)
         except _TROUBLES as error:
+            if error is progress.objection:
+                raise
             trouble = error
         finally:
             if response is None or not response.is_closed or _has_more(response):
                 await _give_up(lane)
+                if progress.stream is not None:  # when cut short, a TLS handshake leaves it open
+                    await _give_up(progress.stream)
             else:
                 self._idle.append(lane)
         seconds = time.perf_counter() - start
-        cut_short = trouble is not None and not isinstance(trouble, _TooLarge)
+        cut_short = trouble is not None and not isinstance(trouble, _Unreadable)
         if response is None or (cut_short and needs_its_body(response.status_code)):
             return self._without_answer(trouble, progress, seconds, used)
-        content = None if body is None or trouble is not None else bytes(body)
-        answer = Answer(response.status_code, response.headers, content, seconds, used)
+        unread = "a body that was cut short" if cut_short else str(trouble or "")
+        answer = Answer(response.status_code, response.headers, bytes(body), seconds, used, unread)
         return read_answer(answer, self.key.hide, time.time())
 
     async def aclose(self) -> None:
@@ -129,7 +142,7 @@ class Transport:
                 "Accept-Encoding": "identity",
                 "User-Agent": f"atoms-draft-cleanup/{__version__}",
             },
-            extensions={"timeout": self._timeouts, "trace": progress},
+            extensions={"trace": progress},
         )
 
     def _open(self) -> httpx.AsyncHTTPTransport:
@@ -149,9 +162,7 @@ class Transport:
         # Before its CONNECT, an encrypted connection is the one to the proxy itself.
         at_proxy = proxy is not None and not progress.tunnel and (self._proxy_url or "").startswith("https:")
         trouble = explain(error, refused_by_proxy=isinstance(error, httpx.ProxyError))
-        timed_out_connecting = isinstance(error, httpx.ConnectTimeout)
-        limit = self._timeouts["connect"] if timed_out_connecting else self._timeout
-        text = describe(error, trouble, limit, proxy=proxy, at_proxy=at_proxy, sent=progress.written)
+        text = describe(error, trouble, self._timeout, proxy=proxy, at_proxy=at_proxy, sent=progress.written)
         return Reply(
             None,
             trouble=trouble,
@@ -180,17 +191,20 @@ def _proxy(url: str, context: ssl.SSLContext) -> httpx.Proxy:
         raise SettingsError("the proxy in the environment is not a usable URL: write http://host:port") from None
 
 
-async def _read(response: httpx.Response, most: int) -> bytearray | None:
-    """A body, read to its end; None where it is encoded in a way that nobody asked for, as such a one may be a trap.
+async def _read(response: httpx.Response, most: int) -> bytearray:
+    """A body, read to its end.
 
-    Raises _TooLarge when it has more than `most` bytes.
+    Raises _Unreadable when it has more than `most` bytes, or is encoded in a way that nobody asked for, a trap maybe.
     """
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > most:
-            raise _TooLarge("the body is too large")
-    return body if response.headers.get("content-encoding", "identity").strip().lower() in ("", "identity") else None
+            raise _Unreadable("a body that is too large")
+    encoding = response.headers.get("content-encoding", "").strip()
+    if encoding.lower() not in ("", "identity"):
+        raise _Unreadable(f"a body with the encoding {encoding}, which nobody asked for")
+    return body
 
 
 def _has_more(response: Any) -> bool:
@@ -199,13 +213,19 @@ def _has_more(response: Any) -> bool:
     There is no public way to ask. Where the private one is gone, the answer is yes, and the connection is closed.
     """
     try:
-        return bool(response.stream._httpcore_stream._stream._connection._h11_state.trailing_data[0])  # noqa: SLF001
+        connection = response.stream._httpcore_stream._stream._connection  # noqa: SLF001
+        layer = connection._network_stream._stream  # noqa: SLF001
+        more = bool(connection._h11_state.trailing_data[0])  # noqa: SLF001
+        while hasattr(layer, "transport_stream"):  # TLS, which decrypts no more at a time than is asked for
+            more = more or layer._read_bio.pending > 0  # noqa: SLF001
+            layer = layer.transport_stream
+        return more or bool(layer._protocol.read_queue)  # noqa: SLF001
     except AttributeError:
         return True
 
 
-async def _give_up(lane: httpx.AsyncHTTPTransport) -> None:
-    """Close a connection, whatever state it is in."""
+async def _give_up(lane: Any) -> None:
+    """Close a connection, or what it is made of, whatever state it is in."""
     try:
         async with asyncio.timeout(1):
             await lane.aclose()

@@ -1,5 +1,6 @@
 """Why an attempt brought no answer, in words, and whether trying again can help. Pure."""
 
+import errno
 import ssl
 from collections.abc import Iterator
 from typing import Final
@@ -11,6 +12,17 @@ _PERMANENT: Final = (
     *("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "RECORD_LAYER_FAILURE"),
 )
 """Ends of OpenSSL's reasons that the same two ends will always come to."""
+
+_UNKNOWN_CA: Final = (18, 19, 20, 21)
+"""OpenSSL's codes for a certificate that nobody known has signed: itself, or an issuer that is not at hand."""
+
+_SYSTEM_SAYS: Final = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "connection reset by peer",
+    errno.EHOSTUNREACH: "no route to host",
+    errno.ENETUNREACH: "network is unreachable",
+}
+"""In place of asyncio's words for these, which do not say it."""
 
 
 def explain(error: BaseException | None, *, refused_by_proxy: bool) -> Trouble:
@@ -29,7 +41,7 @@ def describe(
     """What happened, as a sentence. `proxy`: its host and port; `at_proxy`: it was met before the proxy's tunnel."""
     far_end = f"the proxy {proxy}" if at_proxy else "the server"
     by_way = f" by way of the proxy {proxy}" if proxy is not None else ""
-    text = str(error) or type(error).__name__
+    text = _innermost(error)
     match trouble:
         case Trouble.TIMEOUT:
             return f"no answer within {seconds:g} s" if sent else f"no connection{by_way} within {seconds:g} s"
@@ -49,10 +61,8 @@ def _tls_sentence(error: BaseException | None, far_end: str) -> str:
     reason = _permanent_reason(error) or ""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"the certificate of {far_end} cannot be verified: {cause.verify_message}; "
-                "a CA of your own is named in SSL_CERT_FILE"
-            )
+            advice = "; a CA of your own is named in SSL_CERT_FILE" if cause.verify_code in _UNKNOWN_CA else ""
+            return f"the certificate of {far_end} cannot be verified: {cause.verify_message.rstrip('.')}{advice}"
     if reason.endswith(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")):
         return f"{far_end} does not speak TLS on this port: is it http in place of https, or another port?"
     if reason.endswith("CERTIFICATE_REQUIRED"):
@@ -64,15 +74,29 @@ def _permanent_reason(error: BaseException | None) -> str | None:
     """OpenSSL's reason, if it is one that no further attempt can change."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
-            reason = cause.reason or ""
+            reason = getattr(cause, "reason", None) or ""
             if reason.endswith(_PERMANENT):
                 return reason
     return None
 
 
+def _innermost(error: BaseException | None) -> str:
+    """The text of what it all began with, by what the system said if it was that."""
+    texts = [_text(cause) for cause in _causes(error) if isinstance(cause, OSError) and cause.errno]
+    return texts[-1] if texts else _text(error)
+
+
+def _text(error: BaseException | None) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return _SYSTEM_SAYS.get(error.errno) or error.strerror or str(error)
+    return str(error) or type(error).__name__
+
+
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what lies behind it; of several that lie behind it at once, the last."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        error = error.__cause__ or error.__context__
+        several = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        error = several[-1] if several else error.__cause__ or error.__context__

@@ -17,7 +17,8 @@ HEAVY = {
     "urllib.request", "uvicorn",
 }  # fmt: skip
 LOADING = f"""
-import json, runpy, sys
+import json, os, runpy, sys
+os._exit = sys.exit  # which lets what follows be done
 sys.argv = {[str(JOB)]!r} + sys.argv[1:]
 sys.path.insert(0, {str(JOB.parent)!r})
 try:

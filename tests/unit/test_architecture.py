@@ -16,7 +16,6 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 HOMES = {
     "httpx": {"cleanup.api.transport"},
-    "httpcore": {"cleanup.api.transport", "cleanup.api.sockets"},
     "tenacity": {"cleanup.api.retry"},
     "yaml": {"cleanup.documents"},
     "structlog": {"cleanup.show.log"},
@@ -29,7 +28,8 @@ HOMES = {
 
 PURE = (
     *("verdict", "guards", "plan", "rules", "model", "exit_codes", "next_step"),
-    *("records.account", "api.outage", "api.pace", "lists.ids", "show.printable"),
+    *("api.answers", "api.auto_pace", "api.breaker", "api.pace", "api.reply", "api.retry_after", "api.trouble"),
+    *("records.account", "lists.ids", "show.printable"),
 )
 IMPURE = {"asyncio", "time", "os", "io", "socket", "random", "secrets", "pathlib", "subprocess", "threading", "sys"}
 

@@ -1,89 +1,21 @@
-"""The wire: odd answers, connections that may and may not be used again, TLS and proxies, each against real sockets."""
+"""One attempt on the wire, against real sockets: odd answers, what was sent, connections that may be used again."""
 
 import asyncio
 import gzip
-import ssl
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from cleanup.api.departure import Departures
 
-from cleanup.api.key import Key
-from cleanup.api.transport import Transport
-from cleanup.model import NOT_JSON, Reply, Trouble
-from tests.raw_api import DISCARDED, Cut, Hang, Proxy, RawApi, answer, serving
+from cleanup.api import transport
+from cleanup.api.reply import NOT_JSON, Reply, Trouble
+from cleanup.api.transport import KEEP_ALIVE
+from tests.certificates import serving
+from tests.raw_api import DISCARDED, Cut, Hang, Proxy, RawApi, answer, on_loopback
+from tests.wire import GOOD, JSON, discarding, discards, one_discard
 
-GOOD = {"status": True, "data": None}
-JSON = b'{"status": true, "data": null}'
-
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-def send(
-    url: str,
-    count: int = 1,
-    pause: Callable[[], Awaitable[None]] | None = None,
-    timeout: float = 10,
-    departures: Departures | None = None,
-) -> list[Reply]:
-    """So many discards one after the other over one transport, with a pause between."""
-
-    async def go() -> list[Reply]:
-        transport = Transport(url, Key(None, "sk_test"), timeout, departures)
-        replies = []
-        for number in range(count):
-            if number and pause:
-                await pause()
-            replies.append(await transport.send("DELETE", "/agent/a/drafts/d"))
-        await transport.aclose()
-        return replies
-
-    return asyncio.run(go())
-
-
-class Departing:
-    """Notes what a transport tells of requests that cannot leave at once, and what the API has heard by then."""
-
-    def __init__(self, api: RawApi) -> None:
-        self.told: list[tuple[str, int]] = []
-        self._api = api
-
-    def held_up(self) -> None:
-        self.told.append(("held up", len(self._api.requests)))
-
-    def left(self) -> None:
-        self.told.append(("left", len(self._api.requests)))
-
-
-@pytest.mark.parametrize(
-    ("raw", "told"),
-    [
-        (DISCARDED, [("held up", 0), ("left", 0)]),
-        (answer(200, JSON, "Connection: close"), [("held up", 0), ("left", 0), ("held up", 1), ("left", 1)]),
-        (Cut(b""), [("held up", 0), ("left", 0), ("held up", 1), ("left", 1)]),
-    ],
-)
-def test_a_request_that_waits_for_a_connection_is_told(raw: bytes, told: list[tuple[str, int]]) -> None:
-    """Once when it has to wait and once when it leaves; over a connection that is there, nothing is told."""
-    with RawApi(otherwise=raw).running() as api:
-        departing = Departing(api)
-        send(api.url, 2, departures=departing)
-        assert departing.told == told
-
-
-def test_a_request_that_never_leaves_is_told_all_the_same() -> None:
-    """No connection, no bytes: it counts as if it had left, so that trying is paced too."""
-    with RawApi().running() as api:
-        departing = Departing(api)
-    send(api.url, departures=departing)
-    assert departing.told == [("held up", 0), ("left", 0)]
+pytestmark = pytest.mark.usefixtures("no_proxies")
 
 
 @pytest.mark.parametrize(
@@ -98,13 +30,16 @@ def test_a_request_that_never_leaves_is_told_all_the_same() -> None:
         (b"HTTP/1.1 103 Early\r\n\r\n" + DISCARDED, 200, GOOD, 1),
         (DISCARDED + DISCARDED, 200, GOOD, 2),
         (DISCARDED + b"more", 200, GOOD, 2),
-        (answer(200, gzip.compress(JSON), "Content-Encoding: gzip"), 200, GOOD, 1),
-        (answer(200, gzip.compress(b" " * (2 << 20)), "Content-Encoding: gzip"), 200, NOT_JSON, 2),
-        (answer(200, b"no gzip", "Content-Encoding: gzip"), 200, NOT_JSON, 2),
+        (answer(200, JSON, "Content-Encoding: identity"), 200, GOOD, 1),
+        (answer(200, gzip.compress(JSON), "Content-Encoding: gzip"), 200, NOT_JSON, 1),
+        (answer(200, gzip.compress(gzip.compress(JSON)), "Content-Encoding: gzip, gzip"), 200, NOT_JSON, 1),
+        (answer(200, JSON, "Content-Encoding: gzip"), 200, NOT_JSON, 1),
         (answer(200, b" " * (2 << 20)), 200, NOT_JSON, 2),
         (Cut(answer(500, b"{", length=9)), 500, NOT_JSON, 2),
         (Hang(answer(503, b"{", length=9)), 503, NOT_JSON, 2),
         (Cut(answer(200, JSON, length=99)), None, None, 2),
+        (Cut(answer(404, b"{}", length=99)), None, None, 2),
+        (Cut(answer(405, b"<html>", length=99)), None, None, 2),
         (Cut(b"HTTP/1.1 200 OK\r\nContent-Len"), None, None, 2),
         (Cut(b""), None, None, 2),
         (Cut(b"HTTP/1.1 200 OK\r\nx: %s\r\n\r\n" % (b"y" * 200_000)), None, None, 2),
@@ -118,84 +53,209 @@ def test_an_answer_is_read_to_its_end_and_answers_one_request(
 ) -> None:
     """Twice each: a connection is used again only when the answer came whole, and nothing after it."""
     with RawApi({"d": [raw]}).running() as api:
-        replies = send(api.url, 2, timeout=0.5 if isinstance(raw, Hang) else 10)
+        replies = discards(api.url, 2, timeout=0.5 if isinstance(raw, Hang) else 10)
         for reply in replies:
             assert (reply.status, reply.body, reply.sent) == (status, body, True)
             assert reply.trouble is (None if status else Trouble.CONNECTION)
         assert (api.asked("d"), api.connections) == (2, connections)
 
 
-def test_a_silent_server_is_a_timeout_and_a_closed_port_proves_that_nothing_was_sent() -> None:
-    """What may have been carried out is told apart from what cannot have been."""
-    with RawApi({"d": [Hang(b"")]}).running() as api:
-        (reply,) = send(api.url, timeout=0.3)
-        assert (reply.trouble, reply.sent) == (Trouble.TIMEOUT, True)
-    (reply,) = send(api.url)
-    assert (reply.trouble, reply.sent) == (Trouble.CONNECTION, False)
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "br"])
+def test_a_body_that_nobody_asked_to_be_encoded_is_named(encoding: str) -> None:
+    """It is not decoded: 800 bytes can be 800 MB."""
+    with RawApi({"d": [answer(200, b"\x1f\x8b\x08", f"Content-Encoding: {encoding}")]}).running() as api:
+        reply = one_discard(api.url)
+        assert reply.message == f"a body with the encoding {encoding}, which nobody asked for"
+        assert api.requests[0][1]["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (answer(200, b" " * (2 << 20)), "a body that is too large"),
+        (Cut(answer(500, b"{", length=9)), "a body that was cut short"),
+    ],
+    ids=["large", "cut"],
+)
+def test_a_body_that_could_not_be_read_is_named(raw: bytes, message: str) -> None:
+    """In place of its words."""
+    with RawApi({"d": [raw]}).running() as api:
+        assert one_discard(api.url).message == message
+
+
+def test_a_second_answer_that_is_still_encrypted_is_noticed(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS hands out a record of 16 KiB at a time: after one that the first answer fills there may be another."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    full = answer(200, JSON.ljust(16384 - len(answer(200, length=16384))))
+    assert len(full) == 16384
+    with RawApi({"d": [full + answer(404, "{}"), full]}, tls=serving(certificate)).running() as api:
+        assert [reply.body for reply in discards(api.url, 2)] == [GOOD, GOOD]
+        assert api.connections == 2
+
+
+def test_where_it_cannot_be_asked_what_came_after_an_answer_its_connection_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A library that keeps it elsewhere one day costs connections, not answers."""
+
+    class Changed:
+        def __init__(self, response: Any) -> None:
+            self.stream = SimpleNamespace(_httpcore_stream=response.stream)
+
+    has_more = transport._has_more
+    monkeypatch.setattr(transport, "_has_more", lambda response: has_more(Changed(response)))
+    with RawApi().running() as api:
+        assert [reply.body for reply in discards(api.url, 2)] == [GOOD, GOOD]
+        assert api.connections == 2
+
+
+@pytest.mark.parametrize(("idle", "connections"), [(KEEP_ALIVE - 0.1, 1), (KEEP_ALIVE + 0.1, 2)])
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    idle: float, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever lies between may have dropped it without a word: a request would be lost on it."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("httpcore._async.http11.time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    async def pause() -> None:
+        clock.now += idle
+
+    with RawApi().running() as api:
+        assert [reply.body for reply in discards(api.url, 2, pause)] == [GOOD, GOOD]
+        assert api.connections == connections
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_not_used() -> None:
     """The answer said nothing of closing: no request is lost on it."""
     with RawApi({"d": [Cut(DISCARDED)]}).running() as api:
-        replies = send(api.url, 3, lambda: asyncio.sleep(0.02))
+        replies = discards(api.url, 3, lambda: asyncio.sleep(0.02))
         assert [reply.status for reply in replies] == [200, 200, 200]
         assert api.connections == 3
 
 
-def test_tls_is_verified_always(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A CA of one's own has to be named; without it nothing is sent."""
-    with RawApi(tls=serving(certificate)).running() as api:
-        (reply,) = send(api.url)
-        assert (reply.trouble, reply.sent, api.requests) == (Trouble.TLS, False, [])
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        assert [reply.body for reply in send(api.url, 2)] == [GOOD, GOOD]
-        (reply,) = send(api.url.replace("localhost", "127.0.0.1"))
-        assert reply.trouble is Trouble.TLS  # the certificate is another host's
+HANGS = 0.3
+"""Seconds for an attempt at something that hangs."""
 
 
-@contextmanager
-def proxy(tls: ssl.SSLContext | None = None, refusal: bytes | None = None) -> Iterator[tuple[str, list[str]]]:
-    """A proxy's address, and the head of each request to it."""
-    with Proxy(refusal, tls).running() as served:
-        yield f"http{'s' if tls else ''}://us%40er:pass@localhost:{served.port}", served.heads
+def test_a_request_was_sent_once_its_first_byte_was_written() -> None:
+    """Cut off or left without an answer from then on, it may have been carried out."""
+    for raw, trouble in ((Cut(b""), Trouble.CONNECTION), (Hang(b""), Trouble.TIMEOUT)):
+        with RawApi({"d": [raw]}).running() as api:
+            reply = one_discard(api.url, timeout=HANGS if isinstance(raw, Hang) else 10)
+            assert (reply.status, reply.trouble, reply.sent, reply.lost) == (None, trouble, True, True)
 
 
-@pytest.mark.parametrize("proxy_tls", [False, True], ids=["http proxy", "https proxy"])
-def test_a_proxy_tunnels_what_is_encrypted(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch, *, proxy_tls: bool
+def test_a_closed_port_proves_that_nothing_was_sent() -> None:
+    """And the message says what the system said."""
+    with RawApi().running() as api:
+        pass
+    reply = one_discard(api.url)
+    assert (reply.trouble, reply.sent) == (Trouble.CONNECTION, False)
+    assert reply.message is not None
+    assert "refused" in reply.message.lower()
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".test"])
+def test_a_name_that_cannot_be_asked_for_proves_that_nothing_was_sent(host: str) -> None:
+    """No resolver takes it."""
+    reply = one_discard(f"https://{host}/atoms/v1")
+    assert (reply.trouble, reply.sent) == (Trouble.CONNECTION, False)
+
+
+def test_a_tls_handshake_that_hangs_proves_that_nothing_was_sent() -> None:
+    """It is a connection that did not come about in time."""
+    with RawApi().running() as api:  # which waits for the end of what it takes for a request's head
+        reply = one_discard(api.url.replace("http:", "https:"), timeout=HANGS)
+        assert (reply.trouble, reply.sent, api.requests) == (Trouble.TIMEOUT, False, [])
+        assert reply.message == f"no connection within {HANGS:g} s"
+
+
+def test_a_connection_is_closed_when_time_runs_out_in_its_tls_handshake() -> None:
+    """Left open, it would be one more of them with every attempt during an outage."""
+
+    async def go(url: str) -> None:
+        async with discarding(url, HANGS) as send:
+            await send(None)
+            async with asyncio.timeout(10):
+                await over.wait()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        loop.call_soon_threadsafe(over.set)
+
+    with asyncio.Runner() as runner:
+        loop, over = runner.get_loop(), asyncio.Event()
+        with on_loopback(serve) as port:
+            runner.run(go(f"https://localhost:{port}/atoms/v1"))
+
+
+def test_a_connect_that_hangs_proves_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes to a proxy is not the request yet."""
+    with Proxy([Hang(b"")]).running() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        reply = one_discard("https://api.test/atoms/v1", timeout=HANGS)
+    assert (reply.trouble, reply.sent) == (Trouble.TIMEOUT, False)
+    assert reply.message == f"no connection by way of the proxy {proxy.place} within {HANGS:g} s"
+
+
+def test_what_is_to_be_asked_first_is_asked_right_before_the_first_byte(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told where to and by whom, and never sees the key."""
+    """Once for each request, whether it has to connect first or not, and not for a proxy's CONNECT."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    tls = serving(certificate)
-    with RawApi(tls=tls).running() as api, proxy(tls if proxy_tls else None) as (address, heads):
-        monkeypatch.setenv("HTTPS_PROXY", address)
-        assert [reply.body for reply in send(api.url, 2)] == [GOOD, GOOD]
-        assert len(heads) == 1
-        assert heads[0].startswith(f"CONNECT localhost:{api.port} HTTP/1.1\r\n")
-        assert "Proxy-Authorization: Basic dXNAZXI6cGFzcw==" in heads[0]
-        assert "sk_test" not in heads[0]
-        monkeypatch.setenv("NO_PROXY", "localhost")
-        assert send(api.url)[0].body == GOOD
-        assert len(heads) == 1
+    seen: list[tuple[int, int]] = []
+    with RawApi(tls=serving(certificate)).running() as api, Proxy().running() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+
+        async def before_write() -> None:
+            seen.append((len(proxy.heads), len(api.requests)))
+
+        discards(api.far_url, 2, before_write=before_write)
+    assert seen == [(1, 0), (1, 1)]
 
 
-def test_a_proxy_passes_on_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole address stands in the request."""
-    with RawApi().running() as api, proxy() as (address, heads):
-        monkeypatch.setenv("HTTP_PROXY", address)
-        assert send(api.url)[0].body == GOOD
-        assert heads[0].startswith(f"DELETE {api.url}/agent/a/drafts/d HTTP/1.1\r\n")
-        assert f"Host: localhost:{api.port}\r\n" in heads[0]
+def test_a_request_that_never_gets_so_far_is_not_asked_about() -> None:
+    """No connection, no first byte."""
+    with RawApi().running() as api:
+        pass
+
+    async def before_write() -> None:
+        pytest.fail("it was asked")
+
+    discards(api.url, before_write=before_write)
 
 
-def test_a_proxy_that_refuses_proves_that_nothing_was_sent(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its answer is not the API's."""
-    refusal = answer(407, b"no")
-    with RawApi(tls=serving(certificate)).running() as api, proxy(refusal=refusal) as (address, _):
-        monkeypatch.setenv("HTTPS_PROXY", address)
-        (reply,) = send(api.url)
-        assert (reply.status, reply.sent, reply.message) == (
-            None,
-            False,
-            "no connection: the proxy refuses: 407 Whatever",
-        )
+class _Objection(Exception):
+    """Not to be sent."""
+
+
+@pytest.mark.parametrize("objection", [_Objection(), ValueError("a bug"), TimeoutError(), OSError("a full disk")])
+def test_an_objection_keeps_a_request_from_being_sent(objection: Exception) -> None:
+    """Whatever it is, it is raised, and taken for no trouble of the connection; that one is given up."""
+
+    async def before_write() -> None:
+        raise objection
+
+    with RawApi().running() as api:
+        with pytest.raises(type(objection)) as raised:
+            discards(api.url, before_write=before_write)
+        assert raised.value is objection
+        assert api.requests == []
+
+
+def test_after_an_objection_there_is_another_connection() -> None:
+    """The one on which nothing was sent is not kept."""
+
+    async def go(url: str) -> Reply:
+        async def before_write() -> None:
+            raise _Objection
+
+        async with discarding(url) as send:
+            with pytest.raises(_Objection):
+                await send(before_write)
+            return await send(None)
+
+    with RawApi().running() as api:
+        assert asyncio.run(go(api.url)).body == GOOD
+        assert (len(api.requests), api.connections) == (1, 2)

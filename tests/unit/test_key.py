@@ -1,4 +1,4 @@
-"""Whom the environment's proxy is for, and how the key is kept and hidden."""
+"""The API key: where it comes from, when it is read again, how it is hidden."""
 
 import base64
 from pathlib import Path
@@ -9,84 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanup.api.key import Key
-from cleanup.api.proxies import is_excepted, proxy_for
 from cleanup.errors import SettingsError
-
-API = "https://api.smallest.ai/atoms/v1"
-
-
-@pytest.mark.parametrize(
-    ("no_proxy", "url", "excepted"),
-    [
-        ("", API, False),
-        ("*", API, True),
-        ("api.smallest.ai", API, True),
-        ("API.Smallest.AI", API, True),
-        ("smallest.ai", API, True),
-        (".smallest.ai", API, True),
-        ("*.smallest.ai", API, True),
-        ("allest.ai", API, False),
-        ("smallest.ai.example", API, False),
-        ("example.com, smallest.ai", API, True),
-        ("example.com smallest.ai", API, True),
-        ("api.smallest.ai:443", API, True),
-        ("api.smallest.ai:8443", API, False),
-        ("https://api.smallest.ai", API, True),
-        ("http://api.smallest.ai", API, False),
-        ("all://smallest.ai", API, True),
-        ("[::1]", "http://[::1]:8080/v1", True),
-        ("::1", "http://[::1]:8080/v1", True),
-        ("[::1]:8080", "http://[::1]:8080/v1", True),
-        ("[::1]:9090", "http://[::1]:8080/v1", False),
-        ("0:0:0:0:0:0:0:1", "http://[::1]:8080/v1", True),
-        ("127.0.0.1", "http://127.0.0.1:8080/v1", True),
-        ("127.0.0.1:80", "http://127.0.0.1/v1", True),
-        ("127.0.0.0/8", "http://127.0.0.1:8080/v1", True),
-        ("10.0.0.0/8", "http://127.0.0.1:8080/v1", False),
-        ("7.0.0.1", "http://127.0.0.1:8080/v1", False),
-        ("localhost", "http://localhost:8080/v1", True),
-        (", ,", API, False),
-        (".", API, False),
-    ],
-)
-def test_whom_no_proxy_names(no_proxy: str, url: str, excepted: bool) -> None:
-    """Hosts, domains with all below them, addresses, networks, ports, schemes and the star."""
-    assert is_excepted(url, no_proxy) is excepted
-
-
-@given(st.text(max_size=30), st.sampled_from([API, "http://[::1]:8080/v1", "http://127.0.0.1/"]))
-def test_no_no_proxy_is_an_error(no_proxy: str, url: str) -> None:
-    """Whatever stands in NO_PROXY, it is an answer."""
-    assert is_excepted(url, no_proxy) in (True, False)
-
-
-@pytest.mark.parametrize(
-    ("environ", "url", "proxy"),
-    [
-        ({}, API, None),
-        ({"HTTPS_PROXY": "http://proxy:3128"}, API, "http://proxy:3128"),
-        ({"https_proxy": "http://proxy:3128"}, API, "http://proxy:3128"),
-        ({"https_proxy": "http://small:1", "HTTPS_PROXY": "http://large:1"}, API, "http://small:1"),
-        ({"HTTPS_PROXY": "proxy:3128"}, API, "http://proxy:3128"),
-        ({"HTTP_PROXY": "http://proxy:3128"}, API, None),
-        ({"HTTP_PROXY": "http://proxy:3128"}, "http://localhost:1/", "http://proxy:3128"),
-        ({"ALL_PROXY": "http://proxy:3128"}, API, "http://proxy:3128"),
-        ({"ALL_PROXY": "http://all:1", "HTTPS_PROXY": "http://one:1"}, API, "http://one:1"),
-        ({"HTTPS_PROXY": ""}, API, None),
-        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "smallest.ai"}, API, None),
-        ({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "*"}, API, None),
-    ],
-)
-def test_which_variable_counts(
-    environ: dict[str, str], url: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The scheme's own variable before the one for all, lower case before upper case."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    assert proxy_for(url) == proxy
 
 
 @pytest.mark.parametrize("written", ["sk_key\n", "\r\nsk_key \r\n", "\ufeffsk_key", "\tsk_key"])
@@ -162,22 +85,39 @@ def test_a_file_that_is_no_text_is_no_key(tmp_path: Path) -> None:
 
 
 def test_a_key_is_read_again_when_its_file_changes(tmp_path: Path) -> None:
-    """Another content is another key; the same content, nonsense, or no file at all is none."""
+    """Another content is another key, which is used once it is adopted."""
     file = tmp_path / "key"
     file.write_text("sk_one")
     key = Key(str(file), "sk_variable")
-    assert not key.refresh()
+    assert key.read_again() is None
     (tmp_path / "next").write_text("sk_two")
     (tmp_path / "next").replace(file)
-    assert key.refresh()
-    assert (key.number, key.authorization) == (1, "Bearer sk_two")
-    assert not key.refresh()
-    file.write_text("not a key")
-    assert not key.refresh()
-    file.unlink()
-    assert not key.refresh()
-    assert key.authorization == "Bearer sk_two"
-    assert key.hide("sk_one and sk_two") == "[key] and [key]"
+    assert key.read_again() == "sk_two"
+    assert (key.number, key.authorization) == (0, "Bearer sk_one")
+    key.adopt("sk_two")
+    assert (key.number, key.authorization, key.read_again()) == (1, "Bearer sk_two", None)
+
+
+@pytest.mark.parametrize("content", ["", "\n", "not a key", None])
+def test_a_file_without_a_key_is_about_to_be_written(tmp_path: Path, content: str | None) -> None:
+    """Empty, nonsense or gone: the one in use stays, and what comes next is read even with the same time stamp."""
+    file = tmp_path / "key"
+    file.write_text("sk_one")
+    key = Key(str(file), None)
+    file.unlink() if content is None else file.write_text(content)
+    assert (key.read_again(), key.unsettled, key.authorization) == (None, True, "Bearer sk_one")
+    file.write_text("sk_two")
+    assert (key.read_again(), key.unsettled) == ("sk_two", False)
+
+
+def test_a_key_that_was_only_read_is_hidden_too(tmp_path: Path) -> None:
+    """It need not be in use."""
+    file = tmp_path / "key"
+    file.write_text("sk_one")
+    key = Key(str(file), None)
+    file.write_text("sk_number_two")
+    assert key.read_again() == "sk_number_two"
+    assert key.hide("sk_one and sk_number_two") == "[key] and [key]"
 
 
 KEYS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8).filter(
