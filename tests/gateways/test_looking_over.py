@@ -5,8 +5,7 @@ import io
 
 import pytest
 
-from cleanup.simulator import Simulator, World
-from cleanup.simulator.world import Mode
+from cleanup.simulator import Mode, Simulator, World
 from tests.accounts import only_reads
 from tests.conftest import MODES, Drafts, Ended, Runner, aged
 from tests.gateways import processes

@@ -4,8 +4,7 @@ from itertools import product
 
 import pytest
 
-from cleanup.simulator import Draft, Simulator, World
-from cleanup.simulator.world import Mode
+from cleanup.simulator import Draft, Mode, Simulator, World
 from tests.accounts import DISCARDED, FLAGS, check_account, endings, keys
 from tests.conftest import MODES, Drafts, Ended, Runner
 from tests.gateways.conftest import Meanwhile, name_of
