@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanup.api.atoms import PAGE_SIZE, Draft
-from cleanup.api.retry import History
+from cleanup.api.reply import Reply
 from cleanup.find import COLUMNS, Finder, Findings, Rule
 from cleanup.lists.reading import FORMATS, read_list
-from cleanup.model import Reply
 from cleanup.settings.definitions import Find
 from cleanup.stop import Stop
 
