@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +14,8 @@ from cleanup.api.reply import Reply
 from cleanup.find import COLUMNS, Finder, Findings, Rule
 from cleanup.lists.reading import FORMATS, read_list
 from cleanup.settings.definitions import Find
-from cleanup.stop import Stop
+from cleanup.workspace import Workspace
+from tests.engine import session_of
 
 AGENT = "0123456789abcdef01234567"
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -129,14 +129,10 @@ def reply(agents: list[str], total: int | None) -> Reply:
 def look(pages: Pages) -> Findings:
     """A look over a workspace with these pages, on the old model."""
 
-    async def operate(_subject: Any, attempt: Any) -> History:
-        return History(1, 1, await attempt(None))
-
     async def run() -> Findings:
-        workspace = SimpleNamespace(model="drafts", auto=True)
-        session = SimpleNamespace(atoms=pages, caller=SimpleNamespace(operate=operate), stop=Stop())
-        finder = Finder(session, workspace, 8)  # type: ignore[arg-type]
-        return await finder.look(Rule(Find(), NOW))
+        session = session_of(pages, attempts=1)
+        workspace = Workspace(session.stop, "drafts", lambda _why: None, session.throttle.now)
+        return await Finder(session, workspace).look(Rule(Find(), NOW))
 
     return asyncio.run(run())
 
