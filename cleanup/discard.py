@@ -123,9 +123,12 @@ class Case:
         self._details["branch"] = found.branch_name
 
         async def discard(api: Atoms, check: BeforeWrite) -> Reply:
-            return await api.discard_open_draft(pair.agent, found.branch, check)
+            return _own(await api.discard_open_draft(pair.agent, found.branch, check))
 
-        return await self._judge(await self._attempt(discard, lambda api: api.open_draft(pair.agent, found.branch)))
+        async def ask(api: Atoms) -> Reply:
+            return _own(await api.open_draft(pair.agent, found.branch))
+
+        return await self._judge(await self._attempt(discard, ask))
 
     async def _attempt(self, discard: Callable[[Atoms, BeforeWrite], Awaitable[Reply]], ask: Ask | None) -> Reply:
         """Attempt to discard, each time after a check of its own if there is one."""
@@ -179,9 +182,14 @@ class Case:
             return self._result(*self._objection)
         if reply.not_found:
             answered_at = self._means.workspace.now()
-            open_still = await self._means.workspace.find(
-                self._caller, self.pair.agent, self.pair.draft, since=answered_at
-            )
+            try:
+                open_still = await self._means.workspace.find(
+                    self._caller, self.pair.agent, self.pair.draft, since=answered_at
+                )
+            except Unanswered as error:
+                ending = verdict.of_read(self._heard(error.reply))
+                # A list that is refused says nothing of this draft.
+                return self._result(Ending.DISOWNED if ending is Ending.FORBIDDEN else ending)
             return None if open_still else self._result(verdict.of_absence(maybe_done=self._maybe_done))
         return self._result(verdict.of_read(reply) if self._by_check else verdict.of_discard(reply))
 
@@ -234,6 +242,11 @@ class Case:
             message=message or reply.message,
             details=self._details,
         )
+
+
+def _own(reply: Reply) -> Reply:
+    """By branches, a page for a missing route is not taken for the API's own: there is nowhere else to go on."""
+    return reply.disown() if reply.route_missing else reply
 
 
 async def _looked_into(api: Atoms, reply: Reply) -> Reply:
