@@ -260,5 +260,4 @@ async def _looked_into(api: Atoms, reply: Reply) -> Reply:
 
 
 async def _not_believed(_api: Atoms, reply: Reply) -> Reply:
-    """By branches there is nowhere else to go on, so such a page is not taken for the API's own."""
-    return reply.disown() if reply.route_missing else reply
+    return reply.disown_missing_route()

@@ -15,9 +15,7 @@ from cleanup.stop import Stop
 
 def session_of(api: Any, *, concurrency: int = 8, attempts: int = 3) -> Session:
     """A session whose requests are calls of `api`'s methods; no waits, no limit. Needs a running loop."""
-    settings = Settings(
-        limits=Limits(concurrency=concurrency), retry=Retry(attempts=attempts, wait=0, max_wait=0)
-    )
+    settings = Settings(limits=Limits(concurrency=concurrency), retry=Retry(attempts=attempts, wait=0, max_wait=0))
     stop, key, pace = Stop(), Key(None, "sk_test"), NoPace()
 
     def log(_event: str, **_fields: Any) -> None:
@@ -25,9 +23,7 @@ def session_of(api: Any, *, concurrency: int = 8, attempts: int = 3) -> Session:
 
     throttle = Throttle(concurrency, pace, stop, log, settings.limits.max_outage)
     calling = Calling(settings, lambda _slot: api, throttle, Renewal(key, None, stop), stop, log)
-    return Session(
-        "http://localhost", concurrency, settings.limits.max_outage, key, calling, throttle, pace, stop, log
-    )
+    return Session("http://localhost", concurrency, settings.limits.max_outage, key, calling, throttle, pace, stop, log)
 
 
 def ok(data: object) -> Reply:

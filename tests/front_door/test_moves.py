@@ -82,7 +82,10 @@ def run_over_a_slow_connection(runner: Runner, certificate: Path, second_check: 
     """A discard whose check closes its connection, so that it needs another; and the methods sent to the draft."""
     summary = {"branch": {"_id": BRANCH, "name": "main", "openDraftId": DRAFT}, "hasOpenDraft": True}
     branches = answer(200, json.dumps({"status": True, "data": {"branches": [summary]}}))
-    script = {"branches": [branches], "draft": [Cut(open_draft(DRAFT, "Connection: close")), second_check, answer(200, '{"status": true}')]}
+    script = {
+        "branches": [branches],
+        "draft": [Cut(open_draft(DRAFT, "Connection: close")), second_check, answer(200, '{"status": true}')],
+    }
     with RawApi(script, tls=serving(certificate)).running() as api, slow_to_open(api, nth=2) as url:
         ended = runner(
             *(runner.list_of([(AGENT, DRAFT)]), "--base-url", url, "--model", "branches", "--rate", "off"),

@@ -152,9 +152,7 @@ def test_discards_alone_are_down_for_a_while(
 
 
 @MODES
-def test_discards_alone_are_down_for_good(
-    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
-) -> None:
+def test_discards_alone_are_down_for_good(mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
     """Few requests, however long the list is, and the run stops by itself."""
     held = drafts(1000, agents=20)
     world.mode = mode
