@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 
 def draft(**more: str) -> Draft:
-    return Draft(AGENT, "d1", **({"name": "Draft 1", "editor": "Zoë", "updated_at": "2026-07-01T12:00:00.000Z"} | more))
+    return replace(Draft(AGENT, "d1", "Draft 1", "Zoë", "2026-07-01T12:00:00.000Z"), **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
