@@ -15,7 +15,8 @@ In the order in which data flows:
 - `discard`     one pair → how it ended: a look where one is needed, then the deed, on either model
 - `guards`      pure: what speaks against a discard, by what that look saw
 - `preview`     the same for a dry run, by reads alone
-- `branches`    which model the workspace is on, and on which branch a draft is open
+- `workspace`   which model the workspace is on, and which drafts of an agent are open
+- `look`        what a branch says of its open draft, where nothing is to be discarded
 - `verdict`     pure: what a reply means for a pair
 - `api`         the Atoms API: endpoints, turns, pace, outages, retries, one attempt on the wire
 - `rules`       pure: when answers, taken together, end a run

@@ -64,13 +64,20 @@ class Case:
     async def run(self) -> Result | None:
         """Process the pair. None: the run stopped before anything came of it."""
         try:
-            return await self._process()
+            result = await self._process()
         except Stopped:
             return self._left_off()
         except BadShape as error:
             return self._result(Ending.UNEXPECTED_RESPONSE, str(error))
         except Unanswered as error:
-            return self._result(verdict.of_read(self._heard(error.reply)))
+            result = self._result(verdict.of_read(self._heard(error.reply)))
+        return None if self._is_cut_short() else result
+
+    def _is_cut_short(self) -> bool:
+        """Whether the run stopped between two attempts, none of which has sent a discard."""
+        reply = self._reply
+        stopped = self._means.stop.cause is not None
+        return stopped and not self._sent and reply is not None and reply.deserves_retry
 
     def interrupted(self, why: str) -> Result | None:
         """The end of a pair that is cut off now; None: nothing has been done to it."""

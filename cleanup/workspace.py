@@ -124,6 +124,7 @@ class Workspace:
                 if known is not None and known.asked_at >= since and known.model == self.model:
                     return known
                 if lookup.failed_at is not None and lookup.failed_at >= came_at and lookup.failure is not None:
+                    self._stop.check()
                     raise Unanswered(lookup.failure)  # it failed for all that waited
                 asked_at = self.now()
                 try:

@@ -1,5 +1,6 @@
 """Nothing is taken for gone on one witness: a 404 is held against the agent's list, a list's 404 against the agent."""
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -176,3 +177,32 @@ def test_pages_that_are_missing_are_noticed(name: str, job: Runner, answer: Answ
     assert ended.code == 75
     assert sum(draft.id in ended.stdout for draft in held) == 3
     assert any("70 agents, and gave 3" in warning for warning in ended.summary["warnings"])
+
+
+def test_a_stop_in_the_middle_of_a_look_up_fails_nobody(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Nothing was sent to any of the pairs that wait for it: they were not attempted."""
+    held = drafts(20, agents=1)
+    world.mode = "branches"
+    sim.faults.script(held[0].agent, "500*", on="branches")
+    process: list[Any] = []
+    sim.after(lambda _world: process[0].send_signal(signal.SIGTERM), endpoint="branches")
+    process.append(job.start(job.list_of(held), *FLAGS, "--model", "branches", "--retry-wait", "30s"))
+    ended = job.wait(process[0])
+    assert ended.code == 143
+    check_account(ended, sim, keys(held))
+    assert ended.counts["not_attempted"] == 20
+
+
+def test_a_key_refused_in_a_look_up_fails_the_pair_that_asked(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The others that wait for it were not attempted."""
+    held = drafts(20, agents=1)
+    world.mode = "branches"
+    sim.faults.script(held[0].agent, "401*", on="branches")
+    ended = job(job.list_of(held), *FLAGS, "--model", "branches")
+    check_account(ended, sim, keys(held))
+    assert ended.summary["stopped_by"] == "unauthorized"
+    assert (ended.summary["failed"], ended.counts["not_attempted"]) == ({"unauthorized": 1}, 19)
