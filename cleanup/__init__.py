@@ -16,6 +16,7 @@ In the order in which data flows:
 - `guards`      pure: what speaks against a discard, by what the check saw
 - `preview`     the same for a dry run, by reads alone
 - `workspace`   which model the workspace is on, and which drafts of an agent are open
+- `look`        what a branch says of its open draft, where nothing is to be discarded
 - `verdict`     pure: what a reply means for a pair
 - `api`         the Atoms API: endpoints, throttle, breaker, retries, one attempt on the wire
 - `rules`       pure: when answers, taken together, end a run

@@ -60,19 +60,26 @@ class Case:
         self._seconds = 0.0
         self._reply: Reply | None = None
         self._details: dict[str, str] = {}
-        self._sent = self._maybe_done = self._by_check = False
+        self._sent = self._refused = self._maybe_done = self._by_check = False
         self._objection: Objection | None = None
 
     async def run(self) -> Result | None:
         """Process the pair. None: the run stopped before anything came of it."""
         try:
-            return await self._process()
+            result = await self._process()
         except Stopped:
             return self._left_off()
         except BadShape as error:
             return self._result(Ending.UNEXPECTED_RESPONSE, str(error))
         except Unanswered as error:
-            return self._result(verdict.of_read(self._heard(error.reply)))
+            result = self._result(verdict.of_read(self._heard(error.reply)))
+        return None if self._is_cut_short() else result
+
+    def _is_cut_short(self) -> bool:
+        """Whether the run stopped between two attempts, none of which has sent a discard."""
+        reply = self._reply
+        stopped = self._means.stop.cause is not None
+        return stopped and not self._sent and reply is not None and reply.deserves_retry
 
     def interrupted(self, why: str) -> Result | None:
         """The end of a pair that is cut off now; None: nothing has been done to it."""
@@ -101,13 +108,13 @@ class Case:
         pair, workspace = self.pair, self._means.workspace
 
         async def discard(api: Atoms, check: BeforeWrite) -> Reply:
-            return await _looked_into(api, await api.discard_draft(pair.agent, pair.draft, check))
+            return await api.discard_draft(pair.agent, pair.draft, check)
 
         async def ask(api: Atoms) -> Reply:
-            return await _looked_into(api, await api.draft(pair.agent, pair.draft))
+            return await api.draft(pair.agent, pair.draft)
 
         needs_check = self._means.guards.need_check(dated=pair.updated_at is not None)
-        reply = await self._attempt(discard, ask if needs_check else None)
+        reply = await self._attempt(discard, ask if needs_check else None, _looked_into)
         if reply.asks_for_migration:
             return None if workspace.follow() else self._result(Ending.MIGRATION_REQUIRED)
         if reply.route_missing and not reply.foreign:
@@ -126,10 +133,21 @@ class Case:
         async def discard(api: Atoms, check: BeforeWrite) -> Reply:
             return await api.discard_open_draft(pair.agent, found.branch, check)
 
-        return await self._judge(await self._attempt(discard, lambda api: api.open_draft(pair.agent, found.branch)))
+        async def ask(api: Atoms) -> Reply:
+            return await api.open_draft(pair.agent, found.branch)
 
-    async def _attempt(self, discard: Callable[[Atoms, BeforeWrite], Awaitable[Reply]], ask: Ask | None) -> Reply:
-        """Attempt to discard, each time after a check of its own if there is one."""
+        return await self._judge(await self._attempt(discard, ask, _not_believed))
+
+    async def _attempt(
+        self,
+        discard: Callable[[Atoms, BeforeWrite], Awaitable[Reply]],
+        ask: Ask | None,
+        look_into: Callable[[Atoms, Reply], Awaitable[Reply]],
+    ) -> Reply:
+        """Attempt to discard, each time after a check of its own if there is one.
+
+        `look_into` is shown each answer, for what the API's page for a missing route may be.
+        """
 
         async def attempt(api: Atoms) -> Reply:
             self._attempts += 1
@@ -139,7 +157,7 @@ class Case:
             async def check() -> None:
                 nonlocal checked_at
                 if ask is not None and time.monotonic() - checked_at > FRESH_SECONDS:
-                    await self._check(await ask(api))
+                    await self._check(await look_into(api, await ask(api)))
                     checked_at = time.monotonic()
 
             try:
@@ -148,10 +166,10 @@ class Case:
             except _Kept as kept:
                 return kept.reply
             self._by_check = False
-            refused = reply.asks_for_migration or reply.route_missing
-            self._sent = self._sent or (reply.sent and not refused)
+            self._refused = reply.asks_for_migration or reply.route_missing
+            self._sent = self._sent or (reply.sent and not self._refused)
             self._maybe_done = self._maybe_done or reply.lost
-            return self._heard(reply)
+            return self._heard(await look_into(api, reply))
 
         return await self._caller.operate(attempt, requests=1 if ask is None else 2)
 
@@ -179,7 +197,12 @@ class Case:
         if self._objection is not None:
             return self._result(*self._objection)
         if reply.not_found:
-            listing = await self._means.workspace.verify(self._caller, self.pair.agent, self.pair.draft)
+            try:
+                listing = await self._means.workspace.verify(self._caller, self.pair.agent, self.pair.draft)
+            except Unanswered as error:
+                ending = verdict.of_read(self._heard(error.reply))
+                # A list that is refused says nothing of this draft.
+                return self._result(Ending.DISOWNED if ending is Ending.FORBIDDEN else ending)
             if listing.get(self.pair.draft) is None:
                 return self._result(verdict.of_absence(maybe_done=self._maybe_done))
             # A 404 in the middle of an outage was part of it; any other contradicts the API's own list.
@@ -217,7 +240,9 @@ class Case:
         self._details.update({key: value for key, value in (*known, ("updated_at", draft.updated_at)) if value})
 
     def _left_off(self) -> Result | None:
-        """The end of a pair when the run stops between two requests; None: it was never sent."""
+        """The end of a pair when the run stops between two requests; None: it was never sent, or to no endpoint."""
+        if self._refused and StopCause.MIGRATION_REQUIRED in self._means.stop.causes:
+            return self._result(Ending.MIGRATION_REQUIRED)
         if not self._sent:
             return None
         return self._result(Ending.INTERRUPTED, "the run stopped before it was known what became of it")
@@ -240,3 +265,7 @@ class Case:
 async def _looked_into(api: Atoms, reply: Reply) -> Reply:
     """The API's page for a missing route counts only while the API is there otherwise."""
     return reply.disown() if reply.route_missing and not (await api.user()).is_alive else reply
+
+
+async def _not_believed(_api: Atoms, reply: Reply) -> Reply:
+    return reply.disown_missing_route()

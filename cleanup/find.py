@@ -15,11 +15,12 @@ from typing import Final
 from cleanup import verdict
 from cleanup.api.atoms import PAGE_SIZE, Atoms, BadShape, Draft, agents_in, latest_in
 from cleanup.api.reply import Reply
-from cleanup.api.retry import Attempt, Caller, Subject
+from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import Columns, Row, parse_time, time_text
 from cleanup.lists.writing import write_rows
+from cleanup.look import look
 from cleanup.settings.definitions import Find
 from cleanup.settings.values import duration_text
 from cleanup.stop import Stopped
@@ -188,7 +189,7 @@ class Finder:
         seen: set[str] = set()
         caller = self._session.caller()
         for page in range(1, _MOST_PAGES):
-            reply = await self._read(caller, partial(_page, page), "the agents")
+            reply = self._with_data(await caller.operate(partial(_page, page)), "the agents")
             try:
                 found, total = agents_in(reply)
             except BadShape as error:
@@ -217,31 +218,28 @@ class Finder:
             return places
         drafts = []
         for place in places:
-            opened = await self._read(caller, partial(_open_draft, place), "a draft", may_be_gone=True)
-            if opened.not_found:
-                if (await self._workspace.verify(caller, agent, place.draft)).get(place.draft) is not None:
-                    raise _unreadable("a draft", opened)
-            else:
-                found = latest_in(opened, agent)
+            opened = await self._look(caller, place)
+            if not opened.not_found:
+                found = latest_in(self._with_data(opened, "a draft"), agent)
                 drafts.append(replace(found, branch=place.branch, branch_name=place.branch_name))
         return drafts
 
-    async def _read(self, caller: Caller, attempt: Attempt, what: str, *, may_be_gone: bool = False) -> Reply:
-        """An answer with data, or a 404 where that may be. Raises Unreadable, Stopped."""
-        reply = await caller.operate(attempt)
+    async def _look(self, caller: Caller, place: Draft) -> Reply:
+        try:
+            return await look(caller, self._workspace, place)
+        except Unanswered as error:
+            return error.reply
+
+    def _with_data(self, reply: Reply, what: str) -> Reply:
+        """An answer with data. Raises Unreadable, Stopped."""
         if reply.data is None:
             self._stop.check()
-            if not (may_be_gone and reply.not_found):
-                raise _unreadable(what, reply)
+            raise _unreadable(what, reply)
         return reply
 
 
 async def _page(page: int, api: Atoms) -> Reply:
     return await api.agents(page)
-
-
-async def _open_draft(place: Draft, api: Atoms) -> Reply:
-    return await api.open_draft(place.agent, place.branch)
 
 
 def _unreadable(what: str, reply: Reply) -> Unreadable:

@@ -3,6 +3,7 @@
 from cleanup import verdict
 from cleanup.api.atoms import Draft, latest_in
 from cleanup.discard import Case
+from cleanup.look import look
 from cleanup.model import Ending, Result
 
 
@@ -18,10 +19,9 @@ class Preview(Case):
             return self._say(found)
         # A branch does not say who edited its draft, or when.
         self._details["branch"] = found.branch_name
-        reply = self._heard(await self._caller.operate(lambda api: api.open_draft(pair.agent, found.branch)))
+        reply = self._heard(await look(self._caller, workspace, found))
         if reply.not_found:
-            listing = await workspace.verify(self._caller, pair.agent, pair.draft)
-            return self._result(Ending.NOT_FOUND if listing.get(pair.draft) is None else Ending.DISOWNED)
+            return self._result(Ending.NOT_FOUND)
         if reply.data is None:
             return self._result(verdict.of_read(reply))
         draft = latest_in(reply, pair.agent)

@@ -47,7 +47,7 @@ async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Se
         journal.warn("a dry run: whether this key may discard these drafts (403) cannot be read", level="info")
     # What a sweep has learned while it was finding holds for its discards.
     model = "branches" if identity.model == "branches" else settings.api.model
-    workspace = Workspace(session.stop, model, journal.moved, session.throttle.now)
+    workspace = Workspace(session.stop, model, journal.moved, session.throttle.now, only_reads=dry_run)
     guards = Guards(settings.guard)
     means = Means(workspace, guards, backup, session.stop)
     kind = Preview if dry_run else Case

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from cleanup.api.atoms import Atoms, BadShape, Draft, Drafts, agents_in, drafts_in, open_drafts_in, says_no_such_agent
 from cleanup.api.reply import Reply
-from cleanup.api.retry import Caller
+from cleanup.api.retry import Attempt, Caller
 from cleanup.model import StopCause
 from cleanup.stop import Stop, Stopped
 
@@ -62,11 +62,17 @@ class Workspace:
         model: Literal["auto", "drafts", "branches"],
         moved: Callable[[str], None],
         now: Callable[[], float],
+        *,
+        only_reads: bool = True,
     ) -> None:
-        """`moved` is told, once, why the workspace is taken to be on the branch model. `now`: seconds of any clock."""
+        """`moved` is told, once, why the workspace is taken to be on the branch model. `now`: seconds of any clock.
+
+        `only_reads`: an answered list shows that the API does what this run needs; discards are not needed.
+        """
         self._stop = stop
         self._moved = moved
         self.now = now
+        self._only_reads = only_reads
         self._auto = model == "auto"
         self.model: Model = "branches" if model == "branches" else "drafts"
         self._one_at_a_time = asyncio.Lock()
@@ -121,14 +127,15 @@ class Workspace:
         came_at = self.now()
         since = came_at - KEPT_SECONDS if since is None else since
         lookup.waiting[caller.subject.item] = lookup.waiting.get(caller.subject.item, 0) + 1
-        if lookup.one_at_a_time.locked():
-            caller.give_slot_back()  # whoever asks may need it
+        if sum(lookup.waiting.values()) > 1:
+            caller.wait_for_others()
         try:
             async with lookup.one_at_a_time:
                 known = lookup.listing
                 if known is not None and known.asked_at >= since and known.model == self.model:
                     return known
                 if lookup.failed_at is not None and lookup.failed_at >= came_at and lookup.failure is not None:
+                    self._stop.check()
                     raise Unanswered(lookup.failure)  # it failed for all that waited
                 try:
                     lookup.listing = await self._ask(caller, agent, lookup)
@@ -144,7 +151,7 @@ class Workspace:
     async def _ask(self, caller: Caller, agent: str, lookup: "_Lookup") -> Listing:
         question, asked_at = _Question(agent), self.now()
         if self.model == "drafts":
-            reply = await caller.operate(question.drafts, waiting=lookup.waiting.keys)
+            reply = await self._operate(caller, question.drafts, lookup)
             if question.is_unknown:
                 return Listing(None, asked_at, "drafts", question.troubled)
             if reply.asks_for_migration:
@@ -158,12 +165,15 @@ class Workspace:
                     return Listing(open_drafts_in(branches, agent), asked_at, "branches", question.troubled)
             else:
                 return Listing(drafts_in(_answered(reply), agent), asked_at, "drafts", question.troubled)
-        reply = await caller.operate(question.branches, waiting=lookup.waiting.keys)
+        reply = await self._operate(caller, question.branches, lookup)
         if question.is_unknown:
             return Listing(None, asked_at, "branches", question.troubled)
         if reply.status == 404:
             raise Unanswered(reply.disown())
         return Listing(open_drafts_in(_answered(reply), agent), asked_at, "branches", question.troubled)
+
+    async def _operate(self, caller: Caller, attempt: Attempt, lookup: "_Lookup") -> Reply:
+        return await caller.operate(attempt, waiting=lookup.waiting.keys, decisive=self._only_reads)
 
     async def leave_missing_route(self, caller: Caller, agent: str, reply: Reply) -> None:
         """The endpoint of the older model is gone while the API is there: go on by branches, or stop the run.
@@ -185,16 +195,15 @@ class Workspace:
                 self._stop_if(reply.route_missing, "the endpoint for drafts is gone, and api.model is drafts")
                 return None
             answers = [await caller.operate(lambda api: api.branches(agent))]
-            if answers[0].data is None and not answers[0].route_missing:
-                other = await self._some_agent(caller)
-                if other is not None and other != agent:
-                    answers.append(await caller.operate(lambda api: api.branches(other)))
-            if any(answer.data is not None for answer in answers):
+            if answers[0].data is None and not answers[0].route_missing:  # it may be this agent that is gone
+                listed, other = await self._another_agent(caller, agent)
+                answers.append(listed if other is None else await caller.operate(lambda api: api.branches(other)))
+            if any(isinstance(answer.data, dict) and "branches" in answer.data for answer in answers):
                 self._move("the endpoint for discarding a draft by its id is gone, and agents have branches")
                 return answers[0]
             self._stop_if(
-                reply.route_missing and answers[-1].route_missing,
-                "the API has neither the endpoint for drafts nor the one for branches: it has changed",
+                reply.route_missing and not any(answer.deserves_retry for answer in answers),
+                "the endpoint for drafts is gone, and there are no branches: the API has changed",
             )
             return None
 
@@ -203,13 +212,14 @@ class Workspace:
             self._stop.request(StopCause.MIGRATION_REQUIRED, sentence)
             raise Stopped
 
-    async def _some_agent(self, caller: Caller) -> str | None:
-        """An agent that exists."""
+    async def _another_agent(self, caller: Caller, agent: str) -> tuple[Reply, str | None]:
+        """The first page of agents, and one of them that is another than this one."""
+        reply = await caller.operate(lambda api: api.agents(1))
         try:
-            agents, _ = agents_in(await caller.operate(lambda api: api.agents(1)))
+            agents, _ = agents_in(reply)
         except BadShape:
-            return None
-        return agents[0] if agents else None
+            return reply, None
+        return reply, next((other for other in agents if other != agent), None)
 
 
 class _Lookup:

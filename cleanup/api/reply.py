@@ -124,3 +124,7 @@ class Reply:
     def disown(self) -> Self:
         """The same answer, known not to be the API's own."""
         return replace(self, disowned=True)
+
+    def disown_missing_route(self) -> Self:
+        """The same answer; by branches there is nowhere else to go on, so a page for a missing route is disowned."""
+        return self.disown() if self.route_missing else self

@@ -163,15 +163,15 @@ class Caller:
         await self._shared.stop.sleep(self._shared.jitter(attempts))
         self._shared.stop.check()
 
-    def give_slot_back(self) -> None:
-        """The slot for the first attempt is not needed now."""
+    def wait_for_others(self) -> None:
+        """Others go first: they may need the slot, and may wait for the end of the outage that this item is to tell."""
+        self.finish()
+
+    def finish(self) -> None:
+        """Nothing more is asked for this item, or not now."""
         slot, self._slot = self._slot, None
         if slot is not None:
             slot.release()
-
-    def finish(self) -> None:
-        """Nothing more is asked for this item."""
-        self.give_slot_back()
         if self._witness is not None and self._is_probing:
             self._witness.set_result(None)
 

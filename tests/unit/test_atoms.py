@@ -1,5 +1,6 @@
 """What is read out of the API's answers, and what is not taken for an answer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,16 +11,15 @@ from cleanup.api.atoms import (
     BadShape,
     Draft,
     agents_in,
-    branch_in,
     draft_configuration_in,
-    draft_in,
     drafts_in,
     latest_in,
     open_drafts_in,
     owner_in,
+    says_no_such_agent,
 )
+from cleanup.api.reply import NOT_JSON, Reply
 from cleanup.lists.ids import is_draft
-from cleanup.model import Reply
 
 AGENT = "0123456789abcdef01234567"
 
@@ -38,58 +38,81 @@ def branches(*summaries: object) -> Reply:
 
 def test_the_draft_is_named_by_its_draft_id() -> None:
     """`_id` is the revision's."""
-    (found,) = drafts_in(ok([{"_id": "r1", "draftId": "d1", "draftName": "n", "lastEditorName": "e"}]), AGENT)
-    assert found == Draft(AGENT, "d1", "n", "e")
-    with pytest.raises(BadShape):
-        drafts_in(ok([{"_id": "d1"}]), AGENT)
+    found = drafts_in(ok([{"_id": "r1", "draftId": "d1", "draftName": "n", "lastEditorName": "e"}]), AGENT)
+    assert (found.by_id, found.odd) == ({"d1": Draft(AGENT, "d1", "n", "e")}, None)
 
 
-@pytest.mark.parametrize("data", [None, {}, "x", 1, {"drafts": []}, [1], [{"draftId": None}], [{"draftId": "../x"}]])
+@pytest.mark.parametrize("data", [None, {}, "x", 1, {"drafts": []}])
 def test_no_list_of_drafts_is_no_empty_list(data: object) -> None:
     """Nothing that is not documented is read as `nothing there`."""
     with pytest.raises(BadShape):
         drafts_in(ok(data), AGENT)
-    with pytest.raises(BadShape):
-        draft_in(ok(data), AGENT, "d1")
 
 
-def test_a_draft_is_found_beside_odd_ones() -> None:
-    """What is wrong with one draft is wrong with that one; whether an unnamed one is ours cannot be told."""
-    reply = ok([{"draftId": "../x"}, {"draftId": "d1"}])
-    assert draft_in(reply, AGENT, "d1") == Draft(AGENT, "d1")
-    with pytest.raises(BadShape):
-        draft_in(reply, AGENT, "d2")
-    assert draft_in(ok([{"draftId": "d1"}]), AGENT, "d2") is None
+@pytest.mark.parametrize("item", [1, {}, {"_id": "d1"}, {"draftId": None}, {"draftId": "../x"}])
+def test_a_draft_is_found_beside_odd_ones(item: object) -> None:
+    """What is wrong with one draft is wrong with that one; that there is one is told."""
+    found = drafts_in(ok([item, {"draftId": "d1"}]), AGENT)
+    assert found.by_id == {"d1": Draft(AGENT, "d1")}
+    assert found.odd is not None
 
 
 @pytest.mark.parametrize(
-    ("summaries", "problem"),
+    ("pending", "publishing"),
     [
-        ([branch("d1", "../x")], "cannot be part of a path"),
-        ([branch("d1", None)], "cannot be part of a path"),
-        ([branch("d/1", "b1")], "cannot be part of a path"),
-        ([branch({"_id": "d1"})], "not named"),
-        ([branch(None, hasOpenDraft=True)], "not named"),
-        ([{"_id": "b1"}], "without its description"),
-        (["b1"], "without its description"),
+        ({"state": "active", "startedBy": "u"}, True),
+        ({"state": "cancelled"}, False),
+        ({}, False),
+        (None, False),
+        ("active", False),
     ],
 )
-def test_a_branch_whose_draft_cannot_be_told_is_no_branch_without_one(summaries: list[Any], problem: str) -> None:
-    """Neither for a look over all branches nor for one draft that is on none of the others."""
-    with pytest.raises(BadShape, match=problem):
-        open_drafts_in(branches(*summaries), AGENT)
-    with pytest.raises(BadShape):
-        branch_in(branches(branch("d8", "b8"), *summaries), AGENT, "d9")
-    assert branch_in(branches(branch("d8", "b8"), *summaries), AGENT, "d8") == Draft(
-        AGENT, "d8", branch="b8", branch_name="main"
-    )
+def test_a_publish_is_under_way_while_it_is_active(pending: object, publishing: bool) -> None:
+    """In a list and in a draft's own answer; one that was taken back stays on record."""
+    item = {"draftId": "d1", "pendingPublish": pending}
+    assert drafts_in(ok([item]), AGENT).by_id["d1"].publishing is publishing
+    assert latest_in(ok({"latest": item}), AGENT).publishing is publishing
 
 
-def test_an_odd_branch_is_not_followed() -> None:
-    """Not even for the draft that is asked for."""
-    with pytest.raises(BadShape, match="cannot be part of a path"):
-        branch_in(branches(branch("d1", "../../x")), AGENT, "d1")
-    assert branch_in(branches(branch(None), branch("")), AGENT, "d1") is None
+@pytest.mark.parametrize(
+    ("summary", "problem"),
+    [
+        (branch("d1", "../x"), "cannot be part of a path"),
+        (branch("d1", None), "cannot be part of a path"),
+        (branch("d/1", "b1"), "cannot be part of a path"),
+        (branch({"_id": "d1"}), "not named"),
+        (branch(None, hasOpenDraft=True), "not named"),
+        ({"_id": "b1"}, "without its description"),
+        ("b1", "without its description"),
+    ],
+)
+def test_a_branch_whose_draft_cannot_be_told_is_no_branch_without_one(summary: object, problem: str) -> None:
+    """Other branches are no worse for it, and an id that cannot be part of a path is never handed on."""
+    found = open_drafts_in(branches(branch("d8", "b8"), summary), AGENT)
+    assert found.by_id == {"d8": Draft(AGENT, "d8", branch="b8", branch_name="main")}
+    assert problem in (found.odd or "")
+
+
+def test_branches_without_an_open_draft_are_nothing_odd() -> None:
+    """`null`, or nothing at all."""
+    found = open_drafts_in(branches(branch(None), branch("")), AGENT)
+    assert (found.by_id, found.odd) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "unknown"),
+    [
+        (Reply(400, {"status": False, "errors": ["No agent found"]}), True),
+        (Reply(400, {"status": False, "errors": "no agent found."}), True),
+        (Reply(400, {"status": False, "errors": ["invalid id"]}), False),
+        (Reply(400, NOT_JSON), False),
+        (Reply(404, {"status": False, "errors": ["No agent found"]}), False),
+        (Reply(200, {"status": True, "data": {}}), False),
+    ],
+)
+def test_how_the_api_says_that_there_is_no_such_agent(reply: Reply, unknown: bool) -> None:
+    """A 400 with these words, as recorded; any other 400 says nothing of the kind."""
+    assert says_no_such_agent(reply) is unknown
 
 
 @pytest.mark.parametrize(
@@ -208,19 +231,18 @@ JSON = st.recursive(
 def test_no_answer_whatever_it_holds_is_more_than_badly_shaped(data: object) -> None:
     """No other exception, no id that cannot be part of a path, no text that no file can hold."""
     reply = ok(data)
-    for read in (
-        lambda: drafts_in(reply, AGENT),
+    readings: list[Callable[[], list[Draft]]] = [
+        lambda: [*drafts_in(reply, AGENT).by_id.values()],
         lambda: [latest_in(reply, AGENT)],
-        lambda: open_drafts_in(reply, AGENT),
-        lambda: [branch_in(reply, AGENT, "d1")],
-        lambda: [draft_in(reply, AGENT, "d1")],
+        lambda: [*open_drafts_in(reply, AGENT).by_id.values()],
         lambda: agents_in(reply) and [],
-    ):
+    ]
+    for read in readings:
         try:
-            found: list[Any] = read()
+            found = read()
         except BadShape:
             continue
-        for draft in filter(None, found):
+        for draft in found:
             assert is_draft(draft.draft)
             assert not draft.branch or is_draft(draft.branch)
             assert "".join((draft.name, draft.editor, draft.updated_at, draft.branch_name)).encode() is not None

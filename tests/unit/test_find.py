@@ -2,8 +2,8 @@
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,19 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanup.api.atoms import PAGE_SIZE, Draft
-from cleanup.api.retry import History
+from cleanup.api.reply import Reply
 from cleanup.find import COLUMNS, Finder, Findings, Rule
 from cleanup.lists.reading import FORMATS, read_list
-from cleanup.model import Reply
 from cleanup.settings.definitions import Find
-from cleanup.stop import Stop
+from cleanup.workspace import Workspace
+from tests.engine import session_of
 
 AGENT = "0123456789abcdef01234567"
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 
 def draft(**more: str) -> Draft:
-    return Draft(AGENT, "d1", **({"name": "Draft 1", "editor": "Zoë", "updated_at": "2026-07-01T12:00:00.000Z"} | more))
+    return replace(Draft(AGENT, "d1", "Draft 1", "Zoë", "2026-07-01T12:00:00.000Z"), **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -130,14 +130,10 @@ def reply(agents: list[str], total: int | None) -> Reply:
 def look(pages: Pages) -> Findings:
     """A look over a workspace with these pages, on the old model."""
 
-    async def operate(_subject: Any, attempt: Any) -> History:
-        return History(1, 1, await attempt(None))
-
     async def run() -> Findings:
-        workspace = SimpleNamespace(model="drafts", auto=True)
-        session = SimpleNamespace(atoms=pages, caller=SimpleNamespace(operate=operate), stop=Stop())
-        finder = Finder(session, workspace, 8)  # type: ignore[arg-type]
-        return await finder.look(Rule(Find(), NOW))
+        session = session_of(pages, attempts=1)
+        workspace = Workspace(session.stop, "drafts", lambda _why: None, session.throttle.now)
+        return await Finder(session, workspace).look(Rule(Find(), NOW))
 
     return asyncio.run(run())
 

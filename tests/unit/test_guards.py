@@ -1,4 +1,4 @@
-"""When a draft's last edit speaks against its discard."""
+"""When a draft's last edit, or a publish under way, speaks against its discard."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -60,3 +60,26 @@ def test_zones_do_not_matter(edited: datetime, listed: datetime) -> None:
     expected = edited.astimezone(UTC) > listed.astimezone(UTC)
     # A zone with seconds in its offset is written without loss, too.
     assert (found is Ending.CHANGED) is expected
+
+
+@pytest.mark.parametrize("listed", [None, NOW - timedelta(1)], ids=["no guard", "edited since"])
+def test_a_publish_under_way_goes_before_everything_else(listed: datetime | None) -> None:
+    """It needs no guard, and what else speaks against the discard does not matter."""
+    draft = Draft(AGENT, "d1", updated_at="2026-08-01T12:00:00Z", publishing=True)
+    found = Guards(Guard(), now=lambda: NOW).objection(Pair(0, AGENT, "d1", "list.csv:2", listed), draft)
+    assert found is not None
+    assert found[0] is Ending.PUBLISHING
+
+
+@pytest.mark.parametrize(
+    ("guard", "dated", "needed"),
+    [
+        (Guard(), False, False),
+        (Guard(), True, True),
+        (Guard(min_idle=3600), False, True),
+        (Guard(backup="copies"), False, True),
+    ],
+)
+def test_when_the_draft_has_to_be_seen(guard: Guard, dated: bool, needed: bool) -> None:
+    """For a time to compare with; and where a copy makes the job look anyway, for a publish."""
+    assert Guards(guard).need_check(dated=dated) is needed

@@ -3,13 +3,17 @@
 import pytest
 
 from cleanup import verdict
-from cleanup.model import NOT_JSON, Ending, Pair, Reply, Result, Trouble
+from cleanup.api.reply import MIGRATION_ERROR, NOT_JSON, Reply, Trouble
+from cleanup.model import Ending, Pair, Result
 from cleanup.rules import ForbiddenRule
 
 DONE = {"status": True, "data": None}
 REFUSED = {"status": False, "errors": ["no"]}
-MIGRATION = {"status": False, "error_type": verdict.MIGRATION_ERROR}
-BODIES: tuple[object, ...] = (None, NOT_JSON, DONE, REFUSED, MIGRATION, [], "text", 7, True, {"status": "true"})
+NO_ROUTE = {"message": "no Route matched with those values"}
+MIGRATION = {"status": False, "error_type": MIGRATION_ERROR}
+BODIES: tuple[object, ...] = (
+    *(None, NOT_JSON, DONE, REFUSED, NO_ROUTE, MIGRATION, [], "text", 7, True, {"status": "true"}),
+)
 FAILURES = {
     400: Ending.BAD_REQUEST,
     401: Ending.UNAUTHORIZED,
@@ -19,14 +23,27 @@ FAILURES = {
 }
 
 
-def expected(status: int, body: object, *, maybe_done: bool) -> Ending:
+def is_foreign(status: int, body: object) -> bool:
+    """The bodies with which somebody else answers, written a second time."""
+    match status:
+        case 401:
+            return not isinstance(body, dict)
+        case 403:
+            return body not in (REFUSED, MIGRATION)
+        case 404:
+            return body is None or body is NOT_JSON
+        case _:
+            return False
+
+
+def expected(status: int, body: object) -> Ending:
     """The table of outcomes, written a second time."""
     if status == 204 or (status == 200 and body is DONE):
         return Ending.DISCARDED
-    if status == 403 and body is not NOT_JSON:
+    if is_foreign(status, body):
+        return Ending.DISOWNED
+    if status == 403:
         return Ending.FORBIDDEN
-    if status == 404 and body is not NOT_JSON:
-        return Ending.GONE_AFTER_RETRY if maybe_done else Ending.NOT_FOUND
     if status == 409 and body is MIGRATION:
         return Ending.MIGRATION_REQUIRED
     if 500 <= status <= 599:
@@ -34,23 +51,25 @@ def expected(status: int, body: object, *, maybe_done: bool) -> Ending:
     return FAILURES.get(status, Ending.UNEXPECTED_RESPONSE)
 
 
-@pytest.mark.parametrize("maybe_done", [False, True])
-def test_every_status_with_every_body(maybe_done: bool) -> None:
+@pytest.mark.parametrize("body", BODIES, ids=repr)
+def test_every_status_with_every_body(body: object) -> None:
     """All statuses from 100 to 999 mean what the table says, with any body."""
     for status in range(100, 1000):
-        for body in BODIES:
-            reply = Reply(status, body)
-            found = verdict.of_discard(reply, maybe_done=maybe_done)
-            assert found is expected(status, body, maybe_done=maybe_done), (status, body)
+        assert verdict.of_discard(Reply(status, body)) is expected(status, body), status
 
 
-def test_what_is_tried_again_is_decided_by_the_status_alone() -> None:
-    """5xx and 429 with any body, and no answer unless a certificate is the reason; nothing else."""
+@pytest.mark.parametrize("body", BODIES, ids=repr)
+def test_what_is_tried_again(body: object) -> None:
+    """5xx and 429 with any body, and a 401, 403 or 404 that is not the API's own; nothing else."""
     for status in range(100, 1000):
-        for body in BODIES:
-            assert verdict.deserves_retry(Reply(status, body)) is (status == 429 or 500 <= status <= 599)
-    for trouble in Trouble:
-        assert verdict.deserves_retry(Reply(None, trouble=trouble)) is (trouble is not Trouble.TLS)
+        again = status == 429 or 500 <= status <= 599 or is_foreign(status, body)
+        assert Reply(status, body).deserves_retry is again, status
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_no_answer_is_tried_again_unless_it_is_hopeless(trouble: Trouble) -> None:
+    """TLS that cannot be set up, and a proxy that wants a login, stay as they are."""
+    assert Reply(None, trouble=trouble).deserves_retry is (trouble not in (Trouble.TLS, Trouble.PROXY))
 
 
 @pytest.mark.parametrize(
@@ -64,6 +83,7 @@ def test_what_is_tried_again_is_decided_by_the_status_alone() -> None:
         (Reply(429), False),
         (Reply(423), False),
         (Reply(600), False),
+        (Reply(404), False),
     ],
 )
 def test_what_may_have_been_carried_out(reply: Reply, lost: bool) -> None:
@@ -71,16 +91,29 @@ def test_what_may_have_been_carried_out(reply: Reply, lost: bool) -> None:
     assert reply.lost is lost
 
 
-def test_no_answer_is_named_by_what_came_instead() -> None:
+@pytest.mark.parametrize("trouble", Trouble)
+def test_no_answer_is_named_by_what_came_instead(trouble: Trouble) -> None:
     """A timeout is a timeout; anything else is a connection."""
-    reasons = {trouble: verdict.of_discard(Reply(None, trouble=trouble), maybe_done=True).reason for trouble in Trouble}
-    assert reasons == {Trouble.TIMEOUT: "timeout", Trouble.CONNECTION: "connection", Trouble.TLS: "connection"}
+    reason = "timeout" if trouble is Trouble.TIMEOUT else "connection"
+    assert verdict.of_discard(Reply(None, trouble=trouble)).reason == reason
 
 
 def test_a_branch_that_says_it_was_not_discarded_was_not() -> None:
     """`"discarded": false` outweighs the status."""
     body = {"status": True, "data": {"discarded": False}}
-    assert verdict.of_discard(Reply(200, body), maybe_done=False) is Ending.UNEXPECTED_RESPONSE
+    assert verdict.of_discard(Reply(200, body)) is Ending.UNEXPECTED_RESPONSE
+
+
+@pytest.mark.parametrize(("maybe_done", "ending"), [(False, Ending.NOT_FOUND), (True, Ending.GONE_AFTER_RETRY)])
+def test_a_draft_that_is_not_open(maybe_done: bool, ending: Ending) -> None:
+    """It was never there for this run, or this run's own attempt may have done it."""
+    assert verdict.of_absence(maybe_done=maybe_done) is ending
+
+
+def test_an_answer_that_was_disowned_is_worth_another_run() -> None:
+    """Whatever it says: a 404 of somebody else's is neither `not_found` nor final."""
+    ending = verdict.of_read(Reply(404, REFUSED).disown())
+    assert (ending, ending.passing) == (Ending.DISOWNED, True)
 
 
 def result(ending: Ending, status: int | None) -> Result:
@@ -88,7 +121,7 @@ def result(ending: Ending, status: int | None) -> Result:
     return Result(Pair(0, "0" * 24, "d", "l:1"), ending, status=status)
 
 
-@pytest.mark.parametrize("count", range(1, 120))
+@pytest.mark.parametrize("count", [1, 9, 10, 49, 50, 51, 119])
 def test_how_many_403_end_a_run(count: int) -> None:
     """The 50th of nothing but 403 ends it at once; 10 to 49 do at the end; up to 9 never do."""
     rule = ForbiddenRule()
@@ -106,6 +139,7 @@ def test_how_many_403_end_a_run(count: int) -> None:
         (Ending.TIMEOUT, None, False),
         (Ending.RECENTLY_EDITED, 200, False),
         (Ending.CHANGED, 200, False),
+        (Ending.PUBLISHING, 200, False),
         (Ending.INTERRUPTED, None, False),
     ],
 )

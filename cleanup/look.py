@@ -1,0 +1,28 @@
+"""What a branch says of the draft that is open on it, where nothing is to be discarded."""
+
+from cleanup.api.atoms import Atoms, Draft
+from cleanup.api.reply import Reply
+from cleanup.api.retry import Caller
+from cleanup.workspace import Workspace
+
+
+async def look(caller: Caller, workspace: Workspace, place: Draft) -> Reply:
+    """The last answer about a branch's open draft; a 404 is held against the agent's list, and asked again if untrue.
+
+    One that stands means that the draft is gone. Raises Unanswered, BadShape, Stopped.
+    """
+
+    async def ask(api: Atoms) -> Reply:
+        return (await api.open_draft(place.agent, place.branch)).disown_missing_route()
+
+    made = 0
+    while True:
+        reply = await caller.operate(ask)
+        made += 1
+        if not reply.not_found:
+            return reply
+        if (await workspace.verify(caller, place.agent, place.draft)).get(place.draft) is None:
+            return reply
+        if made >= caller.attempts:
+            return reply.disown()
+        await caller.pause(made)

@@ -1,0 +1,208 @@
+"""Nothing is taken for gone on one witness: a 404 is held against the agent's list, a list's 404 against the agent."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator, World, api
+from tests.accounts import FLAGS, check_account, keys, reasons
+from tests.conftest import MODES, Drafts, Runner, aged
+
+SETTLED = {"not_found", "forbidden", "unauthorized"}
+Answer = Callable[[str, Callable[..., Any]], None]
+
+
+@MODES
+def test_a_404_for_a_draft_that_is_open_is_sent_again(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The agent's list has it, so the 404 is not the last word."""
+    held = drafts(3)
+    world.mode = mode
+    sim.faults.script(held[1].id, ["404", "404"])
+    ended = job(job.list_of(held), *FLAGS)
+    assert ended.code == 0
+    check_account(ended, sim, keys(held))
+    assert ended.counts["discarded"] == 3
+
+
+@MODES
+def test_a_404_for_a_draft_that_is_open_and_stays_so_is_worth_another_run(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """After as many attempts as any operation has."""
+    held = drafts(3)
+    world.mode = mode
+    sim.faults.script(held[1].id, "404*")
+    ended = job(job.list_of(held), *FLAGS, "--attempts", "4", "--model", mode)
+    assert ended.code == 75
+    check_account(ended, sim, keys(held))
+    assert reasons(ended)[held[1].id] == "unexpected_response"
+    assert len(sim.requests("discard", draft=held[1].id)) == 4
+
+
+@MODES
+def test_a_draft_that_is_gone_costs_one_list_for_all_of_its_agent(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Two witnesses say so: `not_found`."""
+    held = drafts(40, agents=2)
+    world.mode = mode
+    for draft in held[:30]:
+        world.take_away(draft.id)
+    ended = job(job.list_of(held), *FLAGS, "--model", mode)
+    assert ended.code == 0
+    check_account(ended, sim, keys(held))
+    assert (ended.counts["discarded"], ended.summary["skipped"]) == (10, {"not_found": 30})
+    assert len(sim.requests("drafts" if mode == "drafts" else "branches")) <= 2
+
+
+@MODES
+def test_the_pairs_of_an_unknown_agent_are_not_found(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Its list is a 404 as well, and `GET /agent/{id}` says that there is none."""
+    held = drafts(3)
+    world.mode = mode
+    rows = [*keys(held), (world.new_id(), "gone-1"), (world.new_id(), "gone-2")]
+    ended = job(job.list_of(rows), *FLAGS)
+    assert ended.code == 0
+    check_account(ended, sim, rows)
+    assert (ended.counts["discarded"], ended.summary["skipped"]) == (3, {"not_found": 2})
+
+
+@pytest.mark.parametrize("fault", ["empty404", "nginx404", "no_route", "cannot", "empty401", "html403"])
+@pytest.mark.parametrize("dry", [False, True], ids=["real", "dry"])
+@MODES
+def test_answers_of_a_gateway_settle_nothing_that_stands(
+    mode: Any, dry: bool, fault: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """To everything, for a while in the middle: every draft is done after all, and none is taken for gone."""
+    held = drafts(40, agents=4)
+    world.mode = mode
+    sim.after(lambda _world: sim.down(fault), nth=4)
+    sim.after(lambda _world: sim.up(), nth=40)
+    ended = job(job.list_of(held), *FLAGS, *(["--dry-run"] if dry else []))
+    assert (ended.code, ended.summary["status"]) == (0, "complete")
+    assert ended.counts["would_discard" if dry else "discarded"] == 40
+
+
+@pytest.mark.parametrize("fault", ["empty404", "nginx404", "no_route", "cannot", "empty401", "html403"])
+@MODES
+def test_a_gateway_that_stays_is_an_outage(
+    mode: Any, fault: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The run stops, and what failed is worth another run."""
+    held = drafts(60, agents=4)
+    world.mode = mode
+    sim.after(lambda _world: sim.down(fault), endpoint="discard", nth=10)
+    ended = job(job.list_of(held), *FLAGS, "--max-outage", "300ms", "--model", mode)
+    assert ended.code == 75
+    check_account(ended, sim, keys(held))
+    assert ended.summary["stopped_by"] == "outage"
+    assert not set(reasons(ended).values()) & SETTLED
+
+
+@pytest.mark.parametrize(("fault", "reason"), [("403", "unexpected_response"), ("500", "server_error")])
+def test_without_the_list_a_404_fails(
+    fault: str, reason: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Nothing is settled, and a later run with the list finds out."""
+    held = drafts(6, agents=2)
+    world.take_away(held[2].id)
+    sim.faults.script(held[2].agent, f"{fault}*", on="drafts")
+    ended = job(job.list_of(held), *FLAGS)
+    assert ended.code == 75
+    check_account(ended, sim, keys(held))
+    assert reasons(ended) == {draft.id: reason if draft is held[2] else "discarded" for draft in held}
+    sim.faults.script(held[2].agent, [], on="drafts")
+    again = job(job.list_of(held), *FLAGS, "--resume")
+    assert again.summary["skipped"] == {"not_found": 1, "settled": 5}
+
+
+@pytest.mark.parametrize("fault", ["404", "empty404", "no_route", "cannot"])
+@pytest.mark.parametrize("command", ["find", "sweep"])
+@MODES
+def test_a_404_to_an_agents_list_is_not_no_drafts(
+    mode: Any, command: str, fault: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The agent is there: `find` says that it could not be read, and a sweep discards nothing."""
+    held = drafts(6, agents=2, updated_at=aged(2))
+    world.mode = mode
+    sim.faults.script(held[0].agent, f"{fault}*", on="drafts" if mode == "drafts" else "branches")
+    sweeping = ["--older-than", "1d", "--max-share", "100%", "--organization", world.organization, "--yes"]
+    sweeping = sweeping if command == "sweep" else []
+    ended = job(command, "--model", mode, *sweeping)
+    assert ended.code == (78 if fault == "cannot" and mode == "drafts" else 75)
+    assert not sim.requests("discard")
+
+
+@MODES
+def test_an_agent_that_is_named_and_unknown_is_a_warning(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """By two witnesses; the others are found."""
+    (held,) = drafts(1)
+    world.mode = mode
+    unknown = world.new_id()
+    ended = job("find", "--agent", held.agent, "--agent", unknown)
+    assert ended.code == 0
+    assert any(unknown in warning for warning in ended.summary["warnings"])
+    assert sim.requests("backup", agent=unknown), "GET /agent/{id} was asked"
+
+
+@pytest.mark.parametrize("limit", [10, 49])
+def test_a_page_size_that_the_api_cuts_loses_no_agent(limit: int, job: Runner, world: World, drafts: Drafts) -> None:
+    """Pages go on until all agents that the API counts are there."""
+    held = drafts(60, agents=60)
+    world.page_limit = limit
+    ended = job("find")
+    assert ended.code == 0
+    assert sum(draft.id in ended.stdout for draft in held) == 60
+
+
+@pytest.mark.parametrize("name", ["total", "totalCount"])
+def test_pages_that_are_missing_are_noticed(name: str, job: Runner, answer: Answer, drafts: Drafts) -> None:
+    """The API counts more agents than it gives: what was found is listed, and the run is not complete."""
+    held = drafts(3, agents=3)
+
+    def page(world: World, _key: Any, call: Any) -> Any:
+        agents = [{"_id": agent} for agent in world.agents] if call.query["page"] == "1" else []
+        return api.success({"agents": agents, name: 70})
+
+    answer("/agent", page)
+    ended = job("find")
+    assert ended.code == 75
+    assert sum(draft.id in ended.stdout for draft in held) == 3
+    assert any("70 agents, and gave 3" in warning for warning in ended.summary["warnings"])
+
+
+def test_a_stop_in_the_middle_of_a_look_up_fails_nobody(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Nothing was sent to any of the pairs that wait for it: they were not attempted."""
+    held = drafts(20, agents=1)
+    world.mode = "branches"
+    sim.faults.script(held[0].agent, "500*", on="branches")
+    process: list[Any] = []
+    sim.after(lambda _world: process[0].send_signal(signal.SIGTERM), endpoint="branches")
+    process.append(job.start(job.list_of(held), *FLAGS, "--model", "branches", "--retry-wait", "30s"))
+    ended = job.wait(process[0])
+    assert ended.code == 143
+    check_account(ended, sim, keys(held))
+    assert ended.counts["not_attempted"] == 20
+
+
+def test_a_key_refused_in_a_look_up_fails_the_pair_that_asked(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The others that wait for it were not attempted."""
+    held = drafts(20, agents=1)
+    world.mode = "branches"
+    sim.faults.script(held[0].agent, "401*", on="branches")
+    ended = job(job.list_of(held), *FLAGS, "--model", "branches")
+    check_account(ended, sim, keys(held))
+    assert ended.summary["stopped_by"] == "unauthorized"
+    assert (ended.summary["failed"], ended.counts["not_attempted"]) == ({"unauthorized": 1}, 19)
