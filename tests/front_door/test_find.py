@@ -238,17 +238,17 @@ def test_a_workspace_that_moves_in_the_middle_is_found_whole(
 
 
 def test_removed_endpoints_are_no_empty_workspace(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
-    """404 for every agent is a look at nothing, unless the branches tell more."""
+    """The API's own 404 for a missing route ends the look, unless the branches tell more."""
     held = drafts(6, agents=3)
     world.removed = True
     ended = job("find")
-    assert ended.code == 75
-    assert any("answers 404" in entry["message"] for entry in ended.of("run.warning"))
+    assert ended.code == 78
+    assert "there are no branches" in ended.of("run.stopping")[0]["message"]
     world.mode = "branches"
     ended = job("find")
     assert ended.code == 0
     assert sorted(listed(ended)) == sorted(draft.id for draft in held)
-    assert job("find", "--model", "drafts").code == 75
+    assert job("find", "--model", "drafts").code == 78
 
 
 def test_model_drafts_on_a_migrated_workspace(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
