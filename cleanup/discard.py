@@ -168,7 +168,10 @@ class Case:
             self._refused = reply.asks_for_migration or reply.route_missing
             self._sent = self._sent or (reply.sent and not self._refused)
             self._maybe_done = self._maybe_done or reply.lost
-            return self._heard(await look_into(api, reply))
+            reply = await look_into(api, reply)
+            if reply.disowned:  # it was not the endpoint that refused it
+                self._refused, self._sent = False, True
+            return self._heard(reply)
 
         return await self._caller.operate(attempt, requests=1 if ask is None else 2)
 
