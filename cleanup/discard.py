@@ -169,7 +169,10 @@ class Case:
             self._refused = reply.asks_for_migration or reply.route_missing
             self._sent = self._sent or (reply.sent and not self._refused)
             self._maybe_done = self._maybe_done or reply.lost
-            return self._heard(await look_into(api, reply))
+            reply = await look_into(api, reply)
+            if reply.disowned:  # it was not the endpoint that refused it
+                self._refused, self._sent = False, True
+            return self._heard(reply)
 
         return await self._caller.operate(attempt, requests=1 if ask is None else 2)
 
@@ -206,7 +209,8 @@ class Case:
             if listing.get(self.pair.draft) is None:
                 return self._result(verdict.of_absence(maybe_done=self._maybe_done))
             # A 404 in the middle of an outage was part of it; any other contradicts the API's own list.
-            return None if listing.after_trouble else self._result(Ending.DISOWNED, CONTRADICTED)
+            in_an_outage = listing.after_trouble or self._means.workspace.met_a_gateway()
+            return None if in_an_outage else self._result(Ending.DISOWNED, CONTRADICTED)
         return self._result(verdict.of_read(reply) if self._by_check else verdict.of_discard(reply))
 
     async def _save(self, backup: Backup) -> Result | None:

@@ -20,6 +20,8 @@ Model = Literal["drafts", "branches"]
 
 KEPT_SECONDS: Final = 60.0
 """How long an agent's list of drafts is good enough to tell that a draft is not in it."""
+RECENT_SECONDS: Final = 10.0
+"""For how long a gateway that answered in the API's place may be behind another 404."""
 _REMEMBERED: Final = 10_000
 
 
@@ -76,6 +78,7 @@ class Workspace:
         self._auto = model == "auto"
         self.model: Model = "branches" if model == "branches" else "drafts"
         self._one_at_a_time = asyncio.Lock()
+        self._gateway_at: float | None = None
         self._lookups: OrderedDict[str, _Lookup] = OrderedDict()
 
     def follow(self) -> bool:
@@ -110,6 +113,13 @@ class Workspace:
         if listing.get(draft) is None or listing.asked_at >= now:
             return listing
         return await self.listing(caller, agent, since=now)
+
+    def met_a_gateway(self) -> bool:
+        """Whether a 404 was found a moment ago to be no answer of the API's."""
+        return self._gateway_at is not None and self.now() - self._gateway_at < RECENT_SECONDS
+
+    def _note_gateway(self) -> None:
+        self._gateway_at = self.now()
 
     def is_waited_for(self, agent: str) -> bool:
         """Whether anybody waits to know this agent's drafts."""
@@ -149,7 +159,7 @@ class Workspace:
                 del lookup.waiting[caller.subject.item]
 
     async def _ask(self, caller: Caller, agent: str, lookup: "_Lookup") -> Listing:
-        question, asked_at = _Question(agent), self.now()
+        question, asked_at = _Question(agent, self._note_gateway), self.now()
         if self.model == "drafts":
             reply = await self._operate(caller, question.drafts, lookup)
             if question.is_unknown:
@@ -236,8 +246,9 @@ class _Lookup:
 class _Question:
     """Attempts at an agent's drafts, in which a 404 is looked into before it counts."""
 
-    def __init__(self, agent: str) -> None:
+    def __init__(self, agent: str, note_gateway: Callable[[], None]) -> None:
         self.agent = agent
+        self._note_gateway = note_gateway
         self.is_unknown = False
         self.troubled = False
 
@@ -263,10 +274,11 @@ class _Question:
             if self.is_unknown or agent.ok:
                 return reply
         user = await api.user()
-        if not user.is_alive:
-            return reply.disown()
-        self.is_unknown = not reply.route_missing and agent.not_found
-        return reply if self.is_unknown or reply.route_missing else reply.disown()
+        self.is_unknown = user.is_alive and not reply.route_missing and agent.not_found
+        if self.is_unknown or (user.is_alive and reply.route_missing):
+            return reply
+        self._note_gateway()
+        return reply.disown()
 
 
 def _answered(reply: Reply) -> Reply:
