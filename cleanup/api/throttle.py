@@ -6,7 +6,6 @@ pause that a 429 asked for. Whoever waits, waits in turn.
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable
-from typing import Final
 
 from cleanup.api.breaker import Breaker
 from cleanup.api.pace import Pace
@@ -16,9 +15,6 @@ from cleanup.stop import Stop
 
 Log = Callable[..., None]
 """Logs an event: its name, then its fields."""
-
-_SAME_PAUSE: Final = 0.05
-"""Seconds by which a pause has to be longer than the one under way to be another one."""
 
 
 class Throttle:
@@ -40,7 +36,9 @@ class Throttle:
         self._paused_until = 0.0
         self._refused_since: float | None = None
         self._loop = asyncio.get_running_loop()
-        stop.listen(self._closed.set)  # whoever waits there is to notice
+        # Whoever waits there is to notice, and the first in turn may wait for a place.
+        stop.listen(self._closed.set)
+        stop.listen(self._places.release)
 
     def now(self) -> float:
         """Seconds of the clock that everything here goes by."""
@@ -129,7 +127,7 @@ class Throttle:
         elif seconds > self._max_outage or until - since > self._max_outage:
             said = f" ({reply.message})" if reply.message else ""
             self._stop.request(StopCause.OUTAGE, f"{asked}, longer than limits.max_outage{said}")
-        elif until > self._paused_until + _SAME_PAUSE:
+        elif until > self._paused_until:
             if now >= self._paused_until:
                 self._log("rate.paused", seconds=round(seconds, 3))
             self._paused_until = until
