@@ -1,7 +1,7 @@
 """The throttle: the only place where requests wait before they are sent.
 
 They wait for the end of an outage (the breaker), for one of the places in flight, for the pace, and for the end of a
-pause that a 429 asked for. Whoever waits, waits in turn.
+pause that a 429 asked for. Whoever waits, waits in turn; a probe comes before them all.
 """
 
 import asyncio
@@ -49,22 +49,32 @@ class Throttle:
 
         Raises Stopped when the run is to stop.
         """
-        while True:
-            if not probe:
+        if probe:
+            slot = await self._enter(requests, probe=True)
+            assert slot is not None
+            return slot
+        async with self._turn:
+            while True:
                 await self._closed.wait()
-            async with self._turn:
-                self._stop.check()
-                await self._places.acquire()
-                try:
-                    await self._wait_for_pace(requests)
-                    self._stop.check()
-                    if probe or not self.breaker.is_open:
-                        self._pace.reserve(self.now(), requests)
-                        return Slot(self, requests)
-                except BaseException:
-                    self._places.release()
-                    raise
-                self._places.release()
+                slot = await self._enter(requests)
+                if slot is not None:
+                    return slot
+
+    async def _enter(self, requests: int, *, probe: bool = False) -> "Slot | None":
+        """Wait for a place and for the pace. None: the breaker has opened meanwhile."""
+        self._stop.check()
+        await self._places.acquire()
+        try:
+            await self._wait_for_pace(requests)
+            self._stop.check()
+            if probe or not self.breaker.is_open:
+                self._pace.reserve(self.now(), requests)
+                return Slot(self, requests)
+        except BaseException:
+            self._places.release()
+            raise
+        self._places.release()
+        return None
 
     async def _wait_for_pace(self, requests: int) -> None:
         while (wait := max(self._pace.ready_at(self.now(), requests), self._paused_until) - self.now()) > 0:
