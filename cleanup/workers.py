@@ -134,7 +134,7 @@ class Workers:
             failed = 0
             try:
                 while not self._stop.cause:
-                    await self._stop.sleep(self._session.jitter(failed) if failed else 0.0)
+                    await self._stop.sleep(self._session.calling.jitter(failed) if failed else 0.0)
                     answered = await self._probe(group)
                     if answered is not False:
                         break

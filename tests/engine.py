@@ -11,11 +11,11 @@ from cleanup.api.key import Key
 from cleanup.api.owner import Renewal
 from cleanup.api.pace import NoPace, Pace
 from cleanup.api.reply import Reply, Trouble
-from cleanup.api.retry import Calling
+from cleanup.api.retry import Calling, make_jitter
 from cleanup.api.session import Session
 from cleanup.api.throttle import Slot, Throttle
 from cleanup.api.transport import BeforeWrite, Transport
-from cleanup.settings.definitions import Limits, Retry, Settings
+from cleanup.settings.definitions import Retry
 from cleanup.stop import Stop
 
 T = TypeVar("T")
@@ -97,16 +97,14 @@ class Engine:
     def session(self) -> Session:
         """A session in the running loop."""
         stop = Stop()
-        settings = Settings(
-            retry=Retry(attempts=self.attempts, wait=self.retry_wait, max_wait=self.retry_max_wait),
-            limits=Limits(max_outage=self.max_outage, concurrency=self.concurrency),
-        )
+        jitter = make_jitter(Retry(wait=self.retry_wait, max_wait=self.retry_max_wait))
         throttle = Throttle(self.concurrency, self.pace, stop, self.log, self.max_outage)
 
         def atoms(slot: Slot) -> Atoms:
             return Atoms(cast("Transport", self), slot.before_write, lambda _: None)
 
-        calling = Calling(settings, atoms, throttle, Renewal(self.key, None, stop), stop, self.log)
+        renewal = Renewal(self.key, None, stop)
+        calling = Calling(self.attempts, self.max_outage, jitter, atoms, throttle, renewal, stop, self.log)
         return Session(
             "https://api/", self.concurrency, self.max_outage, self.key, calling, throttle, self.pace, stop, self.log
         )

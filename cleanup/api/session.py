@@ -11,7 +11,7 @@ from cleanup.api.key import Key
 from cleanup.api.owner import Renewal
 from cleanup.api.pace import NoPace, Pace, SteadyPace
 from cleanup.api.reply import Reply
-from cleanup.api.retry import Caller, Calling, Subject, Witness
+from cleanup.api.retry import Caller, Calling, Subject, Witness, make_jitter
 from cleanup.api.throttle import Log, Slot, Throttle
 from cleanup.api.traffic import Traffic
 from cleanup.api.transport import Transport
@@ -40,15 +40,8 @@ class Session:
     log: Log
     _tasks: "set[asyncio.Future[Any]]" = field(default_factory=set)
 
-    def jitter(self, attempts: int) -> float:
-        """Seconds to wait after so many attempts."""
-        return self.calling.jitter(attempts)
-
     def caller(
-        self,
-        subject: Subject | None = None,
-        slot: Slot | None = None,
-        witness: Witness | None = None,
+        self, subject: Subject | None = None, slot: Slot | None = None, witness: Witness | None = None
     ) -> Caller:
         """A caller for one item; see Caller."""
         return Caller(self.calling, subject or Subject(), slot, witness)
@@ -79,7 +72,7 @@ async def open_session(
     """Open a session; signals and the deadline stop it. `notice` is told of each Deprecation or Sunset header."""
     loop = asyncio.get_running_loop()
     stop = Stop()
-    limits = settings.limits
+    limits, retry = settings.limits, settings.retry
     pace = make_pace(limits.rate, log)
     throttle = Throttle(limits.concurrency, pace, stop, log, limits.max_outage)
     transport = Transport(settings.api.base_url, key, settings.api.timeout)
@@ -93,7 +86,8 @@ async def open_session(
         return Atoms(transport, slot.before_write, observe)
 
     renewal = Renewal(key, settings.api.organization, stop)
-    calling = Calling(settings, atoms, throttle, renewal, stop, log)
+    jitter = make_jitter(retry)
+    calling = Calling(retry.attempts, limits.max_outage, jitter, atoms, throttle, renewal, stop, log)
     session = Session(
         settings.api.base_url, limits.concurrency, limits.max_outage, key, calling, throttle, pace, stop, log
     )

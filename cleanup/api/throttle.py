@@ -6,6 +6,7 @@ pause that a 429 asked for. Whoever waits, waits in turn; a probe comes before t
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import nullcontext
 
 from cleanup.api.breaker import Breaker
 from cleanup.api.pace import Pace
@@ -49,18 +50,15 @@ class Throttle:
 
         Raises Stopped when the run is to stop.
         """
-        if probe:
-            slot = await self._enter(requests, probe=True)
-            assert slot is not None
-            return slot
-        async with self._turn:
+        async with nullcontext() if probe else self._turn:
             while True:
-                await self._closed.wait()
-                slot = await self._enter(requests)
+                if not probe:
+                    await self._closed.wait()
+                slot = await self._enter(requests, probe=probe)
                 if slot is not None:
                     return slot
 
-    async def _enter(self, requests: int, *, probe: bool = False) -> "Slot | None":
+    async def _enter(self, requests: int, *, probe: bool) -> "Slot | None":
         """Wait for a place and for the pace. None: the breaker has opened meanwhile."""
         self._stop.check()
         await self._places.acquire()

@@ -61,7 +61,7 @@ def test_down_for_good(kind: str, concurrency: int, attempts: int, job: Runner, 
     """However long the list is, an API that stays down costs a few requests and the probes; the run stops by itself."""
     held = drafts(1)
     rows = keys(held) + [(held[0].agent, f"draft-{number}") for number in range(9999)]
-    sim.after(lambda _world: sim.down(kind), endpoint="user")
+    sim.before(lambda _world: sim.down(kind), endpoint="discard")
     ended = job(
         job.list_of(rows), *FLAGS, "--max-discards", "10000", "--max-outage", "1s", "--concurrency", str(concurrency),
         "--attempts", str(attempts), "--retry-wait", "20ms", "--retry-max-wait", "80ms", "--timeout", "100ms",
@@ -83,7 +83,7 @@ def test_refused_from_the_first_request_on(job: Runner, sim: Simulator, drafts: 
     assert ended.code == 0
     check_account(ended, sim, keys(held))
     assert ended.counts["discarded"] == 40
-    assert any("whose key" in warning for warning in ended.summary["warnings"])
+    assert any("which organization" in warning for warning in ended.summary["warnings"])
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,18 @@ HEAVY = {
     "urllib.request", "uvicorn",
 }  # fmt: skip
 LOADING = f"""
-import json, runpy, sys
+import json, os, runpy, sys
+def note(code, end=os._exit):
+    with open("modules", "w") as stream:
+        json.dump([name for name, module in sys.modules.items() if module], stream)
+    end(code)
+os._exit = note
 sys.argv = {[str(JOB)]!r} + sys.argv[1:]
 sys.path.insert(0, {str(JOB.parent)!r})
 try:
     runpy.run_path(sys.argv[0], run_name="__main__")
-finally:
-    with open("modules", "w") as stream:
-        json.dump([name for name, module in sys.modules.items() if module], stream)
+except SystemExit as end:
+    note(end.code or 0)
 """
 
 
