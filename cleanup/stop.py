@@ -130,6 +130,9 @@ async def _cancel_the_rest() -> None:
 
 
 def ignore_signals() -> None:
-    """From now on: what is left to do takes seconds, and is what matters most."""
+    """From now on: what is left to do takes seconds, and is what matters most.
+
+    By a handler that does nothing. Of SIG_IGN, Python would complain when a signal is just on its way.
+    """
     for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda _number, _frame: None)

@@ -95,7 +95,7 @@ class Workers:
                 while self._tasks:  # also those that a probe has begun
                     await asyncio.wait(self._tasks)
                 probes.cancel()
-        except* Exception as errors:  # noqa: BLE001 - raised again: the first bug stands for all
+        except ExceptionGroup as errors:  # the first bug stands for all
             raise errors.exceptions[0] from None
 
     def _begin(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
@@ -120,7 +120,8 @@ class Workers:
     async def _one(self, place: int, slot: Slot | None, witness: Witness | None = None) -> None:
         caller = self._session.caller(self._subject(place), slot, witness)
         try:
-            await self._process(place, caller)
+            with suppress(Stopped):
+                await self._process(place, caller)
         finally:
             caller.finish()
 
@@ -133,7 +134,7 @@ class Workers:
             failed, was_down = 0, False
             try:
                 while not self._stop.cause:
-                    await self._stop.sleep(self._session.jitter(failed) if failed else 0.0)
+                    await self._stop.sleep(self._session.calling.jitter(failed) if failed else 0.0)
                     is_there = await self._user_answers()
                     was_down = was_down or not is_there
                     if is_there and await self._another_item_works(group):

@@ -60,7 +60,6 @@ class AutoPace(SteadyPace):
         self._last_refusal = -math.inf
         self._recovery = RECOVERY
         self._settled_after = SETTLED
-        self._go(START)
 
     @property
     def limit(self) -> float | None:

@@ -108,12 +108,14 @@ class SteadyPace:
         """See Pace."""
         self._reserved -= 1
         self._times.append(now)
-        if self._rate < 1:  # one that had to connect first counts from now
-            self._due = max(self._due, now + self._interval)
+        if self._rate < 1:  # one that had to connect first counts from now, and so does what goes with it
+            self._due = max(self._due, now + (self._reserved + 1) * self._interval)
 
     def give_back(self) -> None:
         """See Pace."""
         self._reserved -= 1
+        self._due -= self._interval
+        self._last = max(self._last - self._interval, self._times[-1] if self._times else -math.inf)
 
     def answered(self, now: float, *, refused: bool) -> None:
         """See Pace: a fixed rate does not learn."""

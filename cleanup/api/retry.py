@@ -12,7 +12,7 @@ from cleanup.api.owner import Renewal
 from cleanup.api.reply import Reply
 from cleanup.api.throttle import Log, Slot, Throttle
 from cleanup.model import StopCause
-from cleanup.settings.definitions import Retry, Settings
+from cleanup.settings.definitions import Retry
 from cleanup.stop import Stop, Stopped
 
 Attempt = Callable[[Atoms], Awaitable[Reply]]
@@ -31,40 +31,28 @@ class Subject:
     draft: str | None = None
 
 
+@dataclass(slots=True)
 class Calling:
-    """What all callers of a run share: the way to the API, and the rules for trying again."""
+    """What all callers of a run share: the way to the API, and the rules for trying again.
 
-    def __init__(
-        self,
-        settings: Settings,
-        atoms: Callable[[Slot], Atoms],
-        throttle: Throttle,
-        renewal: Renewal,
-        jitter: Callable[[int], float],
-        stop: Stop,
-        log: Log,
-    ) -> None:
-        self.attempts = settings.retry.attempts
-        self.max_wait = settings.limits.max_outage  # also the longest wait that a 503 may ask for
-        self.jitter = jitter
-        self.atoms = atoms
-        self.throttle = throttle
-        self.renewal = renewal
-        self.stop = stop
-        self.log = log
-        self.retries = 0
+    `max_wait`: the longest wait that a 503 may ask for.
+    """
+
+    attempts: int
+    max_wait: float
+    jitter: Callable[[int], float]
+    atoms: Callable[[Slot], Atoms]
+    throttle: Throttle
+    renewal: Renewal
+    stop: Stop
+    log: Log
+    retries: int = 0
 
 
 class Caller:
     """One item's way to the API: operations, each of one attempt or of several."""
 
-    def __init__(
-        self,
-        shared: Calling,
-        subject: Subject,
-        slot: Slot | None = None,
-        witness: Witness | None = None,
-    ) -> None:
+    def __init__(self, shared: Calling, subject: Subject, slot: Slot | None, witness: Witness | None) -> None:
         """`slot`: for the first attempt. `witness`: to be told whether the API answers, while the breaker is open."""
         self.subject = subject
         self.in_flight = False

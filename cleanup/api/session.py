@@ -40,15 +40,8 @@ class Session:
     log: Log
     _tasks: "set[asyncio.Future[Any]]" = field(default_factory=set)
 
-    def jitter(self, attempts: int) -> float:
-        """Seconds to wait after so many attempts."""
-        return self.calling.jitter(attempts)
-
     def caller(
-        self,
-        subject: Subject | None = None,
-        slot: Slot | None = None,
-        witness: Witness | None = None,
+        self, subject: Subject | None = None, slot: Slot | None = None, witness: Witness | None = None
     ) -> Caller:
         """A caller for one item; see Caller."""
         return Caller(self.calling, subject or Subject(), slot, witness)
@@ -79,7 +72,7 @@ async def open_session(
     """Open a session; signals and the deadline stop it. `notice` is told of each Deprecation or Sunset header."""
     loop = asyncio.get_running_loop()
     stop = Stop()
-    limits = settings.limits
+    limits, retry = settings.limits, settings.retry
     pace = make_pace(limits.rate, log)
     throttle = Throttle(limits.concurrency, pace, stop, log, limits.max_outage)
     transport = Transport(settings.api.base_url, key, settings.api.timeout)
@@ -92,9 +85,9 @@ async def open_session(
     def atoms(slot: Slot) -> Atoms:
         return Atoms(transport, slot.before_write, observe)
 
-    jitter = make_jitter(settings.retry)
-    renewal = Renewal(key, settings.api.organization, stop, settings.retry.attempts, jitter)
-    calling = Calling(settings, atoms, throttle, renewal, jitter, stop, log)
+    jitter = make_jitter(retry)
+    renewal = Renewal(key, settings.api.organization, stop, retry.attempts, jitter)
+    calling = Calling(retry.attempts, limits.max_outage, jitter, atoms, throttle, renewal, stop, log)
     session = Session(
         settings.api.base_url, limits.concurrency, limits.max_outage, key, calling, throttle, pace, stop, log
     )

@@ -1,12 +1,12 @@
 """The throttle: the only place where requests wait before they are sent.
 
 They wait for the end of an outage (the breaker), for one of the places in flight, for the pace, and for the end of a
-pause that a 429 asked for. Whoever waits, waits in turn.
+pause that a 429 asked for. Whoever waits, waits in turn; a probe comes before them all.
 """
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable
-from typing import Final
+from contextlib import nullcontext
 
 from cleanup.api.breaker import Breaker
 from cleanup.api.pace import Pace
@@ -16,9 +16,6 @@ from cleanup.stop import Stop
 
 Log = Callable[..., None]
 """Logs an event: its name, then its fields."""
-
-_SAME_PAUSE: Final = 0.05
-"""Seconds by which a pause has to be longer than the one under way to be another one."""
 
 
 class Throttle:
@@ -41,7 +38,9 @@ class Throttle:
         self._paused_until = 0.0
         self._refused_since: float | None = None
         self._loop = asyncio.get_running_loop()
-        stop.listen(self._closed.set)  # whoever waits there is to notice
+        # Whoever waits there is to notice, and the first in turn may wait for a place.
+        stop.listen(self._closed.set)
+        stop.listen(self._places.release)
 
     def now(self) -> float:
         """Seconds of the clock that everything here goes by."""
@@ -52,22 +51,29 @@ class Throttle:
 
         Raises Stopped when the run is to stop.
         """
-        while True:
-            if not probe:
-                await self._closed.wait()
-            async with self._turn:
-                self._stop.check()
-                await self._places.acquire()
-                try:
-                    await self._wait_for_pace(requests)
-                    self._stop.check()
-                    if probe or not self.breaker.is_open:
-                        self._pace.reserve(self.now(), requests)
-                        return Slot(self, requests)
-                except BaseException:
-                    self._places.release()
-                    raise
-                self._places.release()
+        async with nullcontext() if probe else self._turn:
+            while True:
+                if not probe:
+                    await self._closed.wait()
+                slot = await self._enter(requests, probe=probe)
+                if slot is not None:
+                    return slot
+
+    async def _enter(self, requests: int, *, probe: bool) -> "Slot | None":
+        """Wait for a place and for the pace. None: the breaker has opened meanwhile."""
+        self._stop.check()
+        await self._places.acquire()
+        try:
+            await self._wait_for_pace(requests)
+            self._stop.check()
+            if probe or not self.breaker.is_open:
+                self._pace.reserve(self.now(), requests)
+                return Slot(self, requests)
+        except BaseException:
+            self._places.release()
+            raise
+        self._places.release()
+        return None
 
     async def _wait_for_pace(self, requests: int) -> None:
         while (wait := max(self._pace.ready_at(self.now(), requests), self._paused_until) - self.now()) > 0:
@@ -133,7 +139,7 @@ class Throttle:
         elif seconds > self._max_outage or until - since > self._max_outage:
             said = f" ({reply.message})" if reply.message else ""
             self._stop.request(StopCause.OUTAGE, f"{asked}, longer than limits.max_outage{said}")
-        elif until > self._paused_until + _SAME_PAUSE:
+        elif until > self._paused_until:
             if now >= self._paused_until:
                 self._log("rate.paused", seconds=round(seconds, 3))
             self._paused_until = until

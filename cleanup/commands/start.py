@@ -41,7 +41,12 @@ def start() -> NoReturn:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """Leave by way of every `finally`: as PID 1, Python would ignore SIGTERM without a handler."""
+    """Leave by way of every `finally`: as PID 1, Python would ignore SIGTERM without a handler.
+
+    Once: a further signal would come in the middle of what this one has begun.
+    """
+    for other in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(other, lambda _number, _frame: None)
     raise SystemExit(128 + number)
 
 

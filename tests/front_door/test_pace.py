@@ -18,14 +18,17 @@ HEAVY = {
 }  # fmt: skip
 LOADING = f"""
 import json, os, runpy, sys
-os._exit = sys.exit  # which lets what follows be done
+def note(code, end=os._exit):
+    with open("modules", "w") as stream:
+        json.dump([name for name, module in sys.modules.items() if module], stream)
+    end(code)
+os._exit = note
 sys.argv = {[str(JOB)]!r} + sys.argv[1:]
 sys.path.insert(0, {str(JOB.parent)!r})
 try:
     runpy.run_path(sys.argv[0], run_name="__main__")
-finally:
-    with open("modules", "w") as stream:
-        json.dump([name for name, module in sys.modules.items() if module], stream)
+except SystemExit as end:
+    note(end.code or 0)
 """
 
 

@@ -2,6 +2,7 @@
 
 import array
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import termios
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,10 @@ class Watched:
 
     def has_logged(self, text: str) -> bool:
         return text in self.log.read_text()
+
+    def status_of(self, summary: str) -> str | None:
+        path = self.job.folder / summary
+        return json.loads(path.read_text())["status"] if path.exists() else None
 
     def signal(self, number: int) -> float:
         os.kill(self.process.pid, number)
@@ -282,3 +288,103 @@ def test_a_hangup(ignored: bool, job: Runner, sim: Simulator, drafts: Drafts) ->
     check_account(ended, sim, keys(held))
     assert ended.code == (0 if ignored else 143)
     assert bool(sim.left()) != ignored
+
+
+def flood(run: Watched) -> None:
+    """Signals of all kinds one after the other until the process has ended."""
+    end = time.monotonic() + 15
+    while run.process.poll() is None:
+        assert time.monotonic() < end, "it never ended"
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            run.process.send_signal(number)
+        time.sleep(0.0005)
+
+
+@pytest.mark.parametrize("moment", ["while it sends", "while it reads its list"])
+def test_signals_without_end(moment: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """From the first to the process's end: none of them comes between the run and its last words."""
+    held = drafts(60)
+    sim.faults.script("*", "slow:20ms*")
+    if moment == "while it sends":
+        run = Watched(job, (job.list_of(held), *FLAGS))
+        wait_until(lambda: len(sim.requests("discard")) > 10)
+    else:
+        run = Watched(job, ("-", *FLAGS), {"stdin": subprocess.PIPE})
+        assert run.process.stdin is not None
+        run.process.stdin.write("agent,draft\n")
+        run.process.stdin.flush()
+        wait_until(lambda: (job.folder / "ledger.jsonl").exists())
+    run.signal(signal.SIGTERM)
+    flood(run)
+    ended = run.end()
+    assert ended.code in (130, 143), "of those that come at once, any may be the first"
+    assert (ended.summary["exit_code"], ended.summary["stopped_by"]) == (ended.code, "signal")
+    assert ended.events[-1]["event"] == "run.finished"
+    assert len(ended.events) == len(ended.stderr.splitlines()), "nothing but the log"
+    if moment == "while it sends":
+        check_account(ended, sim, keys(held))
+
+
+def test_a_signal_while_the_files_are_written(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """The run has ended as it has ended, and everything is written."""
+    held = drafts(12)
+    pipe = job.folder / "pipe"
+    os.mkfifo(pipe)
+    reader, writer = (os.open(pipe, flags | os.O_NONBLOCK) for flags in (os.O_RDONLY, os.O_WRONLY))
+    full = 0
+    with suppress(BlockingIOError):
+        while True:
+            full += os.write(writer, b"\n" * 512)
+    run = Watched(job, (job.list_of(held), *FLAGS, "--metrics", "pipe"))
+    wait_until(lambda: run.status_of("summary.json") == "complete")  # the metrics come next, and find no room
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) * 20:
+        run.signal(number)
+    assert run.process.poll() is None
+    text = b""
+
+    def has_ended_and_all_is_read() -> bool:
+        nonlocal text
+        ended = run.process.poll() is not None
+        with suppress(BlockingIOError):
+            text += os.read(reader, 1 << 20)
+        return ended
+
+    wait_until(has_ended_and_all_is_read)
+    os.close(reader)
+    os.close(writer)
+    assert b"draft_cleanup" in text[full:]
+    ended = run.end()
+    assert ended.code == 0
+    check_account(ended, sim, keys(held))
+
+
+HANGING_LOOKUP = """
+import pathlib, socket, time
+getaddrinfo = socket.getaddrinfo
+def hang(host, *args, **more):
+    if host in ("hangs.invalid", b"hangs.invalid"):
+        pathlib.Path("looked-up").touch()
+        time.sleep(60)
+    return getaddrinfo(host, *args, **more)
+socket.getaddrinfo = hang
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_name_that_is_never_resolved(count: int, job: Runner) -> None:
+    """The thread that asks for it cannot be ended; the process ends all the same, with everything written."""
+    (job.folder / "site").mkdir()
+    job.write("site/sitecustomize.py", HANGING_LOOKUP)
+    pairs = job.list_of([("a" * 24, "draft-1")])
+    timeout = "2s" if count == 1 else "60s"
+    words = (pairs, *FLAGS, "--base-url", "https://hangs.invalid/atoms/v1", "--timeout", timeout)
+    run = Watched(job, words, {"env": {"PYTHONPATH": str(job.folder / "site")}})
+    wait_until(lambda: (job.folder / "looked-up").exists())
+    run.signal(signal.SIGTERM)
+    if count == 2:
+        wait_until(lambda: run.has_logged("run.stopping"))
+        run.signal(signal.SIGTERM)
+    ended = run.end(timeout=15)
+    assert ended.code == 143
+    assert (ended.summary["stopped_by"], ended.counts["not_attempted"]) == ("signal", 1)
+    assert ended.events[-1]["event"] == "run.finished"

@@ -64,7 +64,7 @@ class World:
     others_sent: int = 0
 
     def run(self, pace: Pace, count: int, until: float = 1000.0) -> float:
-        """Send until so many are done, as the gate does it; returns the seconds that it took."""
+        """Send until so many are done, as the throttle does it; returns the seconds that it took."""
         chance = random.Random(self.seed)
         order = itertools.count()
         events: list[tuple[float, int, str]] = [(time, next(order), "other") for time in self.others]
@@ -75,7 +75,8 @@ class World:
             ready = max(pace.ready_at(now, 1), paused)
             if flying < self.concurrency and flying + len(self.done) < count and (not events or ready <= events[0][0]):
                 now = max(now, ready)
-                pace.take(now, 1)
+                pace.reserve(now, 1)
+                pace.wrote(now)
                 self.left.append(now)
                 flying += 1
                 arrival = now + chance.uniform(0.0, 0.002)

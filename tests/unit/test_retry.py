@@ -1,175 +1,379 @@
-"""How often an operation is attempted, and what it waits for: scripted replies, real turns, waits of no time."""
+"""How often an operation is attempted, and what it waits for: real sessions, answers made up, a clock that jumps."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cleanup.api.gate import Gate, Subject, Turn
-from cleanup.api.outage import Outage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cleanup.api.atoms import Atoms
 from cleanup.api.key import Key
-from cleanup.api.pace import NoPace
-from cleanup.api.retry import Caller, History, jitter
-from cleanup.model import NOT_JSON, Reply, StopCause, Trouble
-from cleanup.settings.definitions import Limits, Retry, Settings
-from cleanup.stop import Stop
+from cleanup.api.reply import NOT_JSON, Reply, Trouble
+from cleanup.api.retry import Caller, Subject, make_jitter
+from cleanup.api.session import Session
+from cleanup.model import StopCause
+from cleanup.settings.definitions import Retry
+from cleanup.stop import Stop, Stopped
+from tests.engine import OK, REFUSED, SERVER_ERROR, TIMEOUT, Engine, scripted
 
-OK = Reply(200, {"status": True})
-TIMEOUT = Reply(None, trouble=Trouble.TIMEOUT)
-REFUSED = Reply(None, trouble=Trouble.CONNECTION, sent=False)
+UNAUTHORIZED = Reply(401, {"status": False})
+ITEM = Subject("item")
 
 
-class Scene:
-    """A caller, and what it did: the attempts, the waits in between, the events, why it stopped."""
+def operate(engine: Engine, *, once: bool = False, subject: Subject = ITEM) -> tuple[Reply, Stop]:
+    """Run one operation of an item; its last reply, and what became of the run."""
 
-    def __init__(self, attempts: int = 3, patience: float = 60.0, key: Key | None = None) -> None:
-        self.key = key or Key(None, "sk_test_key")
-        self.waits: list[float] = []
-        self.events: list[tuple[str, dict[str, Any]]] = []
-        self.settings = Retry(attempts=attempts, wait=0.5, max_wait=4.0)
-        self.patience = patience
-        self.stop: Stop | None = None
-        self.made = 0
+    async def main(session: Session) -> tuple[Reply, Stop]:
+        reply = await session.caller(subject).operate(lambda api: api.user(), once=once)
+        await all_places_are_free(session, engine)
+        return reply, session.stop
 
-    def run(self, replies: Sequence[Reply], *, once: bool = False, key: object = 1) -> History:
-        """Run one operation that is answered with these replies, the last one again and again."""
+    return engine.run(main)
 
-        async def operate() -> History:
-            self.stop = stop = Stop()
 
-            def tell(event: str, **fields: Any) -> None:
-                self.events.append((event, fields))
+async def all_places_are_free(session: Session, engine: Engine) -> None:
+    """Whatever became of an operation, its slot was released."""
+    async with asyncio.timeout(1):
+        for _ in range(engine.concurrency):
+            await session.throttle._places.acquire()
 
-            gate = Gate(4, NoPace(), Outage(self.patience, lambda _number: 0.0), stop, tell)
 
-            async def sleep(seconds: float) -> None:
-                self.waits.append(seconds)
-
-            settings = Settings(retry=self.settings, limits=Limits(max_outage=self.patience))
-            gate.sleep = sleep  # type: ignore[method-assign]
-            caller = Caller(settings, gate, self.key, stop, tell)
-
-            async def attempt(_turn: Turn) -> Reply:
-                self.made += 1
-                return replies[min(self.made, len(replies)) - 1]
-
-            history = await caller.operate(Subject(key), attempt, once=once)
-            assert caller.retries == history.attempts - 1
-            return history
-
-        return asyncio.run(operate())
+def elapsed(engine: Engine) -> list[float]:
+    """Seconds from one request's answer to the next request."""
+    times = [time for time, _ in engine.sent]
+    return [after - before - engine.seconds for before, after in pairwise(times)]
 
 
 @pytest.mark.parametrize(
     ("replies", "attempts"),
     [
         ([OK], 1),
-        ([Reply(500), OK], 2),
+        ([SERVER_ERROR, OK], 2),
         ([Reply(500, NOT_JSON), TIMEOUT, OK], 3),
         ([REFUSED, Reply(503), OK], 3),
         ([Reply(429, retry_after=0.001), OK], 2),
+        ([Reply(429), Reply(429), Reply(429), OK], 3),
         ([Reply(599)], 3),
         ([TIMEOUT], 3),
-        ([Reply(500), Reply(404)], 2),
-        *[([Reply(status)], 1) for status in (201, 302, 400, 403, 404, 408, 409, 418, 423, 600)],
+        ([SERVER_ERROR, Reply(404, {})], 2),
+        ([Reply(404, NOT_JSON), Reply(401), Reply(403, {}), OK], 3),
+        *[([Reply(status, {"status": False})], 1) for status in (201, 302, 400, 403, 404, 408, 409, 418, 423, 600)],
     ],
 )
 def test_attempts_until_an_answer_stands(replies: list[Reply], attempts: int) -> None:
-    """No answer, 429 and 5xx are tried again, up to `retry.attempts`; anything else stands."""
-    scene = Scene()
-    history = scene.run(replies)
-    assert history.attempts == history.counted == attempts == scene.made
-    assert history.reply is replies[min(attempts, len(replies)) - 1]
-    retrying = [fields for event, fields in scene.events if event == "draft.retrying"]
-    assert [fields["attempts"] for fields in retrying] == list(range(1, attempts))
+    """No answer, 429, 5xx and a gateway's refusals are tried again, up to `retry.attempts`; anything else stands."""
+    engine = Engine(scripted(*replies))
+    reply, _ = operate(engine)
+    assert len(engine.sent) == attempts
+    stands = replies[min(attempts, len(replies)) - 1]
+    assert (reply.status, reply.trouble) == (stands.status, stands.trouble)
 
 
-def test_what_is_asked_once_is_asked_once() -> None:
+def test_each_further_attempt_is_told() -> None:
+    """With its number, and how long it waits."""
+    engine = Engine(scripted(SERVER_ERROR))
+    operate(engine)
+    assert [fields["attempts"] for fields in engine.logged("draft.retrying")] == [1, 2]
+
+
+def test_further_attempts_are_counted() -> None:
+    """For the summary."""
+
+    async def main(session: Session) -> int:
+        await session.caller(ITEM).operate(lambda api: api.user())
+        return session.calling.retries
+
+    assert Engine(scripted(SERVER_ERROR)).run(main) == 2
+
+
+@pytest.mark.parametrize("reply", [SERVER_ERROR, TIMEOUT, Reply(429, retry_after=0.001)])
+def test_what_is_asked_once_is_asked_once(reply: Reply) -> None:
     """`once` leaves any failure as it is."""
-    for reply in (Reply(500), TIMEOUT, Reply(429, retry_after=0.001)):
-        assert Scene().run([reply, OK], once=True, key=None).reply is reply
+    engine = Engine(scripted(reply, OK))
+    assert operate(engine, once=True)[0] is reply
 
 
 def test_waits_double_with_full_jitter() -> None:
     """Each wait lies between none and its bound, which doubles from `retry.wait` to `retry.max_wait`."""
-    bounds = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0)
-    seen: list[list[float]] = [[] for _ in bounds]
-    for _ in range(40):
-        scene = Scene(attempts=7)
-        scene.run([TIMEOUT])
-        for waits, wait in zip(seen, scene.waits, strict=True):
-            waits.append(wait)
-    for bound, waits in zip(bounds, seen, strict=True):
-        assert 0 <= min(waits) < 0.4 * bound
-        assert 0.6 * bound < max(waits) <= bound
+    jitter = make_jitter(Retry(wait=0.5, max_wait=4.0))
+    for attempts, bound in enumerate((0.5, 1.0, 2.0, 4.0, 4.0, 4.0), 1):
+        waits = [jitter(attempts) for _ in range(200)]
+        assert 0 <= min(waits) < 0.2 * bound
+        assert 0.8 * bound < max(waits) <= bound
+
+
+def test_the_jitter_of_very_many_attempts() -> None:
+    """Doubling does not overflow."""
+    assert make_jitter(Retry(wait=0.5, max_wait=4.0))(10_000) <= 4.0
+
+
+def test_between_attempts_it_waits_as_the_jitter_says() -> None:
+    """After the first up to half a second, after the second up to one."""
+    engine = Engine(scripted(SERVER_ERROR))
+    operate(engine)
+    first, second = elapsed(engine)
+    assert first <= 0.5
+    assert second <= 1.0
 
 
 def test_a_503_says_how_long() -> None:
-    """Its `Retry-After` takes the place of the back-off, unless it is longer than anybody waits: then it stands."""
-    scene = Scene()
-    assert scene.run([Reply(503, retry_after=7.0), OK]).reply is OK
-    assert scene.waits == [7.0]
-    scene = Scene(patience=60.0)
-    history = scene.run([Reply(503, retry_after=61.0), OK])
-    assert (history.attempts, scene.waits) == (1, [])
-    assert scene.stop is not None
-    assert scene.stop.cause is None
+    """Its `Retry-After` takes the place of the back-off."""
+    engine = Engine(scripted(Reply(503, retry_after=7.0), OK))
+    operate(engine)
+    assert elapsed(engine) == [pytest.approx(7.0)]
 
 
-def test_a_429_waits_with_everybody() -> None:
-    """Its wait is the gate's, not its own; too long a one stops the run."""
-    scene = Scene()
-    assert scene.run([Reply(429, retry_after=0.02), OK]).reply is OK
-    assert scene.waits == [0.0]
-    assert ("rate.paused", {"seconds": 0.02}) in scene.events
-    scene = Scene(patience=60.0)
-    history = scene.run([Reply(429, retry_after=61.0), OK])
-    assert history.attempts == 1
-    assert scene.stop is not None
-    assert scene.stop.causes == [StopCause.OUTAGE]
+def test_a_503_that_asks_for_too_long_fails_its_item() -> None:
+    """Longer than `limits.max_outage` is not waited for, and is no reason to stop the run."""
+    engine = Engine(scripted(Reply(503, retry_after=61.0), OK), max_outage=60.0)
+    reply, stop = operate(engine)
+    assert (reply.status, len(engine.sent), stop.cause) == (503, 1, None)
+
+
+def test_a_429_waits_for_the_end_of_the_pause() -> None:
+    """As everybody does."""
+    engine = Engine(scripted(Reply(429, retry_after=7.0), OK))
+    operate(engine)
+    assert elapsed(engine) == [pytest.approx(7.0)]
+
+
+def test_a_429_that_asks_for_too_long_stops_the_run() -> None:
+    """Its reply stands."""
+    engine = Engine(scripted(Reply(429, retry_after=61.0), OK), max_outage=60.0)
+    reply, stop = operate(engine)
+    assert (reply.status, len(engine.sent), stop.causes) == (429, 1, [StopCause.OUTAGE])
+
+
+def test_attempts_that_fail_while_the_breaker_is_open_do_not_count() -> None:
+    """Nobody knows yet whose fault it is: an item has all its attempts after an outage, but for those before."""
+
+    async def main(session: Session) -> Reply:
+        throttle = session.throttle
+        caller = session.caller(ITEM)
+        task = asyncio.create_task(caller.operate(lambda api: api.user()))
+        for _ in range(10):
+            await asyncio.sleep(0.01)  # its attempt is in flight
+            for item in "abc":
+                throttle.learn(TIMEOUT, [item], 0.0)
+            await asyncio.sleep(60)
+            throttle.close_breaker(items_are_bad=False)
+        return await task
+
+    engine = Engine(scripted(*[SERVER_ERROR] * 12, OK), attempts=3)
+    assert engine.run(main) is OK
+    assert len(engine.sent) == 13
 
 
 def test_a_refused_key_stops_the_run() -> None:
     """A 401 with the key that there is: no other attempt, and nobody else's either."""
-    scene = Scene()
-    history = scene.run([Reply(401), OK])
-    assert history.attempts == 1
-    assert scene.stop is not None
-    assert scene.stop.causes == [StopCause.UNAUTHORIZED]
+    engine = Engine(scripted(UNAUTHORIZED, OK))
+    _, stop = operate(engine)
+    assert (len(engine.sent), stop.causes, stop.sentence) == (
+        1,
+        [StopCause.UNAUTHORIZED],
+        "the API refuses the key (401)",
+    )
 
 
-def test_a_key_that_changed_is_tried(tmp_path: Path) -> None:
-    """A 401 to a key that is no longer the one in use is tried again, also past `retry.attempts`."""
-    file = tmp_path / "key"
-    file.write_text("sk_one")
-    key = Key(str(file), None)
-    file.write_text("sk_other")
-    scene = Scene(attempts=1, key=key)
-    history = scene.run([Reply(401, key_number=0), Reply(200, key_number=1)])
-    assert (history.attempts, history.reply) == (2, Reply(200, key_number=1))
-    assert scene.stop is not None
-    assert scene.stop.cause is None
+def with_key_file(folder: Path, text: str = "sk_one") -> tuple[Path, Key]:
+    """A key in a file."""
+    file = folder / "key"
+    file.write_text(text)
+    return file, Key(str(file), None)
+
+
+def test_another_key_in_the_file_is_used_and_its_attempt_does_not_count(tmp_path: Path) -> None:
+    """Also past `retry.attempts`."""
+    file, key = with_key_file(tmp_path)
+    file.write_text("sk_another")
+    engine = Engine(scripted(UNAUTHORIZED, OK), attempts=1, key=key)
+    reply, stop = operate(engine)
+    assert (reply, stop.cause, key.authorization) == (OK, None, "Bearer sk_another")
+
+
+def test_a_key_that_is_being_written_is_waited_for(tmp_path: Path) -> None:
+    """An empty file is no key, and nobody sends anything meanwhile."""
+    file, key = with_key_file(tmp_path)
+    file.write_text("")
+
+    def answer(_path: str) -> Reply:
+        if key.number == 0 and len(engine.sent) == 2:
+            file.write_text("sk_another")
+        return UNAUTHORIZED if key.number == 0 else OK
+
+    engine = Engine(answer, attempts=5, key=key)
+    reply, stop = operate(engine)
+    assert (reply, stop.cause, len(engine.sent)) == (OK, None, 3)
+    assert elapsed(engine)[0] > 0
+
+
+def test_a_key_that_never_comes_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    """The attempts are used up, and then the run stops."""
+    file, key = with_key_file(tmp_path)
+    file.unlink()
+    engine = Engine(scripted(UNAUTHORIZED), attempts=4, key=key)
+    _, stop = operate(engine)
+    assert (len(engine.sent), stop.causes) == (4, [StopCause.UNAUTHORIZED])
+
+
+def stop_after(seconds: float, engine: Engine) -> tuple[Reply | None, list[str]]:
+    """The last reply of an operation (None: Stopped was raised) when the run stops after so long; what was sent."""
+
+    async def main(session: Session) -> Reply | None:
+        session.throttle._loop.call_later(seconds, session.stop.request, StopCause.SIGNAL, "SIGTERM was received")
+        try:
+            return await session.caller(ITEM).operate(lambda api: api.user())
+        except Stopped:
+            return None
+        finally:
+            await all_places_are_free(session, engine)
+
+    return engine.run(main), engine.paths()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status", "sent"),
+    [(0.0, None, 0), (0.5, None, 0), (1.5, 503, 1), (5.0, 503, 1), (12.5, 503, 1), (13.5, 200, 2)],
+)
+def test_a_stop_in_the_middle(seconds: float, status: int | None, sent: int) -> None:
+    """Before anything was sent: Stopped. After that the last reply stands, and no other attempt begins."""
+    engine = Engine(scripted(Reply(503, retry_after=10.0), OK), opening=1.0, seconds=1.0)
+    reply, paths = stop_after(seconds, engine)
+    assert (None if reply is None else reply.status, len(paths)) == (status, sent)
+
+
+def cancelled_after(seconds: float, engine: Engine) -> Caller:
+    """The caller of an operation that was cancelled after so long."""
+
+    async def main(session: Session) -> Caller:
+        caller = session.caller(ITEM)
+        task = asyncio.create_task(caller.operate(lambda api: api.user()))
+        await asyncio.sleep(seconds)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await all_places_are_free(session, engine)
+        return caller
+
+    return engine.run(main)
+
+
+@pytest.mark.parametrize(("seconds", "in_flight"), [(0.5, True), (1.5, True), (5.0, False), (12.5, True)])
+def test_a_cancelled_operation_is_not_tried_again(seconds: float, in_flight: bool) -> None:
+    """Whether it was sending or waiting; and it is known which."""
+    engine = Engine(scripted(Reply(503, retry_after=10.0)), opening=1.0, seconds=1.0)
+    assert cancelled_after(seconds, engine).in_flight == in_flight
+    assert len(engine.sent) == sum(seconds > time for time in (1.0, 13.0))
+
+
+def test_a_bug_passes_through() -> None:
+    """An exception is no reply: it is not tried again, and the slot is released."""
+    calls = []
+
+    async def attempt(_api: Atoms) -> Reply:
+        calls.append(1)
+        raise ZeroDivisionError
+
+    async def main(session: Session) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await session.caller(ITEM).operate(attempt)
+        await all_places_are_free(session, engine)
+
+    engine = Engine()
+    engine.run(main)
+    assert len(calls) == 1
+
+
+def test_the_slot_that_was_handed_over_is_used_first_and_given_back() -> None:
+    """Also when nothing is asked for at all."""
+
+    async def main(session: Session) -> None:
+        slot = await session.throttle.acquire(1)
+        session.caller(ITEM, slot).finish()
+        slot = await session.throttle.acquire(1)
+        await session.caller(ITEM, slot).operate(lambda api: api.user())
+        await all_places_are_free(session, engine)
+
+    engine = Engine(concurrency=1)
+    engine.run(main)
+
+
+def told(
+    answer: Callable[[str], Reply], work: Callable[[Caller], Awaitable[object]], *, seconds: float = 1.0
+) -> bool | None:
+    """What a witness is told within so many seconds, while the breaker is open."""
+
+    async def main(session: Session) -> bool | None:
+        for item in "abc":
+            session.throttle.learn(TIMEOUT, [item], 0.0)
+        witness: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+        caller = session.caller(ITEM, witness=witness)
+
+        async def process() -> None:
+            await work(caller)
+            caller.finish()
+
+        task = asyncio.create_task(process())
+        async with asyncio.timeout(seconds):
+            heard = await witness
+        task.cancel()
+        return heard
+
+    return Engine(answer).run(main)
+
+
+async def ask(caller: Caller) -> object:
+    """One decisive operation."""
+    return await caller.operate(lambda api: api.user())
+
+
+async def ask_in_passing(caller: Caller) -> object:
+    """One that shows nothing if it is answered."""
+    return await caller.operate(lambda api: api.user(), decisive=False)
+
+
+async def nothing(_caller: Caller) -> object:
+    """An item that needs no request."""
+    return None
+
+
+@pytest.mark.parametrize(
+    ("reply", "work", "heard"),
+    [
+        (OK, ask, True),
+        (Reply(404, {}), ask, True),
+        (Reply(403, {"status": False}), ask, True),
+        (Reply(429, retry_after=0.1), ask, True),
+        (SERVER_ERROR, ask, False),
+        (TIMEOUT, ask, False),
+        (Reply(404, NOT_JSON), ask, False),
+        (SERVER_ERROR, ask_in_passing, False),
+        (OK, ask_in_passing, None),
+        (OK, nothing, None),
+    ],
+)
+def test_what_a_witness_is_told(reply: Reply, work: Callable[[Caller], Awaitable[object]], heard: bool | None) -> None:
+    """A decisive answer: yes. None, or a gateway's: no. An item that ends without either: nothing."""
+    assert told(scripted(reply), work) is heard
 
 
 replies = st.builds(
     Reply,
     st.sampled_from([None, 200, 204, 302, 400, 401, 403, 404, 409, 423, 429, 500, 503]),
+    st.sampled_from([None, {}, {"status": False}, {"status": True}, NOT_JSON]),
     trouble=st.sampled_from([Trouble.TIMEOUT, Trouble.CONNECTION]),
-    retry_after=st.sampled_from([None, 0.0001, 90.0]),
+    retry_after=st.sampled_from([None, 0.0001, 7.0, 90.0]),
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(replies, min_size=1, max_size=6), st.integers(1, 5))
 def test_any_sequence_comes_to_an_end(sequence: list[Reply], attempts: int) -> None:
     """Never more attempts than may be, and the last reply is the one that stands."""
-    scene = Scene(attempts=attempts)
-    history = scene.run(sequence)
-    assert 1 <= history.attempts <= attempts
-    assert history.attempts == scene.made
-    assert history.reply is sequence[min(scene.made, len(sequence)) - 1]
-    assert jitter(scene.settings)(1) <= 0.5
+    engine = Engine(scripted(*sequence), attempts=attempts)
+    reply, _ = operate(engine)
+    assert 1 <= len(engine.sent) <= attempts
+    assert reply.status == sequence[min(len(engine.sent), len(sequence)) - 1].status

@@ -1,0 +1,362 @@
+"""The throttle: who may send when, in turn, and what turns everybody away."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from cleanup.api.pace import NoPace, Pace, SteadyPace
+from cleanup.api.reply import Reply, Trouble
+from cleanup.api.throttle import Slot, Throttle
+from cleanup.model import StopCause
+from cleanup.stop import Stop, Stopped
+from tests.engine import OK, TIMEOUT, Engine, run
+
+TLS = Reply(None, trouble=Trouble.TLS, message="the certificate of the server cannot be verified")
+
+
+class Gate:
+    """A throttle in the running loop, its stop, and what it logged."""
+
+    def __init__(self, concurrency: int = 2, pace: Pace | None = None, max_outage: float = 60.0) -> None:
+        self.events: list[str] = []
+        self.stop = Stop()
+        self.throttle = Throttle(
+            concurrency, pace or NoPace(), self.stop, lambda event, **_: self.events.append(event), max_outage
+        )
+        self.began = self.throttle.now()
+        self.order: list[int] = []
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was made."""
+        return self.throttle.now() - self.began
+
+    def refuse(self, retry_after: float | None = None, backoff: float = 0.0) -> None:
+        """Learn of a 429."""
+        self.throttle.learn(Reply(429, retry_after=retry_after), ["item"], backoff)
+
+    def open_breaker(self) -> None:
+        """Learn of three items that fail."""
+        for item in "abc":
+            self.throttle.learn(TIMEOUT, [item], 0.0)
+
+    async def use(self, number: int, seconds: float = 1.0, *, probe: bool = False) -> None:
+        """Take a slot for so long, and note whose turn it was."""
+        slot = await self.throttle.acquire(1, probe=probe)
+        self.order.append(number)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            slot.release()
+
+    def queue(self, count: int, seconds: float = 1.0) -> list[asyncio.Task[None]]:
+        """So many who want a slot, one after the other."""
+        return [asyncio.create_task(self.use(number, seconds)) for number in range(count)]
+
+
+async def steps(count: int) -> None:
+    """Let the loop go around so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_slots_are_given_in_turn(concurrency: int) -> None:
+    """Who came first is first."""
+
+    async def main() -> list[int]:
+        gate = Gate(concurrency, SteadyPace(5))
+        await asyncio.gather(*gate.queue(12))
+        return gate.order
+
+    assert run(main) == list(range(12))
+
+
+def test_the_order_outlasts_an_outage() -> None:
+    """Who waited when the breaker opened is served in the same order when it has closed."""
+
+    async def main() -> list[int]:
+        gate = Gate(2)
+        tasks = gate.queue(12)
+        await asyncio.sleep(2.5)
+        gate.open_breaker()
+        await asyncio.sleep(9)
+        gate.throttle.close_breaker(items_are_bad=False)
+        await asyncio.gather(*tasks)
+        return gate.order
+
+    assert run(main) == list(range(12))
+
+
+def test_no_more_places_than_set() -> None:
+    """With two places, six who need a second each take three seconds."""
+
+    async def main() -> float:
+        gate = Gate(2)
+        await asyncio.gather(*gate.queue(6))
+        return gate.elapsed
+
+    assert run(main) == pytest.approx(3.0)
+
+
+def test_a_slot_that_is_released_twice_is_one_place() -> None:
+    """An attempt is over once."""
+
+    async def main() -> float:
+        gate = Gate(1)
+        slot = await gate.throttle.acquire(1)
+        slot.release()
+        slot.release()
+        await asyncio.gather(*gate.queue(2))
+        return gate.elapsed
+
+    assert run(main) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("rate", [0.1, 5])
+def test_a_slot_that_is_not_used_costs_no_time(rate: float) -> None:
+    """Its place in the pace is given back."""
+
+    async def main() -> float:
+        gate = Gate(2, SteadyPace(rate))
+        for _ in range(50):
+            (await gate.throttle.acquire(2)).release()
+        return gate.elapsed
+
+    assert run(main) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_pace_counts_what_is_written() -> None:
+    """However long each connection takes to open, no second has more than the rate."""
+    engine = Engine(opening=3.0, pace=SteadyPace(2), concurrency=8)
+    engine.run(lambda session: asyncio.gather(*[session.caller().operate(lambda api: api.user()) for _ in range(8)]))
+    times = [time for time, _ in engine.sent]
+    assert max(sum(start <= time < start + 1 for time in times) for start in times) == 2
+
+
+def test_a_request_that_nobody_expected_counts_as_well() -> None:
+    """A third request in a slot for one is made up for afterwards."""
+
+    async def main() -> float:
+        gate = Gate(2, SteadyPace(1))
+        slot = await gate.throttle.acquire(1)
+        for _ in range(3):
+            await slot.before_write()
+        slot.release()
+        await gate.throttle.acquire(1)
+        return gate.elapsed
+
+    assert run(main) >= 3.0
+
+
+def test_a_429_holds_everybody_back() -> None:
+    """Nobody is let through before the end of the pause, not even a probe."""
+
+    async def main() -> list[float]:
+        gate = Gate(4)
+        gate.refuse(7.0)
+        times = []
+
+        async def use(*, probe: bool) -> None:
+            (await gate.throttle.acquire(1, probe=probe)).release()
+            times.append(gate.elapsed)
+
+        await asyncio.gather(use(probe=False), use(probe=False), use(probe=True))
+        return times
+
+    assert run(main) == [pytest.approx(7.0)] * 3
+
+
+@pytest.mark.parametrize(("waits", "pause"), [([None], 3.0), ([9.0, 2.0], 9.0), ([2.0, 9.0], 9.0), ([4.0, 4.03], 4.03)])
+def test_how_long_a_pause_is(waits: list[float | None], pause: float) -> None:
+    """As long as any answer asks for, or as the back-off where none does."""
+
+    async def main() -> float:
+        gate = Gate()
+        for wait in waits:
+            gate.refuse(wait, backoff=3.0)
+        await gate.throttle.acquire(1)
+        return gate.elapsed
+
+    assert run(main) == pytest.approx(pause)
+
+
+def test_one_pause_is_told_once() -> None:
+    """However many answers ask for it."""
+
+    async def main() -> list[str]:
+        gate = Gate()
+        for wait in (2.0, 2.1, 3.0):
+            gate.refuse(wait)
+        await asyncio.sleep(5)
+        gate.refuse(2.0)
+        return gate.events
+
+    assert run(main) == ["rate.paused"] * 2
+
+
+@pytest.mark.parametrize(
+    ("wait", "deadline", "cause"),
+    [
+        (60.0, None, None),
+        (60.1, None, StopCause.OUTAGE),
+        (20.0, 30.0, None),
+        (40.0, 30.0, StopCause.DEADLINE),
+        (90.0, 30.0, StopCause.DEADLINE),
+    ],
+)
+def test_a_pause_that_is_too_long_stops_the_run(wait: float, deadline: float | None, cause: StopCause | None) -> None:
+    """Longer than anybody waits for an outage, or past the deadline."""
+
+    async def main() -> StopCause | None:
+        gate = Gate(max_outage=60.0)
+        gate.throttle.deadline = None if deadline is None else gate.began + deadline
+        gate.refuse(wait)
+        return gate.stop.cause
+
+    assert run(main) is cause
+
+
+def test_429s_for_ever_end() -> None:
+    """Pauses that are short, one after the other, count as one."""
+
+    async def main() -> float:
+        gate = Gate(max_outage=60.0)
+        while not gate.stop.cause:
+            gate.refuse(7.0)
+            await asyncio.sleep(7.0)
+        assert gate.stop.causes == [StopCause.OUTAGE]
+        return gate.elapsed
+
+    assert 60.0 <= run(main) <= 70.0
+
+
+def test_an_answer_between_429s_begins_their_count_anew() -> None:
+    """An API that lets something through is not out of order."""
+
+    async def main() -> StopCause | None:
+        gate = Gate(max_outage=60.0)
+        for _ in range(30):
+            gate.refuse(7.0)
+            await asyncio.sleep(7.0)
+            gate.throttle.learn(OK, ["item"], 0.0)
+        return gate.stop.cause
+
+    assert run(main) is None
+
+
+def test_what_no_attempt_can_mend_stops_the_run() -> None:
+    """TLS that cannot be set up."""
+
+    async def main() -> tuple[StopCause | None, str | None]:
+        gate = Gate()
+        gate.throttle.learn(TLS, ["item"], 0.0)
+        return gate.stop.cause, gate.stop.sentence
+
+    assert run(main) == (StopCause.TLS, TLS.message)
+
+
+def test_while_the_breaker_is_open_only_probes_pass() -> None:
+    """Everybody else waits until it is closed, whatever the probes' answers."""
+
+    async def main() -> list[int]:
+        gate = Gate(2)
+        gate.open_breaker()
+        tasks = gate.queue(4)
+        for number in (10, 11, 12):
+            await gate.use(number, probe=True)
+            gate.throttle.learn(OK, ["d"], 0.0)
+        assert gate.throttle.opened.is_set()
+        gate.throttle.close_breaker(items_are_bad=False)
+        await asyncio.gather(*tasks)
+        return gate.order
+
+    assert run(main) == [10, 11, 12, 0, 1, 2, 3]
+
+
+def test_a_probe_does_not_wait_in_turn() -> None:
+    """Those who were in turn when the breaker opened give way."""
+
+    async def main() -> list[int]:
+        gate = Gate(2, SteadyPace(0.1))
+        tasks = gate.queue(4)
+        await asyncio.sleep(2)
+        gate.open_breaker()
+        await gate.use(10, probe=True)
+        gate.throttle.close_breaker(items_are_bad=False)
+        await asyncio.gather(*tasks)
+        return gate.order
+
+    assert run(main) == [0, 10, 1, 2, 3]
+
+
+def busy(gate: Gate) -> None:
+    """Both places are taken for good."""
+    gate.queue(2, seconds=1e6)
+
+
+def paused(gate: Gate) -> None:
+    """There is a pause."""
+    gate.refuse(50.0)
+
+
+def broken(gate: Gate) -> None:
+    """The breaker is open."""
+    gate.open_breaker()
+
+
+@pytest.mark.parametrize("arrange", [busy, paused, broken])
+def test_a_stop_turns_everybody_away_at_once(arrange: Callable[[Gate], None]) -> None:
+    """Whatever they wait for."""
+
+    async def main() -> tuple[list[BaseException | None], float]:
+        gate = Gate(2)
+        arrange(gate)
+        await steps(10)
+        tasks = gate.queue(5)
+        await steps(10)
+        gate.stop.request(StopCause.SIGNAL, "SIGTERM was received")
+        return await asyncio.gather(*tasks, return_exceptions=True), gate.elapsed
+
+    ends, seconds = run(main)
+    assert [type(end) for end in ends] == [Stopped] * 5
+    assert seconds == 0.0
+
+
+def test_nothing_is_written_after_a_stop() -> None:
+    """Not even with a slot that was taken before."""
+
+    async def main() -> None:
+        gate = Gate()
+        slot = await gate.throttle.acquire(1)
+        gate.stop.signalled(15)
+        await slot.before_write()
+
+    with pytest.raises(Stopped):
+        run(main)
+
+
+@pytest.mark.parametrize("victim", range(6))
+@pytest.mark.parametrize("pace", [NoPace, lambda: SteadyPace(3)], ids=["no pace", "a pace"])
+def test_a_waiter_that_is_cancelled_loses_no_place(victim: int, pace: Callable[[], Pace]) -> None:
+    """At whatever step of the loop it happens, all others are served in their order, and all places are free again."""
+
+    async def main(point: int, with_outage: bool) -> None:
+        gate = Gate(2, pace())
+        tasks = gate.queue(6, seconds=0.0)
+        if with_outage:
+            await steps(2)
+            gate.open_breaker()
+        await steps(point)
+        tasks[victim].cancel()
+        await steps(3)
+        gate.throttle.close_breaker(items_are_bad=False)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert [number for number in gate.order if number != victim] == [n for n in range(6) if n != victim]
+        slots: list[Slot] = [await gate.throttle.acquire(1) for _ in range(2)]
+        assert len(slots) == 2
+
+    for point in range(40):
+        for with_outage in (False, True):
+            run(lambda point=point, with_outage=with_outage: main(point, with_outage))  # type: ignore[misc]
