@@ -1,7 +1,6 @@
 """The front door: `job.py` as a process, in a clean environment, against the simulator on loopback."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cleanup.simulator import DEMO_KEY, Simulator, World
+from tests.surroundings import clean_environment, usual
 
 ROOT = Path(__file__).parent.parent
 JOB = ROOT / "job.py"
@@ -28,6 +29,15 @@ Drafts = Callable[..., list[Any]]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--slow`: also the tests that take minutes."""
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The same examples on every machine and in every run, however slow; with `--slow`, others each time."""
+    chance = config.getoption("--slow")
+    settings.register_profile(
+        "suite", deadline=None, derandomize=not chance, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -124,12 +134,6 @@ class Runner:
         return self.write(name, "agent,draft\n" + "".join(f"{agent},{draft}\n" for agent, draft in rows))
 
 
-def clean_environment(**more: str) -> dict[str, str]:
-    """An environment without anything of the machine's own settings, proxies or keys."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME", "COVERAGE_PROCESS_START") if name in os.environ}
-    return kept | {"PYTHONWARNINGS": "error", "TERM": "dumb"} | more
-
-
 def aged(days: float) -> datetime:
     """So long ago."""
     return NOW - timedelta(days=days)
@@ -141,6 +145,13 @@ def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
     while not what():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.005)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def surroundings() -> Iterator[None]:
+    """Nothing depends on who started the suite, and from where."""
+    with usual():
+        yield
 
 
 @pytest.fixture
