@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from cleanup.simulator import DEMO_KEY, Simulator, World
-from tests.surroundings import clean_environment, usual
+from tests.surroundings import clean_environment, keep_paths_short, usual
 
 ROOT = Path(__file__).parent.parent
 JOB = ROOT / "job.py"
@@ -32,7 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The same examples on every machine and in every run, however slow; with `--slow`, others each time."""
+    """Short paths; the same examples on every machine, however slow, and in every run but those with `--slow`."""
+    keep_paths_short()
     chance = config.getoption("--slow")
     settings.register_profile(
         "suite", deadline=None, derandomize=not chance, suppress_health_check=[HealthCheck.too_slow]
@@ -102,9 +103,10 @@ class Runner:
         if "report" not in command and "simulate" not in command:
             command += self.defaults
         options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
-            [*command, *words], cwd=self.folder, env=self.environ | (env or {}), text=True, **(options | popen)
-        )
+        # As UTF-8, which is how the job reads them, whatever this process would make of them.
+        environ = {name: text.encode(errors="surrogateescape") for name, text in (self.environ | (env or {})).items()}
+        arguments = [word.encode(errors="surrogateescape") for word in [*command, *words]]
+        process = subprocess.Popen(arguments, cwd=self.folder, env=environ, text=True, **(options | popen))
         self.started.append(process)
         return process
 

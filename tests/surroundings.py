@@ -1,10 +1,14 @@
 """What the tests' own process inherits, made the same everywhere: its environment, umask and signals."""
 
+import locale
 import os
 import signal
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+SAME = {"LANG": "C.UTF-8", "HOME": "/nonexistent", "TZ": "UTC"}
 KEPT = ("PATH", "TMPDIR", "CI")
 FOR_TOOLS = ("PYTEST", "HYPOTHESIS", "COV")
 """What names begin with that the test tools themselves go by."""
@@ -17,8 +21,13 @@ SIGNALS = (
 def clean_environment(**more: str) -> dict[str, str]:
     """An environment without anything of the machine's own settings, proxies or keys."""
     kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_START") if name in os.environ}
-    same = {"LANG": "C.UTF-8", "HOME": "/nonexistent", "PYTHONWARNINGS": "error", "TERM": "dumb"}
-    return kept | same | more
+    return kept | SAME | {"PYTHONWARNINGS": "error", "TERM": "dumb"} | more
+
+
+def keep_paths_short() -> None:
+    """Have pytest put its folders into /tmp where TMPDIR is long: a sentence that is too long is cut, path and all."""
+    if len(tempfile.gettempdir()) > 60:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/tmp")
 
 
 @contextmanager
@@ -27,7 +36,11 @@ def usual() -> Iterator[None]:
     environ = dict(os.environ)
     tools = {name: text for name, text in environ.items() if name in KEPT or name.startswith(FOR_TOOLS)}
     os.environ.clear()
-    os.environ.update({"LANG": "C.UTF-8", "HOME": "/nonexistent"} | tools)
+    os.environ.update(SAME | tools)
+    time.tzset()
+    encoding = locale.setlocale(locale.LC_CTYPE)
+    with suppress(locale.Error):  # files are read, and processes listened to, as UTF-8
+        locale.setlocale(locale.LC_CTYPE, SAME["LANG"])
     umask = os.umask(0o022)
     # A signal that `nohup` or a background job of a shell has ignored would be ignored by children too. One that has a
     # handler is not: they get the default, while this process goes on ignoring it.
@@ -42,3 +55,5 @@ def usual() -> Iterator[None]:
     os.umask(umask)
     os.environ.clear()
     os.environ.update(environ)
+    locale.setlocale(locale.LC_CTYPE, encoding)
+    time.tzset()
