@@ -1,6 +1,7 @@
 """The front door: `job.py` as a process, in a clean environment, against the simulator on loopback."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -126,7 +127,7 @@ class Runner:
 
     def write(self, name: str, content: str | bytes) -> str:
         """Put a file into the run's folder."""
-        path = self.folder / name
+        path = self.folder / os.fsdecode(name.encode())  # as UTF-8, see `start`
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return name
 
