@@ -95,19 +95,23 @@ class Runner:
     ended: list[Ended] = field(default_factory=list)
     started: list["subprocess.Popen[str]"] = field(default_factory=list)
 
-    def start(self, *args: str | Path, env: dict[str, str] | None = None, **popen: Any) -> "subprocess.Popen[str]":
-        """Start a run and return its process. Arguments come after the default flags, so they win."""
+    def command(self, *args: str | Path) -> list[str]:
+        """The command of a run."""
         command = [sys.executable, str(JOB)]
         words = [str(arg) for arg in args]
         if words and words[0] in ("check", "find", "sweep", "report", "simulate"):
             command.append(words.pop(0))
         if "report" not in command and "simulate" not in command:
             command += self.defaults
+        return command + words
+
+    def start(self, *args: str | Path, env: dict[str, str] | None = None, **popen: Any) -> "subprocess.Popen[str]":
+        """Start a run and return its process. Arguments come after the default flags, so they win."""
         options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         # As UTF-8, which is how the job reads them, whatever this process would make of them.
         environ = {name: text.encode(errors="surrogateescape") for name, text in (self.environ | (env or {})).items()}
-        arguments = [word.encode(errors="surrogateescape") for word in [*command, *words]]
-        process = subprocess.Popen(arguments, cwd=self.folder, env=environ, text=True, **(options | popen))
+        command = [word.encode(errors="surrogateescape") for word in self.command(*args)]
+        process = subprocess.Popen(command, cwd=self.folder, env=environ, text=True, **(options | popen))
         self.started.append(process)
         return process
 

@@ -63,14 +63,10 @@ def test_system_calls(job: Runner, sim: Simulator, drafts: Drafts) -> None:
         pytest.skip("there is no strace here; tests/unit/test_ledger.py counts the same calls from inside")
     held = drafts(120)
     sim.faults.script("*", "slow:100ms*")
-    popen = job.start(job.list_of(held), "--ledger", "ledger.jsonl", "--concurrency", "8")
-    command = list(popen.args)  # type: ignore[arg-type]
-    popen.kill()
-    popen.communicate()
-    (job.folder / "ledger.jsonl").unlink(missing_ok=True)
+    command = job.command(job.list_of(held), "--ledger", "ledger.jsonl", "--concurrency", "8")
     trace = job.folder / "trace"
     traced = subprocess.run(
-        [strace, "-f", "-y", "-s", "1", "-e", "trace=write,fsync,fdatasync", "-o", str(trace), *map(str, command)],
+        [strace, "-f", "-y", "-s", "1", "-e", "trace=write,fsync,fdatasync", "-o", str(trace), *command],
         cwd=job.folder, env=job.environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
     )  # fmt: skip
     if b"ptrace" in traced.stderr and not trace.read_text():
