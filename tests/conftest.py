@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cleanup.simulator import DEMO_KEY, Simulator, World
 from tests.certificates import make_certificate
+from tests.surroundings import clean_environment, keep_paths_short, usual
 
 ROOT = Path(__file__).parent.parent
 JOB = ROOT / "job.py"
@@ -29,6 +31,16 @@ Drafts = Callable[..., list[Any]]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--slow`: also the tests that take minutes."""
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Short paths; the same examples on every machine, however slow, and in every run but those with `--slow`."""
+    keep_paths_short()
+    chance = config.getoption("--slow")
+    settings.register_profile(
+        "suite", deadline=None, derandomize=not chance, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -84,18 +96,23 @@ class Runner:
     ended: list[Ended] = field(default_factory=list)
     started: list["subprocess.Popen[str]"] = field(default_factory=list)
 
-    def start(self, *args: str | Path, env: dict[str, str] | None = None, **popen: Any) -> "subprocess.Popen[str]":
-        """Start a run and return its process. Arguments come after the default flags, so they win."""
+    def command(self, *args: str | Path) -> list[str]:
+        """The command of a run."""
         command = [sys.executable, str(JOB)]
         words = [str(arg) for arg in args]
         if words and words[0] in ("check", "find", "sweep", "report", "simulate"):
             command.append(words.pop(0))
         if "report" not in command and "simulate" not in command:
             command += self.defaults
+        return command + words
+
+    def start(self, *args: str | Path, env: dict[str, str] | None = None, **popen: Any) -> "subprocess.Popen[str]":
+        """Start a run and return its process. Arguments come after the default flags, so they win."""
         options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
-            [*command, *words], cwd=self.folder, env=self.environ | (env or {}), text=True, **(options | popen)
-        )
+        # As UTF-8, which is how the job reads them, whatever this process would make of them.
+        environ = {name: text.encode(errors="surrogateescape") for name, text in (self.environ | (env or {})).items()}
+        command = [word.encode(errors="surrogateescape") for word in self.command(*args)]
+        process = subprocess.Popen(command, cwd=self.folder, env=environ, text=True, **(options | popen))
         self.started.append(process)
         return process
 
@@ -115,7 +132,7 @@ class Runner:
 
     def write(self, name: str, content: str | bytes) -> str:
         """Put a file into the run's folder."""
-        path = self.folder / name
+        path = self.folder / os.fsdecode(name.encode())  # as UTF-8, see `start`
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return name
 
@@ -123,12 +140,6 @@ class Runner:
         """Write a list of drafts (or of (agent, draft) pairs) as CSV."""
         rows = [(pair.agent, pair.id) if hasattr(pair, "id") else pair for pair in pairs]
         return self.write(name, "agent,draft\n" + "".join(f"{agent},{draft}\n" for agent, draft in rows))
-
-
-def clean_environment(**more: str) -> dict[str, str]:
-    """An environment without anything of the machine's own settings, proxies or keys."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME", "COVERAGE_PROCESS_START") if name in os.environ}
-    return kept | {"PYTHONWARNINGS": "error", "TERM": "dumb"} | more
 
 
 def aged(days: float) -> datetime:
@@ -142,6 +153,13 @@ def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
     while not what():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.005)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def surroundings() -> Iterator[None]:
+    """Nothing depends on who started the suite, and from where."""
+    with usual():
+        yield
 
 
 @pytest.fixture

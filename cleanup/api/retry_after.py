@@ -1,6 +1,7 @@
 """How long an answer asks to be left alone. Pure; nonsense is None."""
 
 import re
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 
@@ -32,7 +33,9 @@ def _header_seconds(header: str, now: float) -> float | None:
 def timestamp(text: str) -> float | None:
     """Seconds since the epoch of an HTTP date, or None."""
     try:
-        return parsedate_to_datetime(text).timestamp()
+        date = parsedate_to_datetime(text)
+        # One with `-0000` has no zone; its time is UTC all the same.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 

@@ -195,7 +195,7 @@ def test_a_draft_that_somebody_else_opens_survives(
     else:
         sim.faults.script(draft.id, [fault])
         sim.before(opened, endpoint="look", draft=None, agent=draft.agent, nth=2)
-    ended = ledger(job, job.list_of([draft]), "--timeout", "400ms", "--model", "branches")
+    ended = ledger(job, job.list_of([draft]), "--timeout", "1s", "--model", "branches")
     assert ended.code == 0
     assert reasons(ended) == {draft.id: ending}
     assert left_alone(sim, *new, other)

@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,7 +33,7 @@ class Cron:
         bare = {"HOME": "/nonexistent", "LOGNAME": lines[number].user}
         environ = {name: self._here(value) for name, value in (bare | variables | self.changed | changed).items()}
         ended = subprocess.run(
-            [variables["SHELL"], "-c", self._here(lines[number].command)],
+            [variables["SHELL"], "-c", self._here(lines[number].command, shlex.quote)],
             cwd="/",
             env=environ,
             stdin=subprocess.DEVNULL,
@@ -44,7 +45,7 @@ class Cron:
         )
         return ended.stdout
 
-    def _here(self, text: str) -> str:
+    def _here(self, text: str, quoted: Callable[[str], str] = str) -> str:
         for place, here in (
             ("/opt/draft-cleanup/.venv/bin/python", sys.executable),
             ("/opt/draft-cleanup/job.py", str(JOB)),
@@ -53,7 +54,7 @@ class Cron:
             ("/var/log/draft-cleanup", f"{self.folder}/log"),
             ("/etc/draft-cleanup.key", f"{self.folder}/key"),
         ):
-            text = text.replace(place, here)
+            text = text.replace(place, quoted(here))
         return text
 
     def log(self, name: str) -> str:

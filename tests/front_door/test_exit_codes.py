@@ -12,6 +12,7 @@ import pytest
 from cleanup.records.ledger import Ledger
 from cleanup.simulator import Simulator
 from tests.conftest import JOB, Drafts, Ended, Runner, script, wait_until
+from tests.watched import Watched
 
 
 def last_line(ended: Ended) -> dict[str, Any]:
@@ -113,12 +114,12 @@ def test_signals(job: Runner, sim: Simulator, drafts: Drafts, number: signal.Sig
 def test_a_second_signal_cuts_off_what_is_in_flight(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """The draft in flight is not taken for unsent, and its request is counted, though nobody waits for its answer."""
     sim.faults.script("*", ["hang*"])
-    process = job.start(job.list_of(drafts(3)), "--concurrency", "1")
+    run = Watched(job, (job.list_of(drafts(3)), "--concurrency", "1"))
     wait_until(lambda: sim.requests("discard"))
-    process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGINT)
-    ended = job.wait(process)
-    assert ended.code in (130, 143)
+    run.stop(signal.SIGTERM)
+    run.signal(signal.SIGINT)
+    ended = run.end()
+    assert ended.code == 143, "the first one's"
     assert ended.summary["failed"] == {"interrupted": 1}
     assert (ended.summary["status"], ended.summary["not_attempted"]) == ("stopped", {"interrupted": 2})
     assert ended.summary["requests"]["total"] == len(sim.requests()) == 2

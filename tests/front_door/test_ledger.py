@@ -2,7 +2,6 @@
 
 import json
 import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cleanup.records.files import user_name
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, keys
 from tests.conftest import Drafts, Ended, Runner
@@ -34,7 +34,7 @@ def test_what_stands_in_it(job: Runner, sim: Simulator, drafts: Drafts) -> None:
         "type", "run_id", "time", "version", "mode", "host", "os_user", "base_url", "organization", "organization_name",
         "user", "list", "list_sha256", "settings", "note",
     }  # fmt: skip
-    assert (run["mode"], run["os_user"]) == ("discard", pwd.getpwuid(os.geteuid()).pw_name)
+    assert (run["mode"], run["os_user"]) == ("discard", user_name(os.geteuid()))
     assert (run["note"], run["list"], run["settings"]["limits"]["per_run"]) == ("change 4711", "drafts.csv", 7)
     assert all(set(line) == PAIR_KEYS for line in pairs)
     assert sum(line["reason"] == "protected" for line in pairs) == 3
@@ -63,14 +63,10 @@ def test_system_calls(job: Runner, sim: Simulator, drafts: Drafts) -> None:
         pytest.skip("there is no strace here; tests/unit/test_ledger.py counts the same calls from inside")
     held = drafts(120)
     sim.faults.script("*", "slow:100ms*")
-    popen = job.start(job.list_of(held), "--ledger", "ledger.jsonl", "--concurrency", "8")
-    command = list(popen.args)  # type: ignore[arg-type]
-    popen.kill()
-    popen.communicate()
-    (job.folder / "ledger.jsonl").unlink(missing_ok=True)
+    command = job.command(job.list_of(held), "--ledger", "ledger.jsonl", "--concurrency", "8")
     trace = job.folder / "trace"
     traced = subprocess.run(
-        [strace, "-f", "-y", "-s", "1", "-e", "trace=write,fsync,fdatasync", "-o", str(trace), *map(str, command)],
+        [strace, "-f", "-y", "-s", "1", "-e", "trace=write,fsync,fdatasync", "-o", str(trace), *command],
         cwd=job.folder, env=job.environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
     )  # fmt: skip
     if b"ptrace" in traced.stderr and not trace.read_text():

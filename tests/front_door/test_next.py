@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cleanup.simulator import DEMO_KEY, Simulator
-from tests.conftest import JOB, Drafts, Ended, Runner, aged, clean_environment, wait_until
+from tests.conftest import JOB, Drafts, Ended, Runner, aged, wait_until
+from tests.surroundings import clean_environment
 from tests.terminal import Terminal
 
 

@@ -256,12 +256,12 @@ def test_no_answer_in_time(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     for script, draft in scripts.items():
         sim.faults.script(draft.id, [script])
     sim.faults.script(held[16].id, ["hang_after"])
-    ended = job(job.list_of(held), "--timeout", "700ms", "--attempts", "2", "--ledger", "ledger.jsonl")
+    ended = job(job.list_of(held), "--timeout", "1s", "--attempts", "2", "--ledger", "ledger.jsonl")
     lines = {line["draft"]: line for line in ended.ledger() if line["type"] == "pair"}
     assert {lines[draft.id]["reason"] for draft in scripts.values()} == {"timeout"}
     assert lines[held[16].id]["reason"] == "gone_after_retry"
     for draft in scripts.values():
-        assert lines[draft.id]["seconds"] >= 0.7 * lines[draft.id]["attempts"] >= 1.4
+        assert lines[draft.id]["seconds"] >= lines[draft.id]["attempts"] >= 2
         assert lines[draft.id]["attempts"] == len(sim.requests("discard", draft=draft.id))
     assert ended.counts == {"listed": 24, "discarded": 20, "skipped": 1, "failed": 3, "not_attempted": 0}
     assert ended.code == 75

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 import signal
 
 import pytest
@@ -258,7 +259,7 @@ def test_a_resume_without_the_guards_of_the_run_before_is_refused(
     before = len(sim.requests())
     refused = job("drafts.csv", *RESUME)
     assert (refused.code, len(sim.requests())) == (78, before)
-    assert f"pass {flag} {value}," in refused.summary["reason"]
+    assert f"pass {flag} {shlex.quote(value)}," in refused.summary["reason"]
     assert job("drafts.csv", *RESUME, flag, other).code == 0
 
 

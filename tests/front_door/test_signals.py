@@ -2,7 +2,6 @@
 
 import array
 import fcntl
-import json
 import os
 import shutil
 import signal
@@ -21,41 +20,12 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, endings, keys, leftover
-from tests.conftest import JOB, Drafts, Ended, Runner, wait_until
+from tests.conftest import JOB, Drafts, Runner, wait_until
 from tests.terminal import Terminal
+from tests.watched import Watched
 
 SOON = 0.4
-"""Seconds after a signal from which on no request may arrive: a tenth is promised, a busy machine gets more."""
-
-
-@dataclass
-class Watched:
-    """A run whose log can be read while it goes on."""
-
-    job: Runner
-    args: tuple[str, ...]
-    popen: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.log = self.job.folder / "log"
-        with self.log.open("wb") as stream:
-            self.process = self.job.start(*self.args, **({"stderr": stream} | self.popen))
-
-    def has_logged(self, text: str) -> bool:
-        return text in self.log.read_text()
-
-    def status_of(self, summary: str) -> str | None:
-        path = self.job.folder / summary
-        return json.loads(path.read_text())["status"] if path.exists() else None
-
-    def signal(self, number: int) -> float:
-        os.kill(self.process.pid, number)
-        return time.monotonic()
-
-    def end(self, timeout: float = 15) -> Ended:
-        ended = self.job.wait(self.process, timeout)
-        ended.stderr = self.log.read_text()
-        return ended
+"""Seconds after a signal was taken within which requests may still arrive, on a busy machine."""
 
 
 @dataclass
@@ -66,6 +36,7 @@ class Case:
     moment: Callable[[Simulator, Watched], object]
     flags: tuple[str, ...] = ()
     drafts: int = 60
+    """How many there are; many where the run would otherwise be done before the signal comes."""
     signals: tuple[int, ...] = (signal.SIGTERM,)
     failed: set[str] = field(default_factory=set)
     status: str = "stopped"
@@ -90,15 +61,15 @@ def logged(text: str) -> Callable[[Simulator, Watched], object]:
 SLEEPY = ("--retry-wait", "1h", "--retry-max-wait", "1h")
 HANGING = ("--timeout", "60s")
 CASES = {
-    "busy workers": Case(script("slow:20ms*"), answered("discard", 10)),
-    "busy workers, SIGINT": Case(script("slow:20ms*"), answered("discard", 10), signals=(signal.SIGINT,)),
+    "busy workers": Case(script("slow:20ms*"), answered("discard", 10), drafts=400),
+    "busy workers, SIGINT": Case(script("slow:20ms*"), answered("discard", 10), drafts=400, signals=(signal.SIGINT,)),
     "retries being slept": Case(script("500*"), answered("discard", 2), (*SLEEPY,), drafts=2, failed={"server_error"}),
     "a pause after a 429": Case(
         script("429:retry_after=200*"), logged("rate.paused"), ("--concurrency", "2"), failed={"rate_limited"}
     ),
     "an outage": Case(script("500*"), logged("outage.began"), SLEEPY, failed={"server_error"}),
     "an outage that hangs": Case(
-        script("hang*"), logged("outage.began"), (*SLEEPY, "--timeout", "300ms"), failed={"timeout"}
+        script("hang*"), logged("outage.began"), (*SLEEPY, "--timeout", "1s"), failed={"timeout"}
     ),
     "a hanging attempt, twice": Case(
         script("hang*"),
@@ -141,9 +112,8 @@ def test_a_signal_at_any_moment(name: str, job: Runner, sim: Simulator, drafts: 
     case.arrange(sim, held)
     run = Watched(job, (job.list_of(held), *FLAGS, *case.flags))
     wait_until(lambda: case.moment(sim, run))
-    at = run.signal(case.signals[0])
+    at = run.stop(case.signals[0])
     for number in case.signals[1:]:
-        wait_until(lambda: run.has_logged("run.stopping"))
         run.signal(number)
     ended = run.end()
     assert ended.code == 128 + case.signals[0]
@@ -175,7 +145,8 @@ def test_a_hanging_attempt_is_cut_short_after_20_seconds(job: Runner, sim: Simul
     sim.faults.script("*", "hang*")
     run = Watched(job, (job.list_of(held), *FLAGS, *HANGING))
     wait_until(lambda: len(sim.requests("discard")) == 8)
-    at = run.signal(signal.SIGTERM)
+    run.signal(signal.SIGTERM)
+    at = time.monotonic()
     ended = run.end(timeout=40)
     assert 19 < time.monotonic() - at < 25
     assert ended.code == 143
@@ -216,7 +187,7 @@ def test_a_signal_while_the_workspace_is_looked_over(command: str, job: Runner, 
     more = () if command == "find" else ("--organization", sim.world.organization, "--yes", "--max-share", "100%")
     run = Watched(job, (command, "--older-than", "1ms", "--concurrency", "2", *more))
     wait_until(lambda: len(sim.requests("drafts")) > 5)
-    at = run.signal(signal.SIGTERM)
+    at = run.stop(signal.SIGTERM)
     ended = run.end()
     assert ended.code == 143
     assert [request for request in sim.requests() if request.arrived > at + SOON] == []

@@ -7,6 +7,9 @@ import pytest
 
 from cleanup.simulator import DEMO_KEY, Agent, Draft, Simulator, World
 
+IMPATIENT = httpx.Timeout(10, read=0.1)
+"""Only the answer is hardly waited for."""
+
 
 @pytest.fixture
 def world() -> World:
@@ -33,7 +36,7 @@ def simulator(world: World) -> Iterator[Simulator]:
 def client(simulator: Simulator) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {DEMO_KEY}"}
     # A path begins without a slash, so that it is joined to the base URL's.
-    with httpx.Client(base_url=simulator.url, headers=headers, timeout=5, trust_env=False) as made:
+    with httpx.Client(base_url=simulator.url, headers=headers, timeout=30, trust_env=False) as made:
         yield made
 
 

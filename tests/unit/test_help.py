@@ -9,7 +9,8 @@ import pytest
 
 from cleanup.commands.options import COMMANDS, make_parser
 from cleanup.settings.definitions import all_settings
-from tests.conftest import JOB, clean_environment
+from tests.conftest import JOB
+from tests.surroundings import clean_environment
 
 
 def run(*words: str, columns: str = "80") -> Any:

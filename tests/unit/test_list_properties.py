@@ -22,10 +22,7 @@ DRAFT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 quickly = settings(
     max_examples=150,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 Pairs = list[tuple[str, str]]

@@ -1,6 +1,7 @@
 """How long an answer asks to be left alone, and what is nonsense."""
 
 import math
+import time
 from email.utils import formatdate
 
 import pytest
@@ -50,6 +51,16 @@ NONSENSE: tuple[object, ...] = (
 def test_seconds_dates_and_bodies(status: int, header: str | None, body: object, seconds: float | None) -> None:
     """The header goes first, then the body; none, or no wait at all, leaves it to the back-off."""
     assert wait_asked_for(status, header, body, NOW) == seconds
+
+
+def test_a_date_without_a_zone_is_no_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-0000` and no zone at all mean UTC wherever the job runs."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "NZST-12")
+        time.tzset()
+        found = {timestamp(formatdate(NOW).removesuffix("-0000") + zone) for zone in ("-0000", "", "GMT")}
+    time.tzset()
+    assert found == {NOW}
 
 
 @pytest.mark.parametrize("nonsense", NONSENSE)
