@@ -32,6 +32,8 @@ def is_foreign(status: int, body: object) -> bool:
             return body not in (REFUSED, MIGRATION)
         case 404:
             return body is None or body is NOT_JSON
+        case 405:
+            return body is NOT_JSON
         case _:
             return False
 
@@ -60,7 +62,7 @@ def test_every_status_with_every_body(body: object) -> None:
 
 @pytest.mark.parametrize("body", BODIES, ids=repr)
 def test_what_is_tried_again(body: object) -> None:
-    """5xx and 429 with any body, and a 401, 403 or 404 that is not the API's own; nothing else."""
+    """5xx and 429 with any body, and a 401, 403, 404 or 405 that is not the API's own; nothing else."""
     for status in range(100, 1000):
         again = status == 429 or 500 <= status <= 599 or is_foreign(status, body)
         assert Reply(status, body).deserves_retry is again, status

@@ -111,7 +111,7 @@ def test_a_list_that_has_the_draft_must_be_newer_than_what_it_is_held_against(dr
         scene = Scene(Api())
         await scene.find()
         scene.time += 1
-        await scene.find(draft, since=scene.time)
+        await scene.workspace.verify(scene.caller(), AGENT, draft)
         assert scene.api.asked == {"drafts": asked}
 
     within_seconds(go())
