@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 
+from cleanup.api.atoms import organization_name_in
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
 from cleanup.discard import Case, Means
@@ -30,6 +31,7 @@ async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Se
     dry_run = settings.run.dry_run
     backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
     if screen.person and not settings.run.yes and not dry_run:
+        journal.identity.organization_name = await _name_of(journal.identity.organization, session)
         await confirm(plan.to_send, plan.agents(), journal.identity, session.stop)
     if not dry_run:
         journal.begin(loaded.record(), settings.run.note)
@@ -88,6 +90,16 @@ async def send_all(loaded: Loaded, journal: Journal, screen: Screen, session: Se
         measured.sending_seconds = time.monotonic() - since
         journal.facts.sent = journal.traffic.total > measured.requests_before
         journal.facts.answered = journal.traffic.answers() > answers
+
+
+async def _name_of(organization: str | None, session: Session) -> str | None:
+    """The organization's name, for a person; a failure is no more than a missing name. Raises Stopped."""
+    if organization is None:
+        return None
+    reply = await session.cuttable(session.caller().operate(lambda api: api.account(), once=True))
+    session.stop.check()
+    name = organization_name_in(reply, organization)
+    return None if name is None else session.key.hide(name)
 
 
 @contextmanager

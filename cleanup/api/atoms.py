@@ -73,6 +73,10 @@ class Atoms:
         """Whose key this is: the one in use, or a candidate to take its place."""
         return await self._send("GET", "/user", SMALL, candidate=candidate)
 
+    async def account(self) -> Reply:
+        """The account of the key's user, with the names of its organizations; without the usual envelope."""
+        return await self._send("GET", "/account/get-account-details", SMALL)
+
     async def agents(self, page: int) -> Reply:
         """A page of the workspace's agents, from 1; archived ones are not among them."""
         return await self._send("GET", f"/agent?page={page}&offset={PAGE_SIZE}")
@@ -116,6 +120,15 @@ def owner_in(reply: Reply) -> tuple[str | None, str | None]:
     if not isinstance(data, dict):
         return None, None
     return _text(data.get("organizationId")) or None, _text(data.get("_id")) or None
+
+
+def organization_name_in(reply: Reply, organization: str) -> str | None:
+    """The name of an organization in an answer of `account`, None where it is not told."""
+    found = reply.body.get("organizations") if reply.status == 200 and isinstance(reply.body, dict) else None
+    for item in found if isinstance(found, list) else []:
+        if isinstance(item, dict) and item.get("orgId") == organization:
+            return _text(item.get("name")) or None
+    return None
 
 
 def says_no_such_agent(reply: Reply) -> bool:

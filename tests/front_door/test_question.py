@@ -44,7 +44,7 @@ def test_yes_goes_on(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """It is asked once, with how many of what, where and whose, and then done."""
     ended, shown = on_a_terminal(job, job.list_of(drafts(5, agents=3)), answer="YES\n")
     assert ended.code == 0
-    question = f"Discard 5 drafts of 3 agents in organization {sim.world.organization} at {sim.url}? [y/N] "
+    question = f"Discard 5 drafts of 3 agents in organization Acme ({sim.world.organization}) at {sim.url}? [y/N] "
     assert shown.count(question) == shown.count("[y/N]") == 1
     assert sim.left() == set()
 
@@ -55,7 +55,7 @@ def test_anything_else_does_not(job: Runner, sim: Simulator, drafts: Drafts, ans
     ended, _ = on_a_terminal(job, job.list_of(drafts(5)), answer=answer)
     assert ended.code == 2
     assert len(sim.left()) == 5
-    assert [request.endpoint for request in sim.requests()] == ["user"]
+    assert [request.endpoint for request in sim.requests()] == ["user", "account"]
     assert (ended.summary["status"], ended.summary["stopped_by"]) == ("refused", None)
     assert ended.summary["not_attempted"] == {"stopped": 5}
 
@@ -115,6 +115,20 @@ def test_the_question_says_whose_drafts_they_are(
     monkeypatch.setattr("cleanup.show.ask.ask", answer)
     asyncio.run(run())
     assert asked == [f"Discard 2 drafts of 1 agent in {whose} at URL? [y/N] "]
+
+
+@pytest.mark.parametrize("fault", [None, "500", "cannot", "hang"])
+def test_the_organization_is_asked_for_its_name(
+    fault: str | None, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Only where a person is to read it; a failure is no more than a missing name."""
+    listed = job.list_of(drafts(1))
+    if fault is not None:
+        sim.faults.script("*", [fault], on="account")
+    ended, shown = on_a_terminal(job, listed, "--timeout", "2s", answer="y\n")
+    whose = world.organization if fault else f"Acme ({world.organization})"
+    assert f"in organization {whose} at" in shown
+    assert (ended.code, len(sim.requests("account"))) == (0, 1)
 
 
 def test_a_piped_list_can_be_confirmed(job: Runner, sim: Simulator, drafts: Drafts) -> None:

@@ -259,7 +259,7 @@ def test_a_person_is_asked(said: str, job: Runner, sim: Simulator, world: World,
     assert only_reads(sim)
     terminal.type(f"{said}\n")
     ended = terminal.end()
-    assert f"Discard 4 drafts of 2 agents in organization {world.organization}" in terminal.shown
+    assert f"Discard 4 drafts of 2 agents in organization Acme ({world.organization})" in terminal.shown
     assert ended.code == (0 if said == "y" else 2)
     assert len(sim.left()) == (0 if said == "y" else 4)
 
