@@ -134,6 +134,7 @@ def test_a_full_disk_discards_nothing(mode: Any, job: Runner, sim: Simulator, wo
     process = job.start(
         job.list_of(held),
         *("--backup", "backups"),
+        env={"PYTHONDONTWRITEBYTECODE": "1"},  # or the modules that Python compiles would be cut, too
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
     )
     ended = job.wait(process)

@@ -4,7 +4,7 @@ import os
 import resource
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +111,19 @@ def test_the_disk_of_a_file_at_the_end_is_full(
         assert len(leftover(job.folder)) == 50
 
 
-def limit_file_size(size: int) -> Callable[[], None]:
+def small_files(size: int) -> dict[str, Any]:
+    """How to start a run whose files may have no more bytes; Python would cut the modules that it compiles, too."""
+
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-    return limit
+    return {"preexec_fn": limit, "env": {"PYTHONDONTWRITEBYTECODE": "1"}}
 
 
 def test_a_ledger_that_may_not_grow(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """A write that fails for any reason stops the run; the ledger is not left torn."""
     held = drafts(200)
-    process = job.start(job.list_of(held), "--ledger", "ledger.jsonl", preexec_fn=limit_file_size(6000))
+    process = job.start(job.list_of(held), "--ledger", "ledger.jsonl", **small_files(6000))
     ended = job.wait(process)
     check(ended, sim, held, "File too large")
     assert 0 < ended.counts["discarded"] < 200
@@ -135,9 +137,7 @@ def test_a_leftover_that_is_too_large(job: Runner, sim: Simulator, drafts: Draft
     """The last file fails, everything before it was done: nothing is called a success."""
     held = drafts(200)
     sim.faults.script("*", "400*")
-    process = job.start(
-        job.list_of(held), "--leftover", "leftover.csv", "--summary", "off", preexec_fn=limit_file_size(6000)
-    )
+    process = job.start(job.list_of(held), "--leftover", "leftover.csv", "--summary", "off", **small_files(6000))
     check(job.wait(process), sim, held, "File too large")
     assert not [path for path in job.folder.iterdir() if path.name.endswith(".tmp")]
 
