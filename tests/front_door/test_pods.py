@@ -44,6 +44,7 @@ def pod(runner: Runner, sim: Simulator) -> Runner:
 def test_a_refused_key_is_not_tried_again(pod: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
     """The Job fails at once, and the pod's last line says why."""
     listed = pod.list_of(drafts(3))
+    (pod.folder / "api-key").unlink()  # a Secret's files are replaced, not written to
     pod.write("api-key", "sk_rotated")
     ended = pod(listed)
     assert (ended.code, what_follows(ended.code)) == (77, "FailJob")
