@@ -24,7 +24,7 @@ def arguments(index: int) -> list[str]:
     return [word.replace("/list/", "").replace("/data/", "") for word in words]
 
 
-@pytest.mark.parametrize("pairs", [600, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", [900, pytest.param(5000, marks=pytest.mark.slow)])
 def test_shares_are_disjoint_and_complete_though_one_is_killed(
     job: Runner, sim: Simulator, drafts: Callable[..., list[Any]], pairs: int
 ) -> None:
@@ -60,8 +60,8 @@ def test_shares_are_disjoint_and_complete_though_one_is_killed(
     twice = {request.draft for request in discards if request.status == 404}
     assert twice <= {draft for _, draft in shares[1]}
     assert len(twice) == len(discards) - pairs <= 8  # limits.concurrency
-    # Each keeps its own rate as requests leave; on a busy machine some of three processes arrive late, together.
-    assert sim.max_per_second() <= PODS * RATE * 1.05
+    # Each keeps its own rate as requests are written; on a busy machine those of three processes arrive late, together.
+    assert sim.max_per_second(window=2.0) <= 2 * PODS * RATE * 1.05
 
     report = job("report", *(f"ledger-{pod}.jsonl" for pod in range(PODS)), "--format", "json")
     assert report.code == 0
