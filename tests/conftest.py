@@ -28,6 +28,11 @@ Drafts = Callable[..., list[Any]]
 """The fixture `drafts`."""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core (`-n auto`): most tests wait for a process more than they compute."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--slow`: also the tests that take minutes."""
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
