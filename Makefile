@@ -33,10 +33,10 @@ demo: $(READY) ## run the job against the simulator
 	test $$code -eq 75 && echo "(Exit 75 is meant: two of these drafts always fail. Look at $(DEMO)/leftover.csv. The simulator has ended.)"
 
 test: $(READY) ## run the tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: $(READY) ## run the long tests too: many kills, long sweeps
-	$(BIN)/python -m pytest -n auto --slow
+	$(BIN)/python -m pytest -n auto --dist worksteal --slow
 
 lint: $(READY) ## ruff, mypy and hadolint
 	$(BIN)/ruff check .

@@ -167,8 +167,8 @@ class Workspace:
             if reply.asks_for_migration:
                 if not self.follow():
                     raise Unanswered(reply)
-            elif reply.status == 404 and not reply.foreign:
-                branches = await self._move_if_gone(caller, agent, reply)
+            elif reply.route_missing and not reply.foreign:
+                branches = await self._move_if_gone(caller, agent)
                 if branches is None:
                     raise Unanswered(reply.disown())
                 if branches.data is not None:
@@ -190,10 +190,10 @@ class Workspace:
 
         Raises Unanswered, Stopped.
         """
-        if await self._move_if_gone(caller, agent, reply) is None:
+        if await self._move_if_gone(caller, agent) is None:
             raise Unanswered(reply.disown())
 
-    async def _move_if_gone(self, caller: Caller, agent: str, reply: Reply) -> Reply | None:
+    async def _move_if_gone(self, caller: Caller, agent: str) -> Reply | None:
         """Go by branches from now on if these are answered where the older model is not; None: they are not.
 
         Else the answer for this agent, if it was asked for.
@@ -202,8 +202,7 @@ class Workspace:
             if self.model == "branches":
                 return Reply(None)
             if not self._auto:
-                self._stop_if(reply.route_missing, "the endpoint for drafts is gone, and api.model is drafts")
-                return None
+                raise self._stopped("the endpoint for drafts is gone, and api.model is drafts")
             answers = [await caller.operate(lambda api: api.branches(agent))]
             if answers[0].data is None and not answers[0].route_missing:  # it may be this agent that is gone
                 listed, other = await self._another_agent(caller, agent)
@@ -211,16 +210,13 @@ class Workspace:
             if any(isinstance(answer.data, dict) and "branches" in answer.data for answer in answers):
                 self._move("the endpoint for discarding a draft by its id is gone, and agents have branches")
                 return answers[0]
-            self._stop_if(
-                reply.route_missing and not any(answer.deserves_retry for answer in answers),
-                "the endpoint for drafts is gone, and there are no branches: the API has changed",
-            )
-            return None
+            if any(answer.deserves_retry for answer in answers):
+                return None
+            raise self._stopped("the endpoint for drafts is gone, and there are no branches: the API has changed")
 
-    def _stop_if(self, gone: bool, sentence: str) -> None:  # noqa: FBT001
-        if gone:
-            self._stop.request(StopCause.MIGRATION_REQUIRED, sentence)
-            raise Stopped
+    def _stopped(self, sentence: str) -> Stopped:
+        self._stop.request(StopCause.MIGRATION_REQUIRED, sentence)
+        return Stopped()
 
     async def _another_agent(self, caller: Caller, agent: str) -> tuple[Reply, str | None]:
         """The first page of agents, and one of them that is another than this one."""
@@ -271,8 +267,11 @@ class _Question:
         if not reply.route_missing:
             agent = await api.agent(self.agent)
             self.is_unknown = says_no_such_agent(agent)
-            if self.is_unknown or agent.ok:
+            if self.is_unknown:
                 return reply
+            if agent.ok:  # a list that is missing for an agent that is there
+                self._note_gateway()
+                return reply.disown()
         user = await api.user()
         self.is_unknown = user.is_alive and not reply.route_missing and agent.not_found
         if self.is_unknown or (user.is_alive and reply.route_missing):

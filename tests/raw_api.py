@@ -204,6 +204,8 @@ def on_loopback(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[int
         server = await asyncio.start_server(accept, sock=listening, ssl=tls)
         await over.wait()
         server.close()
+        for _ in range(10):  # what was accepted a moment ago comes to its handler, and so to its end
+            await asyncio.sleep(0)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -99,28 +99,28 @@ def test_a_list_that_is_no_table(ending: str, job: Runner, sim: Simulator, draft
 
 
 REFUSED = {
-    "the cap": (("--max-discards", "2"), {}, 78),
-    "another organization": (("--organization", "f" * 24), {}, 77),
-    "no key": ((), {"SMALLEST_API_KEY": ""}, 78),
-    "a key that is none": ((), {"SMALLEST_API_KEY": "sk_with a blank"}, 78),
-    "a refused key": ((), {"SMALLEST_API_KEY": "sk_unknown"}, 77),
-    "resume without a ledger": (("--resume",), {}, 78),
-    "a summary that cannot be written": (("--summary", "missing/summary.json"), {}, 74),
-    "a ledger that is none": (("--ledger", "drafts.csv.txt", "--resume"), {}, 78),
+    "the cap": (("--max-discards", "2"), {}, 78, []),
+    "another organization": (("--organization", "f" * 24), {}, 77, ["user"]),
+    "no key": ((), {"SMALLEST_API_KEY": ""}, 78, []),
+    "a key that is none": ((), {"SMALLEST_API_KEY": "sk_with a blank"}, 78, []),
+    "a refused key": ((), {"SMALLEST_API_KEY": "sk_unknown"}, 77, ["user"]),
+    "resume without a ledger": (("--resume",), {}, 78, []),
+    "a summary that cannot be written": (("--summary", "missing/summary.json"), {}, 74, []),
+    "a ledger that is none": (("--ledger", "drafts.csv.txt", "--resume"), {}, 78, []),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refused_run_leaves_an_account(name: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """No old leftover or summary passes for a new one: both say that nothing was sent, and why."""
-    flags, env, code = REFUSED[name]
+    flags, env, code, asked = REFUSED[name]
     held = drafts(4)
     for file in ("leftover.csv", "summary.json"):
         job.write(file, "old")
     job.write("drafts.csv.txt", "agent,draft\n")
     ended = job(job.list_of(held), "--leftover", "leftover.csv", *flags, env=env)
     assert ended.code == code
-    assert [request.endpoint for request in sim.requests()] in ([], ["user"])
+    assert [request.endpoint for request in sim.requests()] == asked
     assert [(row["outcome"], row["reason"]) for row in leftover(job.folder)] == [("not_attempted", "stopped")] * 4
     last = ended.events[-1]
     assert (last["event"], last["exit_code"], last["counts"]["not_attempted"]) == ("run.finished", code, 4)

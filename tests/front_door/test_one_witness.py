@@ -93,6 +93,18 @@ def test_a_gateway_that_stays_is_an_outage(
     assert ended.counts["discarded"] == 60 - len(sim.left())
 
 
+@MODES
+def test_a_single_404_to_an_agents_list_is_asked_again(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The agent is there, so its list is; the answer was somebody else's."""
+    held = drafts(6, agents=2)
+    world.mode = mode
+    sim.faults.script(held[0].agent, ["404"], on="drafts" if mode == "drafts" else "branches")
+    ended = job("find", "--model", mode)
+    assert (ended.code, len(ended.stdout.splitlines())) == (0, 7)
+
+
 @pytest.mark.parametrize(("fault", "reason"), [("403", "unexpected_response"), ("500", "server_error")])
 def test_without_the_list_a_404_fails(
     fault: str, reason: str, job: Runner, sim: Simulator, world: World, drafts: Drafts

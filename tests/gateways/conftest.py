@@ -26,7 +26,7 @@ Step = Callable[[], object] | float
 Meanwhile = Callable[..., None]
 """The fixture `meanwhile`."""
 
-_AWAY = 1.0
+_AWAY = 0.6
 """For so long: longer than all attempts at one pair take."""
 
 
@@ -50,8 +50,8 @@ TROUBLES: dict[str, Callable[[Gateway, Simulator], tuple[Step, ...]]] = {
     "404 empty": _answers(processes.EMPTY_404),
     "404 json": _answers(processes.JSON_404),
     "no location": _answers(processes.NO_LOCATION),
-    "403 empty": _answers(processes.EMPTY_403, 0.8),
-    "401 empty": _answers(processes.EMPTY_401, 0.8),
+    "403 empty": _answers(processes.EMPTY_403),
+    "401 empty": _answers(processes.EMPTY_401),
 }
 """What happens, and what ends it."""
 
