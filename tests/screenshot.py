@@ -17,6 +17,12 @@ from cleanup.simulator.scenery import populate, write_list
 
 JOB = Path(__file__).parents[1] / "job.py"
 WIDTH = 92
+CONFIG = """
+api: {{base_url: {url}}}
+limits: {{rate: 50}}
+retry: {{wait: 20ms}}
+output: {{log_format: console}}
+"""
 
 
 def run(folder: str, url: str, *args: str) -> str:
@@ -25,12 +31,11 @@ def run(folder: str, url: str, *args: str) -> str:
     environ = {
         "PATH": os.environ["PATH"],
         "TERM": "xterm-256color",
-        "COLUMNS": str(WIDTH),
+        "COLUMNS": "1000",  # the picture breaks the lines
         "SMALLEST_API_KEY": DEMO_KEY,
     }
-    environ |= {"CLEANUP_API__BASE_URL": url, "CLEANUP_LIMITS__RATE": "50", "CLEANUP_RETRY__WAIT": "20ms"}
-    environ["CLEANUP_OUTPUT__LOG_FORMAT"] = "console"
     (Path(folder) / "job.py").symlink_to(JOB)
+    (Path(folder) / "config.yaml").write_text(CONFIG.format(url=url))
     command = [sys.executable, "job.py", *args]
     # Without the log: a live progress bar is nothing for a still picture.
     process = subprocess.Popen(command, cwd=folder, env=environ, stdout=terminal, stderr=subprocess.DEVNULL)
@@ -43,7 +48,9 @@ def run(folder: str, url: str, *args: str) -> str:
         pass  # the other end is closed
     os.close(master)
     process.wait(timeout=60)
-    return shown.decode().replace("\r\n", "\n")
+    # As on a machine where it is installed.
+    text = shown.decode().replace("\r\n", "\n")
+    return text.replace(folder, "/srv/cleanup").replace(sys.executable, "/usr/bin/python3")
 
 
 def main(target: str) -> None:
@@ -55,7 +62,7 @@ def main(target: str) -> None:
         faults.script(draft, "500*")
     with tempfile.TemporaryDirectory() as folder, Simulator(scenery.world, faults=faults) as simulator:
         write_list(Path(folder) / "stale.csv", scenery.listed)
-        args = ("stale.csv", "--ledger", "ledger.jsonl")
+        args = ("stale.csv", "--config", "config.yaml", "--ledger", "ledger.jsonl")
         shown = run(folder, simulator.url, *args)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
         console = Console(record=True, width=WIDTH, file=nowhere)
