@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -100,12 +101,33 @@ def heed_signals(stop: Stop, on_signal: Callable[[bool], None]) -> Iterator[None
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(on_signal, first)
 
-    for number in _heeded():
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        ignore_signals()
+    with _woken_by_signals(loop):
+        for number in _heeded():
+            signal.signal(number, handle)
+        try:
+            yield
+        finally:
+            ignore_signals()
+
+
+@contextmanager
+def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Have every signal wake the loop.
+
+    A handler only runs once the main thread does something. A signal that comes right before the loop begins to wait,
+    or to another thread, would go unheard until something else wakes it.
+    """
+    ours, wakes = socket.socketpair()
+    with ours, wakes:
+        for end in (ours, wakes):
+            end.settimeout(0)
+        loop.add_reader(ours, ours.recv, 4096)
+        before = signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(ours)
 
 
 def run_to_end(main: Coroutine[Any, Any, None]) -> None:

@@ -203,9 +203,10 @@ def on_loopback(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[int
 
         server = await asyncio.start_server(accept, sock=listening, ssl=tls)
         await over.wait()
-        server.close()
-        for _ in range(10):  # what was accepted a moment ago comes to its handler, and so to its end
+        loop.remove_reader(listening)
+        for _ in range(10):  # what was accepted a moment ago comes to its handler: a closed server would forget it
             await asyncio.sleep(0)
+        server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -174,3 +174,30 @@ def test_what_is_left_over_is_cancelled() -> None:
     tasks: list[asyncio.Future[None]] = []
     run_to_end(main())
     assert ends == ["ended"]
+
+
+def test_a_signal_wakes_a_loop_that_waits_whichever_thread_gets_it() -> None:
+    """The system may hand it to any: to one that reads an answer from a terminal, say."""
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+
+    causes: list[StopCause | None] = []
+
+    async def main() -> None:
+        stop, loop = Stop(), asyncio.get_running_loop()
+        told = asyncio.Event()
+        with heed_signals(stop, lambda _first: told.set()):
+            # The loop has nothing else to wake up for.
+            threading.Timer(0.05, signal.pthread_kill, (other.ident, signal.SIGTERM)).start()
+            watchdog = loop.call_later(10, loop.stop)
+            await told.wait()
+            watchdog.cancel()
+        causes.append(stop.cause)
+
+    try:
+        run_to_end(main())
+    finally:
+        over.set()
+        other.join()
+    assert causes == [StopCause.SIGNAL]
