@@ -1,6 +1,5 @@
 """What will be sent. Pure: the list, what protects a pair, what is settled, this run's share and limit."""
 
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -9,8 +8,6 @@ from hashlib import blake2b
 from cleanup.lists.pair_list import PairList, pack
 from cleanup.model import Ending, Outcome
 from cleanup.settings.values import ShardOf
-
-_MAX_SPARES = 64
 
 
 class Fate(IntEnum):
@@ -109,46 +106,3 @@ def make_plan(
 def shard_of(key: bytes, shards: int) -> int:
     """The share that a pair belongs to; the same for every list, machine and version."""
     return int.from_bytes(blake2b(key, digest_size=8).digest(), "big") % shards
-
-
-class Order:
-    """The order in which pairs are sent: the list's, but for a few spares kept back from all over it.
-
-    A spare is what an outage is probed with: a block of pairs that always fail, wherever it stands in the
-    list, cannot pass for an outage while a pair from elsewhere still works. At most one pair in eight, and 64.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        count = plan.to_send
-        spares = min(_MAX_SPARES, count // 8 + (count > 3))
-        places = {(2 * spare + 1) * count // (2 * spares) for spare in range(spares)}
-        spread: list[int] = []
-        self._fates = bytearray(plan.fates)
-        for place, index in enumerate(plan.indexes(Fate.SEND)):
-            if place in places:
-                spread.append(index)
-                self._fates[index] = Fate.ELSEWHERE
-        # Steps of the golden ratio: however few are taken, they come from all over the list.
-        by_step = sorted(range(len(spread)), key=lambda place: place * 0.6180339887 % 1)
-        self._spares = deque(spread[place] for place in by_step)
-        self._front = 0
-        self._back = len(self._fates)
-
-    def next(self) -> int | None:
-        """The next pair in order; the spares come last."""
-        place = self._fates.find(Fate.SEND, self._front, self._back)
-        if place < 0:
-            self._front = self._back
-            return self._spares.popleft() if self._spares else None
-        self._front = place + 1
-        return place
-
-    def spare(self) -> int | None:
-        """A pair to probe with: a spare, else the last pair that is not sent yet."""
-        if self._spares:
-            return self._spares.popleft()
-        place = self._fates.rfind(Fate.SEND, self._front, self._back)
-        if place < 0:
-            return None
-        self._back = place
-        return place

@@ -34,7 +34,7 @@ class Key:
         self._file = Path(file) if file else None
         self._stamp: tuple[int, ...] = ()
         self.unsettled = False
-        text = self._read() if self._file else _key_in(value or "")
+        text = self._read(self._file) if self._file else _key_in(value or "")
         self._values = [_check(text, str(self._file or VARIABLE))]
         self._disguises = _disguises(text)
 
@@ -53,9 +53,9 @@ class Key:
         if self._file is None:
             return None
         try:
-            if self._stat() == self._stamp and not self.unsettled:
+            if _stamp_of(self._file) == self._stamp and not self.unsettled:
                 return None
-            text = _check(self._read(), str(self._file))
+            text = _check(self._read(self._file), str(self._file))
         except SettingsError:
             self.unsettled = True
             return None
@@ -85,24 +85,24 @@ class Key:
         except OSError:
             return False
 
-    def _stat(self) -> tuple[int, ...]:
-        assert self._file is not None
+    def _read(self, file: Path) -> str:
+        self._stamp = _stamp_of(file)
         try:
-            found = self._file.stat()
-        except OSError as error:
-            raise SettingsError(f"{self._file}: the key file cannot be read: {error.strerror}") from None
-        return found.st_ino, found.st_size, found.st_mtime_ns
-
-    def _read(self) -> str:
-        assert self._file is not None
-        self._stamp = self._stat()
-        try:
-            with self._file.open("rb") as stream:
+            with file.open("rb") as stream:
                 return _key_in(stream.read(1 << 16).decode("utf-8-sig"))
         except OSError as error:
-            raise SettingsError(f"{self._file}: the key file cannot be read: {error.strerror}") from None
+            raise SettingsError(f"{file}: the key file cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise SettingsError(f"{self._file}: this is not a key file: it is not text in UTF-8") from None
+            raise SettingsError(f"{file}: this is not a key file: it is not text in UTF-8") from None
+
+
+def _stamp_of(file: Path) -> tuple[int, ...]:
+    """What changes whenever a file is written anew. Raises SettingsError."""
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise SettingsError(f"{file}: the key file cannot be read: {error.strerror}") from None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _disguises(key: str) -> list[str]:

@@ -166,7 +166,8 @@ def make_parser(command: str) -> argparse.ArgumentParser:
         if setting.flag.name is not None:
             hidden = setting.key.startswith(_NOT_FOR[command])
             text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
-            _add_flag(groups[setting.section], setting, argparse.SUPPRESS if hidden else text)
+            shown = argparse.SUPPRESS if hidden else text
+            groups[setting.section].add_argument(setting.flag.name, dest=setting.key, help=shown, **_takes(setting))
     return parser
 
 
@@ -179,16 +180,11 @@ def _list_file(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{text} {error}") from None
 
 
-def _add_flag(group: argparse._ArgumentGroup, setting: Setting, text: str) -> None:
-    assert setting.flag.name is not None
+def _takes(setting: Setting) -> dict[str, Any]:
+    """What follows a setting's flag, in argparse's words."""
     if setting.is_switch:
-        group.add_argument(setting.flag.name, dest=setting.key, action="store_const", const=True, help=text)
-    elif setting.flag.several:
-        group.add_argument(
-            setting.flag.name, dest=setting.key, action="append", metavar=setting.flag.metavar, help=text
-        )
-    else:
-        group.add_argument(setting.flag.name, dest=setting.key, metavar=setting.flag.metavar, help=text)
+        return {"action": "store_const", "const": True}
+    return {"action": "append" if setting.flag.several else "store", "metavar": setting.flag.metavar}
 
 
 def _default_text(setting: Setting) -> str:

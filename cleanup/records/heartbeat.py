@@ -46,16 +46,15 @@ class Heartbeat:
 
     def end(self, exit_code: int) -> None:
         """Ping how the run ended; returns after a few seconds at most."""
-        self._ping(f"/{exit_code}")
-        assert self._last is not None
-        self._last.join(PATIENCE_SECONDS)
-        if self._last.is_alive():
+        ping = self._ping(f"/{exit_code}")
+        ping.join(PATIENCE_SECONDS)
+        if ping.is_alive():
             self._failed = f"no answer within {PATIENCE_SECONDS:g} s"
         if self._failed:
             # The address is a secret: not in this sentence, nor in the library's.
             self._trouble(f"the heartbeat could not be sent: {self._failed}")
 
-    def _ping(self, path: str) -> None:
+    def _ping(self, path: str) -> threading.Thread:
         before = self._last
         # Before the query, if there is one: https://hc-ping.com/KEY/nightly?create=1
         address = self._url._replace(path=self._url.path.rstrip("/") + path).geturl()
@@ -76,3 +75,4 @@ class Heartbeat:
 
         self._last = threading.Thread(target=send, name="heartbeat", daemon=True)
         self._last.start()
+        return self._last

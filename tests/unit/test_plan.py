@@ -1,14 +1,13 @@
-"""The plan: the fate of every pair, the shares, and the order with its spares."""
+"""The plan: the fate of every pair, the shares, and what a limit leaves for later."""
 
 from collections import Counter
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanup.lists.pair_list import PairList, pack
 from cleanup.lists.rows import Row
-from cleanup.plan import Fate, Order, Plan, make_plan, shard_of
+from cleanup.plan import Fate, make_plan, shard_of
 from cleanup.settings.values import ShardOf
 
 AGENTS = [f"{number:024x}" for number in range(3)]
@@ -69,50 +68,11 @@ def test_shares_do_not_depend_on_machine_list_or_version() -> None:
     assert [shard_of(key, 4) for key in keys] == [3, 1, 0, 3, 0, 1, 0, 3]
 
 
-def planned(count: int) -> Plan:
-    return make_plan(listed_many(count))
-
-
 def listed_many(count: int) -> PairList:
     pairs = PairList("drafts.csv")
     for number in range(count):
         pairs.add(Row(number + 2, AGENTS[0], f"d{number}"))
     return pairs
-
-
-@given(st.integers(0, 300), st.lists(st.booleans(), max_size=400))
-def test_an_order_hands_out_each_pair_once(count: int, asks: list[bool]) -> None:
-    """Whether a spare is asked for or the next in order, in any mixture: all of them, and none twice."""
-    order = Order(planned(count))
-    out = [order.spare() if spare else order.next() for spare in asks]
-    while (index := order.next()) is not None:
-        out.append(index)
-    handed = [index for index in out if index is not None]
-    assert sorted(handed) == list(range(count))
-    assert order.next() is None
-    assert order.spare() is None
-
-
-@pytest.mark.parametrize("count", [4, 10, 100, 1000, 5000])
-def test_the_lists_order_is_kept_but_for_the_spares(count: int) -> None:
-    """Spares are few, come from all over the list, and are sent last when no outage needed them."""
-    order = Order(planned(count))
-    handed = [order.next() for _ in range(count)]
-    spares = min(64, count // 8 + 1)
-    first = handed[: count - spares]
-    assert first == sorted(index for index in first if index is not None)
-    kept = sorted(index for index in handed[count - spares :] if index is not None)
-    assert len(kept) == spares
-    widest = max(b - a for a, b in zip([0, *kept], [*kept, count], strict=True))
-    assert widest <= count // spares + 1
-
-
-@pytest.mark.parametrize("where", [0.0, 0.3, 0.9])
-def test_few_spares_lie_in_one_block(where: float) -> None:
-    """Of the first few spares asked for hardly any stands in the same tenth of the list."""
-    order = Order(planned(1000))
-    first = [order.spare() or 0 for _ in range(10)]
-    assert sum(1000 * where <= index < 1000 * (where + 0.1) for index in first) <= 2
 
 
 def test_under_a_limit_what_was_tried_in_vain_comes_last() -> None:
