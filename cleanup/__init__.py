@@ -2,12 +2,15 @@
 
 In the order in which data flows:
 
-- `commands`    argv → command: `start`, `main`, `options`; `job`, `finding` (find and sweep), `check`, `report`
+- `commands`    argv → command: `start`, `main`, `options`; `job` (also find and sweep), `check`, `report`
 - `settings`    one definition per setting: file, variable, flag, help, schema
-- `run`         one run from top to bottom
+- `run`         the runs, each a function: discard a list, sweep, find
+- `lifecycle`   what they have in common: prepare, plan, open a session, finish
+- `state`       what is known of a run so far
 - `documents`   YAML and JSON as events with line numbers, for lists and settings
 - `lists`       CSV, TSV, YAML, JSON, JSON Lines → pairs with their place in the file; the only readers of ids
-- `find`        the workspace → a list, by rule
+- `find`        the workspace → drafts, by rule
+- `finding`     these → a list, and what is said of what could not be read
 - `plan`        pure: duplicate, protected, settled, other share, beyond the limit, or to be sent
 - `sending`     what a run is for: ask, open the record, discard what is planned
 - `planning`    a plan by the settings, and what refuses it before anything is sent
@@ -20,10 +23,10 @@ In the order in which data flows:
 - `verdict`     pure: what a reply means for a pair
 - `api`         the Atoms API: endpoints, throttle, breaker, retries, one attempt on the wire
 - `rules`       pure: when answers, taken together, end a run
-- `records`     journal → ledger, account; past reads it back; summary, leftover, metrics, heartbeat; backup, report
-- `last_words`  what is written and said when a run ends
+- `records`     recorder → ledger, account; past reads it back; summary, leftover, metrics, heartbeat; backup, report
+- `finish`      what is written and said when a run ends
 - `next_step`   pure: what to do then, with the command to run
-- `show`        log, progress, table, the question to a person
+- `show`        reporter → log; progress, table, the question to a person
 
 Beside the flow: `model` (the values that flow), `errors` (what ends a run), `exit_codes`, `stop` (whether the
 run goes on), and `simulator` (the API on loopback, which imports nothing from the rest).

@@ -91,6 +91,21 @@ class Result:
     details: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose key it is, as far as the API told; `trouble` says why it did not."""
+
+    organization: str | None = None
+    user: str | None = None
+    trouble: str | None = None
+
+    def in_words(self, name: str | None) -> str:
+        """The organization for a person; `name`: what it is called, if that is known."""
+        if self.organization is None:
+            return "an organization that could not be determined"
+        return f"organization {self.organization if name is None else f'{name} ({self.organization})'}"
+
+
 class StopCause(StrEnum):
     """Why a run stops before the end of its list."""
 

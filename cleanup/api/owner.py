@@ -2,27 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cleanup.api.atoms import Atoms, owner_in
 from cleanup.api.key import Key
 from cleanup.api.reply import Reply
 from cleanup.errors import SettingsError, UnknownOwner, WrongOwner
-from cleanup.model import StopCause
+from cleanup.model import Owner, StopCause
 from cleanup.stop import Stop, Stopped
 
 if TYPE_CHECKING:
     from cleanup.api.session import Session
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose key it is, as far as the API told; `trouble` says why it did not."""
-
-    organization: str | None = None
-    user: str | None = None
-    trouble: str | None = None
 
 
 async def whose_key(session: "Session", required: str | None) -> Owner:

@@ -67,11 +67,10 @@ class Session:
 
 @asynccontextmanager
 async def open_session(
-    settings: Settings, key: Key, traffic: Traffic, log: Log, notice: Callable[[str, str], None]
+    settings: Settings, key: Key, stop: Stop, traffic: Traffic, log: Log, notice: Callable[[str, str], None]
 ) -> AsyncIterator[Session]:
     """Open a session; signals and the deadline stop it. `notice` is told of each Deprecation or Sunset header."""
     loop = asyncio.get_running_loop()
-    stop = Stop()
     limits, retry = settings.limits, settings.retry
     pace = make_pace(limits.rate, log)
     throttle = Throttle(limits.concurrency, pace, stop, log, limits.max_outage)
@@ -107,6 +106,7 @@ async def open_session(
         try:
             yield session
         finally:
+            traffic.retries, traffic.limit = calling.retries, pace.limit
             if timer is not None:
                 timer.cancel()
             await transport.aclose()

@@ -1,18 +1,28 @@
 """What went over the wire: every request, by status, with its time."""
 
+import time
 from array import array
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cleanup.api.reply import Reply
 
 
 class Traffic:
-    """Counts requests, by status or by the trouble that came instead, and keeps their times."""
+    """Counts requests, by status or by the trouble that came instead, and keeps their times.
+
+    `retries`: attempts after the first of their operation. `limit`: requests a second, as set or as found.
+    """
 
     def __init__(self) -> None:
         self.by_status: Counter[str] = Counter()
+        self.retries = 0
+        self.limit: float | None = None
         self._seconds = array("f")
+        self._before: tuple[int, int] | None = None
+        self._sending_seconds = 0.0
 
     def add(self, reply: Reply) -> None:
         """Note one request."""
@@ -24,8 +34,34 @@ class Traffic:
         """Requests so far."""
         return len(self._seconds)
 
-    def answers(self) -> int:
-        """Answers so far that were no 401."""
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Meanwhile pairs are sent. What went before found the list, or asked whose key it is."""
+        self._before = self.total, self._answers()
+        since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._sending_seconds = time.monotonic() - since
+
+    @property
+    def sent(self) -> bool:
+        """Whether any request for a pair was sent."""
+        return self._before is not None and self.total > self._before[0]
+
+    @property
+    def answered(self) -> bool:
+        """Whether any request for a pair was answered, and not by a 401."""
+        return self._before is not None and self._answers() > self._before[1]
+
+    def achieved(self) -> float:
+        """Requests a second while pairs were sent; never above the limit."""
+        if self._before is None or not self._sending_seconds:
+            return 0.0
+        rate = (self.total - self._before[0]) / self._sending_seconds
+        return rate if self.limit is None else min(rate, self.limit)
+
+    def _answers(self) -> int:
         return sum(count for status, count in self.by_status.items() if status.isdigit() and status != "401")
 
     def percentiles(self) -> dict[str, float] | None:
@@ -38,6 +74,14 @@ class Traffic:
             name: round(ordered[round(last * share)], 4) for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1))
         }
 
-    def account(self, retries: int) -> dict[str, Any]:
-        """The `requests` of the summary."""
-        return {"total": self.total, "retries": retries, "by_status": dict(sorted(self.by_status.items()))}
+    def summary(self) -> dict[str, Any]:
+        """What the summary tells of it."""
+        return {
+            "requests": {
+                "total": self.total,
+                "retries": self.retries,
+                "by_status": dict(sorted(self.by_status.items())),
+            },
+            "rate": {"achieved": round(self.achieved(), 2), "limit": self.limit},
+            "seconds_per_request": self.percentiles(),
+        }

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from cleanup.commands.options import COMMANDS, parse, program, takes
 from cleanup.errors import ListMissing, SettingsError, UsageError
+from cleanup.lifecycle import Job
 from cleanup.lists.pair_list import PairList
+from cleanup.lists.reading import read_inline, read_list, written_as
 from cleanup.next_step import REASON_BYTES, Again, fitting, make_again
-from cleanup.records.journal import Journal
-from cleanup.run import Job, Run
+from cleanup.run import discard_list, find, sweep
 from cleanup.settings.sources import Loaded, Refused, load
 from cleanup.show.console import Screen, make_screen, style_of
+from cleanup.show.reporter import Reporter
 
 WAITING: Final = "waiting for a list to be typed (`-` is standard input): end it with Ctrl-D on a line of its own"
 _BAD_ROWS_FOR_A_PERSON: Final = 20
@@ -24,13 +26,9 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
     """Run the job, `find` or `sweep`. Returns the exit code."""
     options, flags = parse(command, argv)
     try:
-        loaded = load(flags, environ, options.config, home)
+        loaded = _as_meant(command, load(flags, environ, options.config, home))
     except Refused as error:
         return refuse_settings(error)
-    if command == "sweep":
-        loaded = _dry_unless_confirmed(loaded)
-    if command == "find":
-        loaded = _only_reading(loaded)
     again = _again(command, options, loaded)
 
     def screen(hide: Any, run_id: str) -> Screen:
@@ -40,23 +38,23 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
     def check() -> None:
         check_settings(command, loaded)
 
-    if command == "":
-        name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
-        what = Job(loaded, screen, environ, again, None if name is None else str(name), check)
-        if name is not None:
-            what = replace(what, read=lambda journal: _read(journal, loaded, options.format))
-        return Run(what).execute()
-    from cleanup.commands.finding import FindRun, sweep_list
+    if command == "sweep":
+        return sweep(Job(loaded, screen, environ, again, loaded.settings.output.list or "sweep", check))
+    if command == "find":
+        file: str | None = options.output
+        format_name = options.format or written_as(file)
+        return find(Job(loaded, screen, environ, again, file, check), file, format_name)
+    name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
+    asked = Job(loaded, screen, environ, again, None if name is None else str(name), check)
+    if name is None:
+        return discard_list(asked, None)
 
-    name = loaded.settings.output.list or "sweep"
-    what = Job(loaded, screen, environ, again, name, check, find=sweep_list)
-    return FindRun(what, options).execute() if command == "find" else Run(what).execute()
+    def read(reporter: Reporter) -> PairList:
+        if waits_for_typing(loaded):
+            reporter.log("run.info", message=WAITING)
+        return read_pairs(loaded, options.format, reporter.log_bad_row)
 
-
-def _read(journal: Journal, loaded: Loaded, format_name: str | None) -> PairList:
-    if waits_for_typing(loaded):
-        journal.tell("run.info", message=WAITING)
-    return read_pairs(loaded, format_name, journal.bad_row)
+    return discard_list(asked, read)
 
 
 def waits_for_typing(loaded: Loaded) -> bool:
@@ -89,8 +87,6 @@ def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList
 
     A person is shown the first bad rows, a log gets them all.
     """
-    from cleanup.lists.reading import read_inline, read_list
-
     most = _BAD_ROWS_FOR_A_PERSON if style_of(loaded.settings.output.log_format) == "console" else None
     if loaded.inline_pairs is not None:
         return read_inline(loaded.inline_pairs, loaded.file.name if loaded.file else "settings", report, most)
@@ -148,6 +144,17 @@ def check_settings(command: str, loaded: Loaded) -> None:
             raise SettingsError(*missing)
 
 
+def _as_meant(command: str, loaded: Loaded) -> Loaded:
+    """The settings as a command takes them: a sweep is confirmed or dry, and `find` only reads."""
+    match command:
+        case "sweep":
+            return _dry_unless_confirmed(loaded)
+        case "find":
+            return _without_records(_only_reading(loaded))
+        case _:
+            return loaded
+
+
 def _dry_unless_confirmed(loaded: Loaded) -> Loaded:
     """A sweep that nobody has confirmed, and nobody can, only reads."""
     run = loaded.settings.run
@@ -160,3 +167,13 @@ def _only_reading(loaded: Loaded) -> Loaded:
     """The same settings, as a dry run: no ledger, leftover, metrics or heartbeat."""
     run = loaded.settings.run.model_copy(update={"dry_run": True})
     return replace(loaded, settings=loaded.settings.model_copy(update={"run": run}))
+
+
+def _without_records(loaded: Loaded) -> Loaded:
+    """The settings without what belongs to a run that discards: its records must not take this for one."""
+    settings = loaded.settings
+    output = settings.output.model_copy(
+        update={"ledger": None, "leftover": None, "metrics": None, "heartbeat_url": None, "list": None}
+    )
+    run = settings.run.model_copy(update={"resume": False})
+    return replace(loaded, settings=settings.model_copy(update={"output": output, "run": run}))

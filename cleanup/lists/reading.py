@@ -32,6 +32,12 @@ Report = Callable[[str, str], None]
 """Told of each bad row: its source (`list.csv:18`) and the reason."""
 
 
+def written_as(path: str | None) -> str:
+    """The format in which a list is written to a path, or to standard output: what the name says, else CSV."""
+    found = _BY_ENDING.get(Path(path).suffix.lower()) if path else None
+    return found if found in FORMATS else "csv"
+
+
 def read_list(
     path: str, format_name: str | None, report: Report, most: int | None = None, now: datetime | None = None
 ) -> PairList:

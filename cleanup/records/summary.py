@@ -1,6 +1,6 @@
 """The summary and the exit code: a pure fold over how the pairs ended and why the run stopped."""
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -19,21 +19,37 @@ def utc(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What run this is, as far as that is known before it begins."""
+
+    run_id: str
+    mode: Mode
+    dry_run: bool
+    started_at: datetime
+    base_url: str
+    list_name: str | None
+    shard: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """What the end of a run is judged by."""
+    """What is known of a run at its end. `stopped_because`: the sentence that stopped it, if one did."""
 
     endings: dict[Ending, int] = field(default_factory=dict)
-    causes: list[StopCause] = field(default_factory=list)
+    causes: Sequence[StopCause] = ()
     signal: int | None = None
     refusal: JobError | None = None
-    unwritten: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    warning_kinds: Counter[str] = field(default_factory=Counter)
-    failures: list[Result] = field(default_factory=list)
+    unwritten: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    failures: Sequence[Result] = ()
     bug: bool = False
     sent: bool = False
     answered: bool = False
+    stopped_because: str | None = None
+    organization: str | None = None
+    model: str | None = None
+    list_sha256: str | None = None
 
     @property
     def stopped_by(self) -> StopCause | None:
@@ -88,24 +104,6 @@ def exit_code(facts: Facts) -> ExitCode:
     return next((code for code, applies in rules if applies or refusal is code), ExitCode.OK)
 
 
-@dataclass(slots=True)
-class Identity:
-    """What run this is."""
-
-    run_id: str
-    mode: Mode
-    dry_run: bool
-    started_at: datetime
-    base_url: str
-    model: str
-    list_name: str | None
-    shard: str | None
-    organization: str | None = None
-    organization_name: str | None = None
-    user: str | None = None
-    list_sha256: str | None = None
-
-
 def failure_entry(result: Result) -> dict[str, Any]:
     """A failed pair as the summary shows it."""
     return {
@@ -121,14 +119,9 @@ def failure_entry(result: Result) -> dict[str, Any]:
 
 
 def summarize(
-    identity: Identity,
-    facts: Facts,
-    finished_at: datetime,
-    traffic: dict[str, Any],
-    next_step: str | None,
-    stopped_because: str | None = None,
+    identity: Identity, facts: Facts, finished_at: datetime, traffic: dict[str, Any], next_step: str | None
 ) -> dict[str, Any]:
-    """The summary as it is written. `stopped_because`: the sentence that stopped the run, if one did."""
+    """The summary as it is written."""
     code = exit_code(facts)
     stopped_by = facts.stopped_by
     return {
@@ -137,7 +130,7 @@ def summarize(
         "mode": identity.mode,
         "status": facts.status,
         "stopped_by": None if stopped_by is None else str(stopped_by),
-        "reason": facts.reason or stopped_because,
+        "reason": facts.reason or facts.stopped_because,
         "exit_code": int(code),
         "meaning": meaning(code, identity.mode),
         "next": next_step,
@@ -145,13 +138,13 @@ def summarize(
         "finished_at": utc(finished_at),
         "seconds": round((finished_at - identity.started_at).total_seconds(), 3),
         "base_url": identity.base_url,
-        "organization": identity.organization,
+        "organization": facts.organization,
         "list": identity.list_name,
-        "list_sha256": identity.list_sha256,
+        "list_sha256": facts.list_sha256,
         "shard": identity.shard,
-        "model": identity.model,
+        "model": facts.model,
         **fold(facts.endings, dry_run=identity.dry_run),
         **traffic,
         "failures": [failure_entry(result) for result in facts.failures],
-        "warnings": facts.warnings,
+        "warnings": list(facts.warnings),
     }

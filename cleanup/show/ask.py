@@ -5,7 +5,7 @@ import os
 import termios
 import threading
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 from cleanup.errors import UsageError
 from cleanup.show.printable import printable
@@ -54,26 +54,12 @@ async def ask(question: str, stop: Stop) -> str:
     return text
 
 
-class _Identity(Protocol):
-    organization: str | None
-    organization_name: str | None
-    base_url: str
-
-
-async def confirm(drafts: int, agents: int, identity: _Identity, stop: Stop) -> None:
-    """Ask once. Raises UsageError when the answer is no, Stopped on a signal."""
+async def confirm(drafts: int, agents: int, where: str, stop: Stop) -> None:
+    """Ask once. `where`: in which organization, at which API. Raises UsageError when it is no, Stopped on a signal."""
     what = f"{drafts} draft{'s' if drafts != 1 else ''} of {agents} agent{'s' if agents != 1 else ''}"
-    question = printable(f"Discard {what} in {_whose(identity)} at {identity.base_url}?")
+    question = printable(f"Discard {what} in {where}?")
     if drafts <= MOST_FOR_YES:
         if (await ask(f"{question} [y/N] ", stop)).lower() not in ("y", "yes"):
             raise UsageError("the answer was no, so nothing was discarded")
     elif await ask(f"{question} Type {drafts} to discard them: ", stop) != str(drafts):
         raise UsageError(f"the answer was not {drafts}, so nothing was discarded")
-
-
-def _whose(identity: _Identity) -> str:
-    if identity.organization is None:
-        return "an organization that could not be told"
-    if identity.organization_name is None:
-        return f"organization {identity.organization}"
-    return f"organization {identity.organization_name} ({identity.organization})"

@@ -1,4 +1,4 @@
-"""Where a run shows itself: its log, its progress and its last words; held back when it should be quiet."""
+"""Where a run shows itself: its log, its progress and its summary; held back when it should be quiet."""
 
 import io
 import json

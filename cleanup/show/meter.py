@@ -11,7 +11,7 @@ _EVERY: Final = 0.2
 
 
 class Meter:
-    """Shows the last words that it was told, on a terminal only, once what goes on takes longer than two seconds."""
+    """Shows how far something is, on a terminal only, once it takes longer than two seconds."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._clock = stream, clock

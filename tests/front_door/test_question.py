@@ -4,10 +4,10 @@ import asyncio
 import re
 import signal
 import subprocess
-from types import SimpleNamespace
 
 import pytest
 
+from cleanup.model import Owner
 from cleanup.show.ask import confirm
 from cleanup.simulator import Simulator, World
 from cleanup.stop import Stop
@@ -96,7 +96,7 @@ def test_a_signal_ends_the_waiting_for_an_answer(job: Runner, sim: Simulator, dr
     [
         ("Acme\x1b[2J", "66a1b2", "organization Acme\\x1b[2J (66a1b2)"),
         (None, "66a1b2", "organization 66a1b2"),
-        (None, None, "an organization that could not be told"),
+        (None, None, "an organization that could not be determined"),
     ],
 )
 def test_the_question_says_whose_drafts_they_are(
@@ -110,7 +110,7 @@ def test_the_question_says_whose_drafts_they_are(
         return "y"
 
     async def run() -> None:
-        await confirm(2, 1, SimpleNamespace(organization=organization, organization_name=name, base_url="URL"), Stop())
+        await confirm(2, 1, f"{Owner(organization).in_words(name)} at URL", Stop())
 
     monkeypatch.setattr("cleanup.show.ask.ask", answer)
     asyncio.run(run())

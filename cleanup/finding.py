@@ -1,0 +1,85 @@
+"""What `find` and `sweep` have in common: the workspace looked over, and what is said of it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from cleanup.api.session import Session
+from cleanup.errors import Incomplete, SettingsError
+from cleanup.find import Finder, Findings, Rule
+from cleanup.lists.pair_list import PairList
+from cleanup.lists.reading import written_as
+from cleanup.records.files import whole_file
+from cleanup.settings.definitions import Settings
+from cleanup.settings.values import share_text
+from cleanup.show.console import say_list
+from cleanup.show.progress import reporting
+from cleanup.state import State
+from cleanup.workspace import Workspace
+
+_MOST_WARNINGS: Final = 20
+_ROUNDING: Final = 1e-6
+"""Of a draft: 29 of 100 are not more than 29%, whatever binary fractions say."""
+
+
+async def look_over(state: State, session: Session, settings: Settings) -> Findings:
+    """Find what the settings mean, and warn of what could not be read. Raises Stopped."""
+    reporter = state.reporter
+    workspace = Workspace(session.stop, settings.api.model, state.moved, session.throttle.now)
+    finder = Finder(session, workspace)
+    reporter.log("run.info", message="looking the workspace over")
+    with reporting(lambda: reporter.log("run.progress", requests=state.traffic.total)):
+        findings = await finder.look(Rule(settings.find, datetime.now(UTC)))
+    for sentence in findings.unreadable[:_MOST_WARNINGS]:
+        reporter.warn(sentence, kind="unreadable")
+    if len(findings.unreadable) > _MOST_WARNINGS:
+        more = len(findings.unreadable) - _MOST_WARNINGS
+        reporter.warn(f"and {more} more parts of the workspace could not be read", kind="unreadable")
+    for agent in findings.unknown:
+        reporter.warn(f"there is no agent {agent} (404)", kind="unknown_agent")
+    if findings.ageless and settings.find.older_than is not None:
+        sentence = f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old"
+        reporter.warn(sentence, kind="ageless")
+    counted = f"{len(findings.found)} of {findings.seen} drafts of {findings.agents} agents"
+    organization = state.owner.organization
+    where = f" in organization {organization}" if organization else ""
+    reporter.log("run.info", message=f"found {counted}{where}")
+    return findings
+
+
+async def print_found(state: State, session: Session, settings: Settings, file: str | None, format_name: str) -> None:
+    """Look the workspace over and print what was found, or write it to `file`. Raises Incomplete, Stopped."""
+    findings = await look_over(state, session, settings)
+    text = findings.text(format_name)
+    if file is not None:
+        with whole_file(file) as stream:
+            stream.write(text)
+    else:
+        say_list(text)
+    if findings.unreadable:
+        raise Incomplete(
+            f"the list is not complete: {len(findings.unreadable)} parts of the workspace could not be read"
+        )
+
+
+async def sweep_list(state: State, session: Session, settings: Settings) -> tuple[PairList, SettingsError | None]:
+    """What a sweep is to discard, written down, and what speaks against doing so. Raises Incomplete, Stopped."""
+    findings = await look_over(state, session, settings)
+    if findings.unreadable:
+        raise Incomplete(
+            f"a part of the workspace could not be read, so nothing was discarded: {findings.unreadable[0]}"
+        )
+    path = settings.output.list
+    text = findings.text(written_as(path))
+    if path is not None:
+        with whole_file(path) as stream:
+            stream.write(text)
+    most = settings.find.max_share
+    meant = sum(draft.agent not in settings.guard.protect for draft in findings.found)
+    objection = None
+    if most is not None and meant - most * findings.seen > _ROUNDING:
+        objection = SettingsError(
+            f"{meant} of {findings.seen} drafts are meant by the rule, more than find.max_share "
+            f"({share_text(most)}), so none was discarded: if that is right, pass --max-share 100%"
+        )
+    return findings.pairs(Path(path).name if path else "sweep", text), objection

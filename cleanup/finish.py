@@ -1,0 +1,167 @@
+"""How a run ends: every file is written, even if another could not be, and the last line says what came of it."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cleanup.errors import OutputError
+from cleanup.exit_codes import ExitCode
+from cleanup.model import Ending
+from cleanup.next_step import REASON_BYTES, Again, End, fitting, next_step
+from cleanup.plan import ENDINGS
+from cleanup.records.files import whole_file
+from cleanup.records.ledger import Ledger
+from cleanup.records.leftover import write_leftover
+from cleanup.records.summary import Facts, exit_code, summarize
+from cleanup.settings.definitions import Settings
+from cleanup.show.console import Screen
+from cleanup.state import State
+
+if TYPE_CHECKING:  # loaded only where there is a monitor
+    from cleanup.records.heartbeat import Heartbeat
+
+_NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Everything that is written at the end of a run. `ledger`: closed here. `heartbeat`: told the exit code."""
+
+    state: State
+    settings: Settings
+    screen: Screen
+    again: Again
+    ledger: Ledger | None = None
+    heartbeat: "Heartbeat | None" = None
+
+    def write(self, *, files: bool, show: bool) -> int:
+        """Write the files (unless another run holds the ledger), show the summary, log the last line.
+
+        `show`: on standard output. Returns the exit code.
+        """
+        self._close_account()
+        settings = self.settings
+        if files:
+            self._write_files()
+        if self._code() is not ExitCode.OK:
+            self._try(self.screen.output.show)
+        shown = show and not (settings.output.quiet and self._code() is ExitCode.OK)
+        if shown:
+            before = self._code()
+            self._try(lambda: self.screen.print_summary(self._summary()))
+            if files and self._code() is not before:  # standard output is broken, and the file says otherwise
+                self._try(self._write_summary)
+        if self.heartbeat is not None:
+            self.heartbeat.end(int(self._code()))
+        self._try(lambda: self._log_end(brief=shown and self.screen.shows_table))
+        code = self._code()
+        if code is not ExitCode.OK and settings.output.quiet:
+            self._try(self.screen.output.show)
+        return int(code)
+
+    def _try(self, write: Callable[[], None]) -> None:
+        reporter = self.state.reporter
+        try:
+            write()
+        except OutputError as error:
+            reporter.could_not_write(str(error))
+            reporter.log("run.stopping", level="error", message=str(error))
+        except Exception as bug:  # noqa: BLE001 - the other files are written all the same
+            reporter.log_bug(bug)
+
+    def _close_account(self) -> None:
+        """Enter how the pairs end that were never sent, and warn of what a glance at the counts would miss."""
+        recorder, reporter = self.state.recorder, self.state.reporter
+        if recorder is None:
+            return
+        cause = self._facts().stopped_by
+        recorder.account.close(Ending.LEFT_STOPPED if cause is None else cause.leaves)
+        facts = self._facts()
+        looked_for = {ending for ending, count in facts.endings.items() if count} - _NEVER_LOOKED_FOR
+        if looked_for == {Ending.NOT_FOUND}:
+            reporter.warn("none of the listed drafts was found: is this an old list?", kind="none_found")
+        left = facts.endings.get(Ending.LEFT_LIMIT, 0)
+        done = facts.endings.get(Ending.DISCARDED, 0) + facts.endings.get(Ending.WOULD_DISCARD, 0)
+        if left and not done and facts.status == "complete":
+            reporter.warn(
+                f"nothing was discarded, and {left} drafts are beyond limits.per_run (--limit): "
+                "do those within it never succeed?",
+                kind="limited_nothing_done",
+            )
+
+    def _write_files(self) -> None:
+        """Each is written though another could not be, and says so."""
+        recorded = not self.settings.run.dry_run
+        if recorded:
+            self._try(self._write_leftover)
+        said: ExitCode | None = None
+        while said is not self._code():  # the second time only if one of these could not be written
+            first, said = said is None, self._code()
+            self._try(self._write_summary)
+            if recorded:
+                self._try(self._write_metrics)
+            if first:
+                self._try(self._end_ledger)
+
+    def _write_leftover(self) -> None:
+        if self.settings.output.leftover is not None and self.state.recorder is not None:
+            write_leftover(self.settings.output.leftover, self.state.recorder.account)
+
+    def _write_summary(self) -> None:
+        if self.settings.output.summary is not None:
+            with whole_file(self.settings.output.summary) as stream:
+                json.dump(self._summary(), stream, ensure_ascii=False, indent=1)
+                stream.write("\n")
+
+    def _write_metrics(self) -> None:
+        if self.settings.output.metrics is not None:
+            from cleanup.records.metrics import write_metrics
+
+            write_metrics(self.settings.output.metrics, self._summary(), time.time(), self.state.reporter.kinds)
+
+    def _end_ledger(self) -> None:
+        if self.ledger is None:
+            return
+        try:
+            if self.state.recorder is not None:
+                self.state.recorder.end(int(self._code()))
+        finally:
+            self.ledger.close()
+
+    def _log_end(self, *, brief: bool) -> None:
+        """The last line. `brief`: the table, right above it, has said the rest."""
+        summary = self._summary()
+        fields = {key: summary[key] for key in ("exit_code", "meaning", "stopped_by")}
+        if not brief:
+            fields["counts"] = summary["counts"]
+            fields["reason"] = summary["reason"] and fitting(summary["reason"], REASON_BYTES)
+            fields["next"] = summary["next"]
+        self.state.reporter.log("run.finished", level="info" if summary["exit_code"] == 0 else "error", **fields)
+
+    def _summary(self) -> dict[str, Any]:
+        """The summary as things stand now."""
+        facts = self._facts()
+        traffic = self.state.traffic.summary()
+        return summarize(self.state.identity, facts, datetime.now(UTC), traffic, self._next(facts))
+
+    def _facts(self) -> Facts:
+        return self.state.facts()
+
+    def _code(self) -> ExitCode:
+        return exit_code(self._facts())
+
+    def _next(self, facts: Facts) -> str | None:
+        settings = self.settings
+        end = End(
+            exit_code(facts),
+            refusal=facts.refusal,
+            stopped=facts.stopped_because,
+            unwritten=facts.unwritten,
+            reads_only=settings.run.dry_run,
+            ledger=settings.output.ledger is not None,
+            leftover=settings.output.leftover,
+        )
+        return next_step(end, self.again)

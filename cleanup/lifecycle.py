@@ -1,0 +1,254 @@
+"""What the runs of all commands have in common: they are prepared, planned, and written down to the end."""
+
+import asyncio
+import traceback
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cleanup.api.key import VARIABLE, Key
+from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
+from cleanup.finish import Finish
+from cleanup.lists.pair_list import PairList
+from cleanup.next_step import Again
+from cleanup.plan import Fate
+from cleanup.planning import (
+    check_cap,
+    check_files,
+    check_past,
+    check_resume,
+    past_of,
+    plan_of,
+    warning_of,
+    written_whole,
+)
+from cleanup.records.files import check_writable
+from cleanup.records.ledger import Ledger
+from cleanup.records.past import Past
+from cleanup.records.recorder import Recorder
+from cleanup.records.summary import Identity, Mode
+from cleanup.settings.sources import Loaded
+from cleanup.show.console import Screen
+from cleanup.show.reporter import Reporter
+from cleanup.state import State
+from cleanup.stop import Stop, Stopped, ignore_signals, run_to_end
+
+if TYPE_CHECKING:  # loaded only when there is something to send
+    from cleanup.api.session import Session
+    from cleanup.records.heartbeat import Heartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What was asked for. `screen`: makes one, given what hides secrets and the run's id.
+
+    `check` refuses settings that this command cannot run with.
+    """
+
+    loaded: Loaded
+    screen: Callable[[Callable[[str], str], str], Screen]
+    environ: dict[str, str]
+    again: Again
+    list_name: str | None
+    check: Callable[[], None]
+
+
+class Run:
+    """What the runs of all commands have in common. This module alone writes their state."""
+
+    def __init__(self, job: Job, mode: Mode) -> None:
+        self._job = job
+        self._settings = settings = job.loaded.settings
+        identity = Identity(
+            run_id=uuid.uuid4().hex,
+            mode=mode,
+            dry_run=settings.run.dry_run and mode != "find",  # a find sends no pair, so none would be discarded
+            started_at=datetime.now(UTC),
+            base_url=settings.api.base_url,
+            list_name=job.list_name,
+            shard=None if settings.run.shard is None else str(settings.run.shard),
+        )
+        stop = Stop()
+        self.screen = job.screen(self._hide, identity.run_id)
+        self.state = State(identity, stop, Reporter(self.screen.log, stop), settings.api.model)
+        self._key: Key | None = None
+        self._past: Past | None = None
+        self._ledger: Ledger | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._crash: BaseException | None = None
+
+    def to_the_end(
+        self, prepare: Callable[[ExitStack], None], work: Callable[[], None], *, shows_summary: bool = True
+    ) -> int:
+        """Prepare, work, write everything down, say how it ended. Returns the exit code."""
+        state = self.state
+        with ExitStack() as stack:
+            try:
+                with self.reporting_errors("settings.invalid"):
+                    prepare(stack)
+                with self.reporting_errors():
+                    self._begin_heartbeat()
+                if not self._hands_off():
+                    work()
+                ignore_signals()
+            except SystemExit as end:  # a signal, while there was nothing to drain
+                ignore_signals()
+                state.stop.signalled(int(end.code or 0) - 128)
+            state.causes = tuple(state.stop.causes)
+            no_list = isinstance(state.refusal, UsageError) and state.recorder is None
+            finish = Finish(state, self._settings, self.screen, self._job.again, self._ledger, self._heartbeat)
+            return finish.write(files=not self._hands_off(), show=shows_summary and not no_list)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing may be sent, because of an error or a bug."""
+        return self.state.refusal is not None or self.state.reporter.met_a_bug
+
+    def _hands_off(self) -> bool:
+        """Whether no file may be written at all, not even to say so."""
+        return isinstance(self.state.refusal, (LedgerLocked, SameFile))
+
+    @contextmanager
+    def reporting_errors(self, settings_event: str = "run.stopping") -> Iterator[None]:
+        """What ends a run is logged, and the first such error kept. `settings_event`: the event for a SettingsError."""
+        try:
+            yield
+        except JobError as error:
+            self.state.refusal = self.state.refusal or error
+            self.state.reporter.log_error(error, settings_event)
+        except Stopped:
+            pass
+        except Exception as bug:  # noqa: BLE001 - reported as a bug, and everything is written
+            # With its traceback, never with the values of its variables.
+            trace = self._hide("".join(traceback.format_exception(bug)))
+            self.state.reporter.log_bug(bug, traceback=trace)
+
+    def prepare(
+        self,
+        stack: ExitStack,
+        outputs: dict[str, str | None],
+        listed: str | None = None,
+        *,
+        reads_past: bool = False,
+    ) -> None:
+        """The lock, the key, the places of all files: what can be refused without looking at the list.
+
+        `listed`: the list's path. `reads_past`: the ledger is judged now, not once the list is known.
+        """
+        settings, job, reporter = self._settings, self._job, self.state.reporter
+        check_files(job.loaded, listed, outputs)
+        job.check()
+        check_resume(settings)
+        if settings.output.ledger is not None and not settings.run.dry_run:
+            self._ledger = stack.enter_context(Ledger(settings.output.ledger))
+        if reads_past:
+            self._past = past_of(settings, None)
+            self.check_past()
+        if job.loaded.unconfirmed:
+            sentence = "a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads"
+            reporter.warn(sentence, kind="unconfirmed")
+        key_file, variable = settings.api.key_file, job.environ.get(VARIABLE)
+        if key_file or variable:
+            self._key = Key(key_file, variable)
+            if self._key.readable_by_others():
+                sentence = f"the key file {key_file} can be read by everybody on this machine: chmod 600 it"
+                reporter.warn(sentence, kind="key_file_readable")
+        for path in written_whole(settings, outputs):
+            check_writable(path)
+
+    def _begin_heartbeat(self) -> None:
+        """Also of a run that is refused; but one that another run locks out must not pass for one that failed."""
+        url = self._settings.output.heartbeat_url
+        locked_out = isinstance(self.state.refusal, LedgerLocked)
+        if url is not None and not self._settings.run.dry_run and not locked_out:
+            from cleanup.records.heartbeat import Heartbeat
+
+            warn = self.state.reporter.warn
+            self._heartbeat = Heartbeat(url.get_secret_value(), lambda trouble: warn(trouble, kind="heartbeat"))
+            self._heartbeat.begin()
+
+    def plan(self, pairs: PairList, *, finds: bool = False, objection: SettingsError | None = None) -> Recorder:
+        """Decide what to do with each pair. Raises `objection`, or SettingsError when it is more than may be sent.
+
+        A run that is refused already gets a plan as well, for the list of what is left.
+        """
+        settings, state = self._settings, self.state
+        warning = None if finds else warning_of(pairs)
+        if warning is not None:
+            state.reporter.warn(warning[0], kind=warning[1])
+        past, trouble = None, objection
+        try:
+            past = self._past = past_of(settings, pairs)
+        except SettingsError as error:
+            trouble = trouble or error
+        plan = plan_of(settings, pairs, past)
+        recorder = state.recorder = Recorder(state.identity, plan, self._ledger, state.reporter, state.stop)
+        if self.is_refused:
+            return recorder
+        if trouble is not None:
+            raise trouble
+        self.check_past()
+        # A sweep is judged by all that it found, a list by what this run would send of it.
+        check_cap(plan.to_send + (plan.count(Fate.LIMIT) if finds else 0), settings)
+        recorder.log_plan()
+        return recorder
+
+    def check_past(self) -> None:
+        """Refuse the ledger of another API or organization, and one that this run may not resume by."""
+        past, state = self._past, self.state
+        if past is not None:
+            check_past(past, self._settings, state.owner.organization)
+            for line in past.unreadable[:5]:
+                sentence = f"{past.path}:{line}: this line cannot be read; its pair is not taken as settled"
+                state.reporter.warn(sentence, kind="ledger_unreadable")
+
+    def begin_record(self, recorder: Recorder) -> None:
+        """Open the record of a run that has nothing to send."""
+        if not self._settings.run.dry_run:
+            recorder.begin(self.state.owner, None, self._job.loaded.record(), self._settings.run.note)
+
+    def talk(self, work: "Callable[[Session], Awaitable[None]]") -> None:
+        """Open a session, ask whose key it is, and do what needs the API. Raises JobError, Stopped."""
+        try:
+            run_to_end(self._talk(work))
+        except asyncio.CancelledError:
+            raise self._crash or RuntimeError("cancelled") from None
+
+    async def _talk(self, work: "Callable[[Session], Awaitable[None]]") -> None:
+        from cleanup.api.owner import whose_key
+        from cleanup.api.session import open_session
+
+        if self._key is None:
+            raise SettingsError(f"there is no API key: set {VARIABLE}, or name a file with api.key_file (--key-file)")
+        state, settings, reporter = self.state, self._settings, self.state.reporter
+        stop = state.stop
+        self._mind_callbacks(asyncio.current_task())
+        async with open_session(
+            settings, self._key, stop, state.traffic, reporter.log_api, reporter.warn_of_end
+        ) as session:
+            stop.listen(lambda: reporter.log("run.stopping", cause=str(stop.cause), message=stop.sentence))
+            try:
+                state.owner = await session.cuttable(whose_key(session, settings.api.organization))
+                if state.owner.trouble:
+                    reporter.warn(state.owner.trouble, kind="owner_unknown")
+                await work(session)
+            finally:
+                state.refusal = state.refusal or stop.error
+
+    def _mind_callbacks(self, main: "asyncio.Task[None] | None") -> None:
+        """A bug in a callback of the loop ends the run: whom it should have woken would wait for ever."""
+
+        def failed(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            if "handle" in context and main is not None:
+                self._crash = self._crash or context.get("exception")
+                main.cancel()
+            else:
+                self.state.reporter.log("run.info", level="debug", message=str(context["message"]))
+
+        asyncio.get_running_loop().set_exception_handler(failed)
+
+    def _hide(self, text: str) -> str:
+        return self._key.hide(text) if self._key is not None else text

@@ -1,0 +1,126 @@
+"""The one place where a pair's end is recorded: in the ledger, then in the account, then in the log."""
+
+import os
+import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from cleanup import __version__
+from cleanup.errors import OutputError
+from cleanup.model import Ending, Owner, Result, StopCause
+from cleanup.plan import ENDINGS, SKIPPED, Fate, Plan
+from cleanup.records.account import Account, fold
+from cleanup.records.files import user_name
+from cleanup.records.ledger import Ledger
+from cleanup.records.summary import Identity, utc
+from cleanup.rules import ForbiddenRule
+from cleanup.show.reporter import Reporter
+from cleanup.stop import Stop
+
+_OF_A_DRAFT: Final = ("name", "branch", "updated_at", "copy")
+"""What a line of the ledger tells of the draft itself, where it is known."""
+
+
+class Recorder:
+    """The record of one run's plan. A ledger that cannot be written stops the run."""
+
+    def __init__(self, identity: Identity, plan: Plan, ledger: Ledger | None, reporter: Reporter, stop: Stop) -> None:
+        self.identity = identity
+        self.plan = plan
+        self.account = Account(plan)
+        self.on_record: Callable[[], None] = lambda: None
+        self._ledger = ledger
+        self._reporter = reporter
+        self._stop = stop
+        self._begun = False
+        self._forbidden = ForbiddenRule()
+
+    def log_plan(self) -> None:
+        """Log the pairs whose end the plan already knows, but for those that are left for a later run."""
+        for fate in SKIPPED:
+            for index in self.plan.indexes(fate):
+                self._reporter.log_result(Result(self.plan.pairs[index], ENDINGS[fate]))
+
+    def begin(self, owner: Owner, organization_name: str | None, settings: dict[str, Any], note: str | None) -> None:
+        """Write the ledger's run line, and the lines of protected pairs. Raises OutputError."""
+        if self._ledger is None:
+            return
+        identity = self.identity
+        self._begun = True
+        self._ledger.write(
+            {
+                "type": "run",
+                "run_id": identity.run_id,
+                "time": utc(datetime.now(UTC)),
+                "version": __version__,
+                "mode": identity.mode,
+                "host": platform.node(),
+                "os_user": user_name(os.geteuid()),
+                "base_url": identity.base_url,
+                "organization": owner.organization,
+                "organization_name": organization_name,
+                "user": owner.user,
+                "list": identity.list_name,
+                "list_sha256": self.plan.pairs.sha256,
+                "settings": settings,
+                "note": note,
+            }
+        )
+        for index in self.plan.indexes(Fate.PROTECTED):
+            self._ledger.write(self._line(Result(self.plan.pairs[index], Ending.PROTECTED)))
+
+    def record(self, result: Result) -> None:
+        """Record how a pair ended."""
+        if self._ledger is not None:
+            try:
+                self._ledger.write(self._line(result))
+            except OutputError as error:
+                self._reporter.could_not_write(str(error))
+        self.account.settle(result)
+        self._reporter.log_result(result)
+        self.on_record()
+        if self._forbidden.add(result):
+            self._stop.request(
+                StopCause.FORBIDDEN, "the first 50 answers were all 403: this key may discard nothing here"
+            )
+
+    def conclude(self) -> None:
+        """Every pair has ended: look at all of them together."""
+        if self._forbidden.all_of_a_few():
+            self._stop.request(StopCause.FORBIDDEN, "every answer was 403: this key may discard nothing here")
+
+    def log_progress(self, requests: int) -> None:
+        """Log how far the run is."""
+        counts = fold(self.account.endings(), dry_run=self.identity.dry_run)["counts"]
+        self._reporter.log("run.progress", counts=counts, of=self.plan.listed, requests=requests)
+
+    def end(self, exit_code: int) -> None:
+        """Write the ledger's last line of a run that has begun. Raises OutputError."""
+        if self._ledger is not None and self._begun:
+            self._ledger.write(
+                {
+                    "type": "end",
+                    "run_id": self.identity.run_id,
+                    "time": utc(datetime.now(UTC)),
+                    "exit_code": exit_code,
+                    "counts": fold(self.account.endings(), dry_run=False)["counts"],
+                }
+            )
+
+    def _line(self, result: Result) -> dict[str, Any]:
+        return {
+            "type": "pair",
+            "time": utc(datetime.now(UTC)),
+            "run_id": self.identity.run_id,
+            "agent": result.pair.agent,
+            "draft": result.pair.draft,
+            "outcome": result.ending.outcome.value,
+            "reason": result.ending.reason,
+            "status": result.status,
+            "attempts": result.attempts,
+            "seconds": result.seconds,
+            "request_id": result.request_id,
+            "source": result.pair.source,
+            **{key: result.details[key] for key in _OF_A_DRAFT if key in result.details},
+        }

@@ -1,0 +1,52 @@
+"""What is known of a run so far. `lifecycle` makes it and alone writes it; whatever a run calls may read it."""
+
+from dataclasses import dataclass, field, replace
+
+from cleanup.api.traffic import Traffic
+from cleanup.errors import JobError
+from cleanup.model import Owner, StopCause
+from cleanup.records.recorder import Recorder
+from cleanup.records.summary import Facts, Identity
+from cleanup.show.reporter import Reporter
+from cleanup.stop import Stop
+
+
+@dataclass(slots=True)
+class State:
+    """`recorder`: None until the plan is made. `refusal`: the error that ended the run, if one did."""
+
+    identity: Identity
+    stop: Stop
+    reporter: Reporter
+    model: str
+    traffic: Traffic = field(default_factory=Traffic)
+    owner: Owner = field(default_factory=Owner)
+    recorder: Recorder | None = None
+    refusal: JobError | None = None
+    causes: tuple[StopCause, ...] = ()
+
+    def moved(self, why: str) -> None:
+        """The workspace turned out to be on the branch model."""
+        self.model = "branches"
+        self.reporter.note(f"drafts are discarded through their branches from now on: {why}")
+
+    def facts(self) -> Facts:
+        """What the end of the run is judged by."""
+        known = Facts(
+            causes=self.causes,
+            signal=self.stop.signal,
+            refusal=self.refusal,
+            unwritten=self.reporter.unwritten,
+            warnings=self.reporter.warnings,
+            bug=self.reporter.met_a_bug,
+            sent=self.traffic.sent,
+            answered=self.traffic.answered,
+            stopped_because=self.stop.sentence,
+            organization=self.owner.organization,
+            model=self.model,
+        )
+        if self.recorder is None:
+            return known
+        account = self.recorder.account
+        sha256 = self.recorder.plan.pairs.sha256
+        return replace(known, endings=account.endings(), failures=account.failures, list_sha256=sha256)
