@@ -16,6 +16,6 @@ if __name__ == "__main__":
     if lack:
         sys.stderr.write("job.py: " + lack + "\n")
         sys.exit(2)
-    from cleanup.commands.start import start
+    from cleanup.cli.start import start
 
     start()

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cleanup.api.key import VARIABLE, Key
+from cleanup.console.reporter import Reporter
+from cleanup.console.screen import Screen
 from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
-from cleanup.finish import Finish
 from cleanup.lists.pair_list import PairList
-from cleanup.next_step import Again
 from cleanup.plan import Fate
-from cleanup.planning import (
+from cleanup.preflight import (
     check_cap,
     check_files,
     check_past,
@@ -26,14 +26,14 @@ from cleanup.planning import (
     written_whole,
 )
 from cleanup.records.files import check_writable
+from cleanup.records.finish import Finish
 from cleanup.records.ledger import Ledger
+from cleanup.records.next_step import Again
 from cleanup.records.past import Past
 from cleanup.records.recorder import Recorder
+from cleanup.records.state import State
 from cleanup.records.summary import Identity, Mode
 from cleanup.settings.sources import Loaded
-from cleanup.show.console import Screen
-from cleanup.show.reporter import Reporter
-from cleanup.state import State
 from cleanup.stop import Stop, Stopped, ignore_signals, run_to_end
 
 if TYPE_CHECKING:  # loaded only when there is something to send

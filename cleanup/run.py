@@ -4,11 +4,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from cleanup.console.reporter import Reporter
 from cleanup.lifecycle import Job, Run
 from cleanup.lists.pair_list import PairList
-from cleanup.planning import outputs_of
+from cleanup.preflight import outputs_of
 from cleanup.records.recorder import Recorder
-from cleanup.show.reporter import Reporter
 
 if TYPE_CHECKING:  # loaded only when there is something to send
     from cleanup.api.session import Session
@@ -57,7 +57,7 @@ def sweep(job: Job) -> int:
         run.prepare(stack, outputs_of(settings, finds=True), reads_past=True)
 
     async def find_and_send(session: "Session") -> None:
-        from cleanup.finding import sweep_list
+        from cleanup.find.found import sweep_list
         from cleanup.sending import send_all
 
         run.check_past()  # once more: now it is known whose key it is
@@ -85,7 +85,7 @@ def find(job: Job, file: str | None, format_name: str) -> int:
         run.prepare(stack, outputs_of(settings, finds=True) | {"the list that is found (-o)": file})
 
     async def look(session: "Session") -> None:
-        from cleanup.finding import print_found
+        from cleanup.find.found import print_found
 
         await session.cuttable(print_found(run.state, session, settings, file, format_name))
 

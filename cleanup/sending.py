@@ -8,19 +8,19 @@ from random import Random
 from cleanup.api.atoms import organization_name_in
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
-from cleanup.discard import Case, Means
-from cleanup.guards import Guards
+from cleanup.console.ask import confirm
+from cleanup.console.progress import bar, reporting
+from cleanup.console.screen import Screen
+from cleanup.discard.discard import Case, Means
+from cleanup.discard.guards import Guards
+from cleanup.discard.preview import Preview
+from cleanup.discard.workers import Queue, Workers
+from cleanup.discard.workspace import Workspace
 from cleanup.model import Owner
-from cleanup.preview import Preview
 from cleanup.records.backup import Backup
 from cleanup.records.recorder import Recorder
+from cleanup.records.state import State
 from cleanup.settings.sources import Loaded
-from cleanup.show.ask import confirm
-from cleanup.show.console import Screen
-from cleanup.show.progress import bar, reporting
-from cleanup.state import State
-from cleanup.workers import Queue, Workers
-from cleanup.workspace import Workspace
 
 
 async def send_all(state: State, recorder: Recorder, session: Session, loaded: Loaded, screen: Screen) -> None:

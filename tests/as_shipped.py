@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cleanup.commands.options import command_of, parse
-from cleanup.exit_codes import ExitCode
+from cleanup.cli.options import command_of, parse
+from cleanup.errors import ExitCode
 from cleanup.settings.definitions import Settings
 from cleanup.settings.sources import Loaded, load
 

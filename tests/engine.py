@@ -8,8 +8,8 @@ from typing import Any, TypeVar, cast
 
 from cleanup.api.atoms import Atoms
 from cleanup.api.key import Key
-from cleanup.api.owner import Renewal
 from cleanup.api.pace import NoPace, Pace
+from cleanup.api.renewal import Renewal
 from cleanup.api.reply import Reply, Trouble
 from cleanup.api.retry import Calling, make_jitter
 from cleanup.api.session import Session

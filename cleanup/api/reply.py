@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import Final, Self
 
+from cleanup.model import Ending
+
 MIGRATION_ERROR: Final = "versioning_v2_migration_required"
 
 
@@ -120,6 +122,29 @@ class Reply:
     def is_alive(self) -> bool:
         """Whether this answer to `GET /user` shows that the API is there."""
         return self.ok or self.status == 429 or (self.status == 403 and not self.foreign)
+
+    @property
+    def failure(self) -> Ending:
+        """How a pair ends by the last reply to an operation that it needs, if that is no success and no skip."""
+        if self.status is None:
+            return Ending.TIMEOUT if self.trouble is Trouble.TIMEOUT else Ending.CONNECTION
+        if self.foreign:
+            return Ending.DISOWNED
+        if self.down:
+            return Ending.SERVER_ERROR
+        match self.status:
+            case 400:
+                return Ending.BAD_REQUEST
+            case 401:
+                return Ending.UNAUTHORIZED
+            case 409:
+                return Ending.MIGRATION_REQUIRED if self.asks_for_migration else Ending.CONFLICT
+            case 423:
+                return Ending.FROZEN
+            case 429:
+                return Ending.RATE_LIMITED
+            case _:
+                return Ending.UNEXPECTED_RESPONSE
 
     def disown(self) -> Self:
         """The same answer, known not to be the API's own."""

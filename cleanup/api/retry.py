@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from cleanup.api.atoms import Atoms
-from cleanup.api.owner import Renewal
+from cleanup.api.renewal import Renewal
 from cleanup.api.reply import Reply
 from cleanup.api.throttle import Log, Slot, Throttle
 from cleanup.model import StopCause

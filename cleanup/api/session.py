@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar
 
 from cleanup.api.atoms import Atoms
 from cleanup.api.key import Key
-from cleanup.api.owner import Renewal
 from cleanup.api.pace import NoPace, Pace, SteadyPace
+from cleanup.api.renewal import Renewal
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller, Calling, Subject, Witness, make_jitter
 from cleanup.api.throttle import Log, Slot, Throttle

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from cleanup import __version__
+from cleanup.console.reporter import Reporter
 from cleanup.errors import OutputError
 from cleanup.model import Ending, Owner, Result, StopCause
 from cleanup.plan import ENDINGS, SKIPPED, Fate, Plan
 from cleanup.records.account import Account, fold
 from cleanup.records.files import user_name
+from cleanup.records.forbidden import ForbiddenRule
 from cleanup.records.ledger import Ledger
 from cleanup.records.summary import Identity, utc
-from cleanup.rules import ForbiddenRule
-from cleanup.show.reporter import Reporter
 from cleanup.stop import Stop
 
 _OF_A_DRAFT: Final = ("name", "branch", "updated_at", "copy")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from cleanup import __version__
-from cleanup.exit_codes import ExitCode
+from cleanup.errors import ExitCode
 from cleanup.lists.rows import parse_time
 from cleanup.records.account import MOST_FAILURES
 from cleanup.records.latest import End, Failures, Latest, Lines, said_by

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from cleanup import __version__
-from cleanup.errors import JobError, OutputError
-from cleanup.exit_codes import ExitCode, meaning
+from cleanup.errors import ExitCode, JobError, OutputError, meaning
 from cleanup.model import Ending, Outcome, Result, StopCause
 from cleanup.records.account import fold
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from cleanup.exit_codes import ExitCode
+from cleanup.errors import ExitCode
 from cleanup.model import Ending, Outcome
 from cleanup.records.latest import OUTCOMES, End
 from cleanup.records.summary import Facts, exit_code

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from cleanup.exit_codes import ExitCode
+from cleanup.errors import ExitCode
 from cleanup.settings.definitions import Setting, Settings, all_settings
 from cleanup.settings.values import share_text
 

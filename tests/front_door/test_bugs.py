@@ -23,7 +23,7 @@ def test_a_pair_whose_discard_has_left_is_interrupted(
     patched = tmp_path / "patched"
     patched.mkdir()
     (patched / "sitecustomize.py").write_text(
-        "import cleanup.verdict as verdict, cleanup.api.throttle as throttle\n"
+        "import cleanup.discard.verdict as verdict, cleanup.api.throttle as throttle\n"
         "def bug(*words):\n    raise AssertionError('a bug on purpose')\n" + fault
     )
     ended = job(job.list_of(held), *FLAGS, "--concurrency", "1", env={"PYTHONPATH": f"{patched}:{ROOT}"})

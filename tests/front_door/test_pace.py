@@ -100,5 +100,5 @@ def test_a_command_loads_only_what_it_needs(runner: Runner, command: list[str]) 
     )
     assert process.returncode == 0, process.stderr
     loaded = json.loads((runner.folder / "modules").read_text())
-    assert "cleanup.commands.main" in loaded
+    assert "cleanup.cli.main" in loaded
     assert set(loaded) & HEAVY == ({"rich"} if command[0] == "report" else set())

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
+from cleanup.console.ask import confirm
 from cleanup.model import Owner
-from cleanup.show.ask import confirm
 from cleanup.simulator import Simulator, World
 from cleanup.stop import Stop
 from tests.conftest import Drafts, Ended, Runner, script
@@ -112,7 +112,7 @@ def test_the_question_says_whose_drafts_they_are(
     async def run() -> None:
         await confirm(2, 1, f"{Owner(organization).in_words(name)} at URL", Stop())
 
-    monkeypatch.setattr("cleanup.show.ask.ask", answer)
+    monkeypatch.setattr("cleanup.console.ask.ask", answer)
     asyncio.run(run())
     assert asked == [f"Discard 2 drafts of 1 agent in {whose} at URL? [y/N] "]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.commands.report import report
+from cleanup.cli.report import report
 from cleanup.simulator import Simulator
 from tests.conftest import Drafts, Runner, script
 

@@ -162,7 +162,7 @@ def test_a_key_in_place_of_another_value(
 @pytest.mark.parametrize(
     "bug",
     [
-        ("cleanup.verdict", "of_discard", 75, {"interrupted": 2}),
+        ("cleanup.discard.verdict", "of_discard", 75, {"interrupted": 2}),
         ("cleanup.api.owner", "owner_in", 1, {}),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanup.commands.start import NEEDED
+from cleanup.cli.start import NEEDED
 from tests.conftest import JOB
 from tests.surroundings import clean_environment
 from tests.unit.test_architecture import HOMES, PACKAGE, imports

@@ -18,8 +18,8 @@ HOMES = {
     "httpx": {"cleanup.api.transport"},
     "tenacity": {"cleanup.api.retry"},
     "yaml": {"cleanup.documents"},
-    "structlog": {"cleanup.show.log"},
-    "rich": {"cleanup.show.progress", "cleanup.show.table"},
+    "structlog": {"cleanup.console.log"},
+    "rich": {"cleanup.console.progress", "cleanup.console.table"},
     "prometheus_client": {"cleanup.records.metrics"},
     "pydantic": {f"cleanup.settings.{module}" for module in ("definitions", "paths", "sources", "values")},
     "pydantic_core": {"cleanup.settings.sources"},
@@ -27,9 +27,9 @@ HOMES = {
 """Which modules may import each library; the simulator has its own."""
 
 PURE = (
-    *("verdict", "guards", "plan", "rules", "model", "exit_codes", "next_step"),
+    *("plan", "model", "errors", "discard.verdict", "discard.guards"),
     *("api.answers", "api.auto_pace", "api.breaker", "api.pace", "api.reply", "api.retry_after", "api.trouble"),
-    *("records.account", "lists.ids", "show.printable"),
+    *("records.account", "records.forbidden", "records.next_step", "lists.ids", "console.printable"),
 )
 IMPURE = {"asyncio", "time", "os", "io", "socket", "random", "secrets", "pathlib", "subprocess", "threading", "sys"}
 
@@ -109,7 +109,7 @@ def test_the_simulator_and_the_job_do_not_know_each_other() -> None:
             if module.startswith("cleanup.simulator"):
                 assert other.startswith("cleanup.simulator"), f"{module} imports {other}"
             elif other.startswith("cleanup.simulator"):
-                assert module == "cleanup.commands.main"
+                assert module == "cleanup.cli.main"
 
 
 @pytest.mark.parametrize("module", PURE)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from cleanup.api.session import DRAIN_SECONDS
-from cleanup.exit_codes import ExitCode
+from cleanup.errors import ExitCode
 from cleanup.records.heartbeat import PATIENCE_SECONDS
 from cleanup.records.metrics import write_metrics
 from cleanup.settings.definitions import all_settings

@@ -5,6 +5,7 @@ from itertools import combinations, product
 import pytest
 
 from cleanup.errors import (
+    ExitCode,
     JobError,
     LedgerLocked,
     ListMalformed,
@@ -12,8 +13,8 @@ from cleanup.errors import (
     OutputError,
     SettingsError,
     UsageError,
+    meaning,
 )
-from cleanup.exit_codes import ExitCode, meaning
 from cleanup.model import Ending, Outcome, StopCause
 from cleanup.records.summary import Facts, exit_code
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from cleanup.api.atoms import PAGE_SIZE, Draft
 from cleanup.api.reply import Reply
-from cleanup.find import COLUMNS, Finder, Findings, Rule
+from cleanup.discard.workspace import Workspace
+from cleanup.find.finder import COLUMNS, Finder, Findings, Rule
 from cleanup.lists.reading import FORMATS, read_list
 from cleanup.settings.definitions import Find
-from cleanup.workspace import Workspace
 from tests.engine import session_of
 
 AGENT = "0123456789abcdef01234567"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanup.api.atoms import Draft
-from cleanup.guards import Guards
+from cleanup.discard.guards import Guards
 from cleanup.model import Ending, Pair
 from cleanup.settings.definitions import Guard
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.commands.options import COMMANDS, make_parser
+from cleanup.cli.options import COMMANDS, make_parser
 from cleanup.settings.definitions import all_settings
 from tests.conftest import JOB
 from tests.surroundings import clean_environment
@@ -40,7 +40,7 @@ def test_help_names_every_setting_and_comes_at_once() -> None:
 def test_help_loads_nothing_that_a_run_needs() -> None:
     """No HTTP, no event loop, no log, no table: what makes a start slow."""
     program = (
-        "import sys; sys.argv = ['job.py', '--help']\nfrom cleanup.commands.main import main\n"
+        "import sys; sys.argv = ['job.py', '--help']\nfrom cleanup.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "print('LOADED', *({'httpx', 'asyncio', 'structlog', 'rich', 'tenacity', 'ssl'} & set(sys.modules)))"
     )

@@ -16,7 +16,7 @@ import yaml
 
 from cleanup import __version__
 from cleanup.api.session import DRAIN_SECONDS
-from cleanup.commands.options import command_of, parse
+from cleanup.cli.options import command_of, parse
 from cleanup.records.heartbeat import PATIENCE_SECONDS
 from cleanup.settings.definitions import all_settings
 from cleanup.settings.sources import Loaded

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanup.commands.options import parse, takes
-from cleanup.errors import LedgerLocked, OutputError, SettingsError
-from cleanup.exit_codes import ExitCode
-from cleanup.next_step import Again, End, make_again, next_step
+from cleanup.cli.options import parse, takes
+from cleanup.errors import ExitCode, LedgerLocked, OutputError, SettingsError
+from cleanup.records.next_step import Again, End, make_again, next_step
 from cleanup.settings.sources import load
 
 NOWHERE = Path("/nowhere")

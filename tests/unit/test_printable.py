@@ -2,7 +2,7 @@
 
 import pytest
 
-from cleanup.show.printable import printable
+from cleanup.console.printable import printable
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cleanup import __version__
-from cleanup.commands.options import COMMANDS
+from cleanup.cli.options import COMMANDS
 from cleanup.model import Ending, Outcome
 from cleanup.settings.reference import with_tables
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from cleanup.console.log import Output, make_log
+from cleanup.console.reporter import Reporter
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import Row
 from cleanup.model import Ending, Result
@@ -16,8 +18,6 @@ from cleanup.records.ledger import Ledger
 from cleanup.records.past import read
 from cleanup.records.recorder import Recorder
 from cleanup.records.summary import Identity
-from cleanup.show.log import Output, make_log
-from cleanup.show.reporter import Reporter
 from cleanup.stop import Stop
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

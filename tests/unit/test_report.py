@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from cleanup.console.meter import Meter
 from cleanup.errors import SettingsError
 from cleanup.records.latest import Lines
 from cleanup.records.report import Report, read_report
-from cleanup.show.meter import Meter
 from tests.benchmarks.growth import write_ledger
 
 AGENTS = ("0" * 23 + "a", "0" * 23 + "b")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from cleanup import verdict
 from cleanup.api.reply import MIGRATION_ERROR, NOT_JSON, Reply, Trouble
+from cleanup.discard import verdict
 from cleanup.model import Ending, Pair, Result
-from cleanup.rules import ForbiddenRule
+from cleanup.records.forbidden import ForbiddenRule
 
 DONE = {"status": True, "data": None}
 REFUSED = {"status": False, "errors": ["no"]}

@@ -14,10 +14,10 @@ from cleanup.api.pace import NoPace, SteadyPace
 from cleanup.api.reply import Reply, Trouble
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
+from cleanup.discard.workers import Queue, Workers
 from cleanup.errors import OutputError
 from cleanup.model import StopCause
 from cleanup.stop import Stop, Stopped
-from cleanup.workers import Queue, Workers
 from tests.engine import OK, SERVER_ERROR, TIMEOUT, Engine, run
 
 DOWN = Reply(None, trouble=Trouble.CONNECTION, message="no connection: refused")

@@ -11,9 +11,9 @@ import pytest
 from cleanup.api.reply import NOT_JSON, Reply
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
+from cleanup.discard.workspace import KEPT_SECONDS, Unanswered, Workspace
 from cleanup.model import StopCause
 from cleanup.stop import Stopped
-from cleanup.workspace import KEPT_SECONDS, Unanswered, Workspace
 from tests.engine import ok, refusal, session_of
 
 AGENT, OTHER = "a" * 24, "b" * 24

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from cleanup import __version__
-from cleanup.exit_codes import ExitCode
+from cleanup.errors import ExitCode
 from cleanup.settings.definitions import Setting, all_settings
 from cleanup.settings.paths import resolved
 

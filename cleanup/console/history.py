@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from cleanup.console.printable import printable
 from cleanup.records.history import Event
 from cleanup.records.latest import DISCARDED, End, overrides, said_by
-from cleanup.show.printable import printable
 
 
 def history_text(drafts: Iterable[str], events: list[Event]) -> str:

@@ -1,9 +1,9 @@
 """One pair → what a run would do with it now, by reads alone."""
 
-from cleanup import verdict
 from cleanup.api.atoms import Draft, latest_in
-from cleanup.discard import Case
-from cleanup.look import look
+from cleanup.discard import verdict
+from cleanup.discard.discard import Case
+from cleanup.discard.open_draft import look
 from cleanup.model import Ending, Result
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TextIO, cast
 
-from cleanup.show.log import Output
+from cleanup.console.log import Output
 
 EVERY_SECONDS: Final = 30.0
 
@@ -15,7 +15,7 @@ def bar(output: Output, total: int, what: str, *, colours: bool) -> Iterator[Cal
     """A progress bar where the log goes; what is logged meanwhile stands above it. Yields what to call per pair."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from cleanup.show.table import make_console
+    from cleanup.console.table import make_console
 
     below = output.stream
     console = make_console(below, colours=colours, live=True)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cleanup.show.printable import printable
+from cleanup.console.printable import printable
 
 _STYLES = {
     "discarded": "green",

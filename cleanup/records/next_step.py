@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from cleanup.errors import JobError, LedgerLocked, OutputError
-from cleanup.exit_codes import ExitCode
+from cleanup.console.printable import printable
+from cleanup.errors import ExitCode, JobError, LedgerLocked, OutputError
 from cleanup.settings.definitions import Section, Settings, all_settings
 from cleanup.settings.values import duration_text, share_text
-from cleanup.show.printable import printable
 
 NEXT_BYTES: Final = 1150
 REASON_BYTES: Final = 300

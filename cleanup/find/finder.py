@@ -12,20 +12,19 @@ from itertools import chain
 from random import Random
 from typing import Final
 
-from cleanup import verdict
 from cleanup.api.atoms import PAGE_SIZE, Atoms, BadShape, Draft, agents_in, latest_in
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
+from cleanup.discard.open_draft import look
+from cleanup.discard.workers import Queue, Workers
+from cleanup.discard.workspace import Unanswered, Workspace
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import Columns, Row, parse_time, time_text
 from cleanup.lists.writing import write_rows
-from cleanup.look import look
 from cleanup.settings.definitions import Find
 from cleanup.settings.values import duration_text
 from cleanup.stop import Stopped
-from cleanup.workers import Queue, Workers
-from cleanup.workspace import Unanswered, Workspace
 
 COLUMNS: Final = ("agent", "draft", "branch", "name", "editor", "updated_at")
 _MOST_PAGES: Final = 100_000
@@ -243,5 +242,5 @@ async def _page(page: int, api: Atoms) -> Reply:
 
 
 def _unreadable(what: str, reply: Reply) -> Unreadable:
-    reason = verdict.of_failure(reply).reason
+    reason = reply.failure.reason
     return Unreadable(f"{what}: {reason} ({reply.status or 'no answer'}) {reply.message or ''}".strip())

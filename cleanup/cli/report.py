@@ -11,8 +11,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
-from cleanup.errors import JobError, SettingsError
-from cleanup.exit_codes import ExitCode
+from cleanup.console.history import history_text
+from cleanup.console.meter import Meter
+from cleanup.console.printable import printable
+from cleanup.console.screen import print_table, say
+from cleanup.console.streams import make_lossless
+from cleanup.errors import ExitCode, JobError, SettingsError
 from cleanup.lists.ids import is_agent, is_draft
 from cleanup.lists.rows import parse_time
 from cleanup.records.history import read_history
@@ -21,11 +25,6 @@ from cleanup.records.lines import Damage
 from cleanup.records.report import By, Report, read_report
 from cleanup.records.totals import counts_of, reasons_of
 from cleanup.settings.values import parse_duration
-from cleanup.show.console import print_table, say
-from cleanup.show.history import history_text
-from cleanup.show.meter import Meter
-from cleanup.show.printable import printable
-from cleanup.show.streams import make_lossless
 
 MOST_WARNINGS: Final = 20
 

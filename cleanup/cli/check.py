@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from cleanup.api.key import VARIABLE, Key
-from cleanup.commands.job import WAITING, check_settings, read_pairs, refuse_settings, waits_for_typing
-from cleanup.commands.options import parse
-from cleanup.errors import JobError
-from cleanup.exit_codes import ExitCode, meaning
-from cleanup.guards import Guards
+from cleanup.cli.job import WAITING, check_settings, read_pairs, refuse_settings, waits_for_typing
+from cleanup.cli.options import parse
+from cleanup.console.screen import Screen, make_screen, say, say_json
+from cleanup.discard.guards import Guards
+from cleanup.errors import ExitCode, JobError, meaning
 from cleanup.plan import SKIPPED, Fate
-from cleanup.planning import (
+from cleanup.preflight import (
     check_cap,
     check_files,
     check_past,
@@ -26,7 +26,6 @@ from cleanup.records.files import check_writable
 from cleanup.records.ledger import Ledger
 from cleanup.settings.sources import Loaded, Refused, load
 from cleanup.settings.values import share_text
-from cleanup.show.console import Screen, make_screen, say, say_json
 
 RATES: Final = (5, 10, 100)
 
@@ -119,7 +118,7 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
 def _sweep_in_words(loaded: Loaded) -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    from cleanup.find import Rule
+    from cleanup.find.finder import Rule
 
     settings = loaded.settings
     share = settings.find.max_share

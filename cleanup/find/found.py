@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Final
 
 from cleanup.api.session import Session
+from cleanup.console.progress import reporting
+from cleanup.console.screen import say_list
+from cleanup.discard.workspace import Workspace
 from cleanup.errors import Incomplete, SettingsError
-from cleanup.find import Finder, Findings, Rule
+from cleanup.find.finder import Finder, Findings, Rule
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.reading import written_as
 from cleanup.records.files import whole_file
+from cleanup.records.state import State
 from cleanup.settings.definitions import Settings
 from cleanup.settings.values import share_text
-from cleanup.show.console import say_list
-from cleanup.show.progress import reporting
-from cleanup.state import State
-from cleanup.workspace import Workspace
 
 _MOST_WARNINGS: Final = 20
 _ROUNDING: Final = 1e-6

@@ -25,7 +25,7 @@ def start() -> NoReturn:
         if find_spec(name) is None:
             _refuse_without(name)
     try:
-        from cleanup.commands.main import main
+        from cleanup.cli.main import main
 
         code = main(sys.argv[1:])
     except ImportError as error:  # of a library that was built for another Python, say

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal, Protocol, TextIO
 
+from cleanup.console.lines import is_routine, line_of
+from cleanup.console.streams import give_up
 from cleanup.errors import OutputError
-from cleanup.show.lines import is_routine, line_of
-from cleanup.show.streams import give_up
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cleanup.errors import OutputError
-from cleanup.exit_codes import ExitCode
+from cleanup.console.screen import Screen
+from cleanup.errors import ExitCode, OutputError
 from cleanup.model import Ending
-from cleanup.next_step import REASON_BYTES, Again, End, fitting, next_step
 from cleanup.plan import ENDINGS
 from cleanup.records.files import whole_file
 from cleanup.records.ledger import Ledger
 from cleanup.records.leftover import write_leftover
+from cleanup.records.next_step import REASON_BYTES, Again, End, fitting, next_step
+from cleanup.records.state import State
 from cleanup.records.summary import Facts, exit_code, summarize
 from cleanup.settings.definitions import Settings
-from cleanup.show.console import Screen
-from cleanup.state import State
 
 if TYPE_CHECKING:  # loaded only where there is a monitor
     from cleanup.records.heartbeat import Heartbeat

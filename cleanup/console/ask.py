@@ -7,8 +7,8 @@ import threading
 from contextlib import suppress
 from typing import Final
 
+from cleanup.console.printable import printable
 from cleanup.errors import UsageError
-from cleanup.show.printable import printable
 from cleanup.stop import Stop, Stopped
 
 MOST_FOR_YES: Final = 100

@@ -3,7 +3,7 @@
 from cleanup.api.atoms import Atoms, Draft
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller
-from cleanup.workspace import Workspace
+from cleanup.discard.workspace import Workspace
 
 
 async def look(caller: Caller, workspace: Workspace, place: Draft) -> Reply:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 from cleanup.api.traffic import Traffic
+from cleanup.console.reporter import Reporter
 from cleanup.errors import JobError
 from cleanup.model import Owner, StopCause
 from cleanup.records.recorder import Recorder
 from cleanup.records.summary import Facts, Identity
-from cleanup.show.reporter import Reporter
 from cleanup.stop import Stop
 
 

@@ -11,17 +11,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from cleanup import verdict
 from cleanup.api.atoms import Atoms, BadShape, Draft, draft_configuration_in, latest_in
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller
 from cleanup.api.transport import BeforeWrite
+from cleanup.discard import verdict
+from cleanup.discard.guards import Guards, Objection
+from cleanup.discard.workspace import Unanswered, Workspace
 from cleanup.errors import OutputError
-from cleanup.guards import Guards, Objection
 from cleanup.model import Ending, Pair, Result, StopCause
 from cleanup.records.backup import Backup
 from cleanup.stop import Stop, Stopped
-from cleanup.workspace import Unanswered, Workspace
 
 FRESH_SECONDS: Final = 1.0
 """How old a check's answer may be when the discard that relies on it is written: a connection may come in between."""

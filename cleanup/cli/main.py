@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cleanup.commands.options import command_of, parse
+from cleanup.cli.options import command_of, parse
 
 HOME = Path(__file__).parents[2]
 
@@ -17,17 +17,17 @@ def main(argv: Sequence[str]) -> int:
         case "simulate":
             return _simulate(rest)
         case "report":
-            from cleanup.commands.report import report
+            from cleanup.cli.report import report
 
             return report(rest)
         case "check":
-            from cleanup.commands.check import check
+            from cleanup.cli.check import check
 
             return check(rest, dict(os.environ), HOME)
         case _:
             # Help and wrong usage end here: the run, which takes as long again to load, is not needed for them.
             parse(command, rest)
-            from cleanup.commands.job import job
+            from cleanup.cli.job import job
 
             return job(command, rest, dict(os.environ), HOME)
 

@@ -3,11 +3,10 @@
 from collections import Counter
 from typing import Any, Final
 
-from cleanup import verdict
 from cleanup.api.reply import Reply
+from cleanup.console.log import Log
 from cleanup.errors import JobError, OutputError, SettingsError
 from cleanup.model import Outcome, Result, StopCause
-from cleanup.show.log import Log
 from cleanup.stop import Stop
 
 _LEVELS: Final = {
@@ -112,7 +111,7 @@ class Reporter:
 
 def _of_reply(reply: Reply) -> dict[str, Any]:
     return {
-        "reason": verdict.of_failure(reply).reason,
+        "reason": reply.failure.reason,
         "status": reply.status,
         "seconds": round(reply.seconds, 4),
         "request_id": reply.request_id,

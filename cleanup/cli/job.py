@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from cleanup.commands.options import COMMANDS, parse, program, takes
+from cleanup.cli.options import COMMANDS, parse, program, takes
+from cleanup.console.reporter import Reporter
+from cleanup.console.screen import Screen, make_screen, style_of
 from cleanup.errors import ListMissing, SettingsError, UsageError
 from cleanup.lifecycle import Job
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.reading import read_inline, read_list, written_as
-from cleanup.next_step import REASON_BYTES, Again, fitting, make_again
+from cleanup.records.next_step import REASON_BYTES, Again, fitting, make_again
 from cleanup.run import discard_list, find, sweep
 from cleanup.settings.sources import Loaded, Refused, load
-from cleanup.show.console import Screen, make_screen, style_of
-from cleanup.show.reporter import Reporter
 
 WAITING: Final = "waiting for a list to be typed (`-` is standard input): end it with Ctrl-D on a line of its own"
 _BAD_ROWS_FOR_A_PERSON: Final = 20

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cleanup.show.printable import printable
+from cleanup.console.printable import printable
 
 _ROUTINE: Final = ("draft.discarded", "draft.would_discard", "draft.retrying", "rate.changed")
 _ROUTINE_SKIPS: Final = ("not_found", "duplicate", "settled", "protected", "kept")

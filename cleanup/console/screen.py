@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, TextIO, cast
 
+from cleanup.console.log import Log, Output, make_log, wants_colours
+from cleanup.console.printable import printable
+from cleanup.console.streams import give_up, make_lossless
 from cleanup.errors import OutputError
-from cleanup.show.log import Log, Output, make_log, wants_colours
-from cleanup.show.printable import printable
-from cleanup.show.streams import give_up, make_lossless
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ def say_list(text: str) -> None:
 
 def print_table(show: Callable[[ModuleType, TextIO, bool], None]) -> None:
     """Let `show` print with the module of tables, which is loaded only now. Raises OutputError."""
-    from cleanup.show import table
+    from cleanup.console import table
 
     with _standard_output() as stream:
         show(table, stream, wants_colours(sys.stdout, dict(os.environ)))

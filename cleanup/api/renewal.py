@@ -1,0 +1,62 @@
+"""Another key in the middle of a run, where the one in use is refused and its file holds a new one."""
+
+import asyncio
+from collections.abc import Callable
+
+from cleanup.api.atoms import Atoms, owner_in
+from cleanup.api.key import Key
+from cleanup.api.reply import Reply
+from cleanup.errors import WrongOwner
+from cleanup.model import StopCause
+from cleanup.stop import Stop
+
+
+def wrong_owner(organization: str, required: str) -> WrongOwner:
+    """The error of a key that belongs to another organization than the required one."""
+    return WrongOwner(f"the key belongs to organization {organization}, not to {required} (api.organization)")
+
+
+class Renewal:
+    """Goes on with another key when the one in use is refused and its file holds another by now, or soon."""
+
+    def __init__(
+        self, key: Key, required: str | None, stop: Stop, attempts: int, jitter: Callable[[int], float]
+    ) -> None:
+        """`required`: the organization that every key has to belong to. `attempts`: how often the file is read."""
+        self._key = key
+        self._required = required
+        self._stop = stop
+        self._attempts = attempts
+        self._jitter = jitter
+        self._one_at_a_time = asyncio.Lock()
+
+    async def renew(self, api: Atoms, refused: Reply) -> bool:
+        """Whether there is another key than the refused one. A required organization is asked for before it is used."""
+        async with self._one_at_a_time:
+            if refused.key_number < self._key.number:
+                return True
+            for attempt in range(1, self._attempts + 1):
+                candidate = self._key.read_again()
+                if candidate is not None and await self._may_be_used(api, candidate):
+                    self._key.adopt(candidate)
+                    return True
+                if not self._key.unsettled:
+                    return False
+                await self._stop.sleep(self._jitter(attempt))
+                if self._stop.cause:
+                    return False
+            return False
+
+    async def _may_be_used(self, api: Atoms, candidate: str) -> bool:
+        if self._required is None:
+            return True
+        reply = await api.user(candidate)
+        organization, _ = owner_in(reply)
+        if organization is None and not reply.unauthorized:
+            self._key.put_off()
+            return False
+        if organization is not None and organization != self._required:
+            error = wrong_owner(organization, self._required)
+            self._stop.request(StopCause.UNAUTHORIZED, str(error), error)
+            return False
+        return True

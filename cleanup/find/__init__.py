@@ -1,0 +1,1 @@
+"""The workspace → a list, by rule: `finder` looks it over, `found` says what came of it."""
