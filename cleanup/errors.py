@@ -139,7 +139,7 @@ class Incomplete(JobError):
 
 
 class UnknownOwner(JobError):
-    """It cannot be told whose key it is, and it has to be."""
+    """It cannot be determined whose key it is, and it has to be."""
 
     code = ExitCode.TRY_AGAIN
 

@@ -14,7 +14,7 @@ from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen
 from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
-from cleanup.plan import Fate
+from cleanup.plan import Decision
 from cleanup.preflight import (
     check_cap,
     check_files,
@@ -192,7 +192,7 @@ class Run:
             raise trouble
         self.check_past()
         # A sweep is judged by all that it found, a list by what this run would send of it.
-        check_cap(plan.to_send + (plan.count(Fate.LIMIT) if finds else 0), settings)
+        check_cap(plan.to_send + (plan.count(Decision.LIMIT) if finds else 0), settings)
         recorder.log_plan()
         return recorder
 

@@ -10,7 +10,7 @@ from cleanup.model import Ending, Outcome
 from cleanup.settings.values import ShardOf
 
 
-class Fate(IntEnum):
+class Decision(IntEnum):
     """What a plan says of a listed pair."""
 
     SEND = 0
@@ -22,43 +22,43 @@ class Fate(IntEnum):
 
 
 ENDINGS = {
-    Fate.DUPLICATE: Ending.DUPLICATE,
-    Fate.PROTECTED: Ending.PROTECTED,
-    Fate.SETTLED: Ending.SETTLED,
-    Fate.LIMIT: Ending.LEFT_LIMIT,
+    Decision.DUPLICATE: Ending.DUPLICATE,
+    Decision.PROTECTED: Ending.PROTECTED,
+    Decision.SETTLED: Ending.SETTLED,
+    Decision.LIMIT: Ending.LEFT_LIMIT,
 }
-SKIPPED = tuple(fate for fate, ending in ENDINGS.items() if ending.outcome is Outcome.SKIPPED)
+SKIPPED = tuple(decision for decision, ending in ENDINGS.items() if ending.outcome is Outcome.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The fate of each pair of a list, by index."""
+    """The decision of each pair of a list, by index."""
 
     pairs: PairList
-    fates: bytearray
+    decisions: bytearray
 
-    def count(self, fate: Fate) -> int:
-        """How many pairs have this fate."""
-        return self.fates.count(fate)
+    def count(self, decision: Decision) -> int:
+        """How many pairs have this decision."""
+        return self.decisions.count(decision)
 
     @property
     def to_send(self) -> int:
         """How many pairs will be sent."""
-        return self.count(Fate.SEND)
+        return self.count(Decision.SEND)
 
     @property
     def listed(self) -> int:
         """How many pairs this run answers for: all but those of other shares."""
-        return len(self.fates) - self.count(Fate.ELSEWHERE)
+        return len(self.decisions) - self.count(Decision.ELSEWHERE)
 
-    def indexes(self, fate: Fate) -> Iterator[int]:
-        """The pairs with this fate, in the list's order."""
-        return (index for index, found in enumerate(self.fates) if found == fate)
+    def indexes(self, decision: Decision) -> Iterator[int]:
+        """The pairs with this decision, in the list's order."""
+        return (index for index, found in enumerate(self.decisions) if found == decision)
 
     def agents(self) -> int:
         """How many agents the pairs to send belong to."""
         keys = self.pairs.keys
-        return len({keys[index][:12] for index in self.indexes(Fate.SEND)})
+        return len({keys[index][:12] for index in self.indexes(Decision.SEND)})
 
 
 def make_plan(
@@ -70,37 +70,37 @@ def make_plan(
     shard: ShardOf | None = None,
     limit: int | None = None,
 ) -> Plan:
-    """Decide the fate of every pair: other shard, duplicate, protected, settled, beyond the limit, or sent.
+    """Decide the decision of every pair: other shard, duplicate, protected, settled, beyond the limit, or sent.
 
     `tried`: the number of the last run that tried a pair in vain. Under a limit these come last, those of the
     earliest runs first: pairs that always fail must not keep the others from their turn.
     """
     protected = {pack(agent, "") for agent in protect}
     seen: set[bytes] = set()
-    fates = bytearray(len(pairs))
+    decisions = bytearray(len(pairs))
     again: list[tuple[int, int]] = []
     left = len(pairs) if limit is None else limit
     for index, key in enumerate(pairs.keys):
         if shard is not None and shard_of(key, shard.of) != shard.number:
-            fates[index] = Fate.ELSEWHERE
+            decisions[index] = Decision.ELSEWHERE
         elif key in seen:
-            fates[index] = Fate.DUPLICATE
+            decisions[index] = Decision.DUPLICATE
         else:
             seen.add(key)
             if protected and key[:12] in protected:
-                fates[index] = Fate.PROTECTED
+                decisions[index] = Decision.PROTECTED
             elif key in settled:
-                fates[index] = Fate.SETTLED
+                decisions[index] = Decision.SETTLED
             elif limit is not None and tried and key in tried:
-                fates[index] = Fate.LIMIT
+                decisions[index] = Decision.LIMIT
                 again.append((tried[key], index))
             elif left <= 0:
-                fates[index] = Fate.LIMIT
+                decisions[index] = Decision.LIMIT
             else:
                 left -= 1
     for _, index in sorted(again)[:left]:
-        fates[index] = Fate.SEND
-    return Plan(pairs, fates)
+        decisions[index] = Decision.SEND
+    return Plan(pairs, decisions)
 
 
 def shard_of(key: bytes, shards: int) -> int:

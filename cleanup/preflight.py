@@ -78,7 +78,7 @@ def warning_of(pairs: PairList) -> tuple[str, str] | None:
 
 
 def plan_of(settings: Settings, pairs: PairList, past: Past | None) -> Plan:
-    """The fate of every pair by these settings."""
+    """The decision of every pair by these settings."""
     return make_plan(
         pairs,
         protect=settings.guard.protect,
@@ -105,8 +105,8 @@ def check_past(past: Past, settings: Settings, organization: str | None = None) 
         return
     if past.orphan is not None:
         raise SettingsError(
-            f"{past.path}:{past.orphan}: no line before this one says of which run it is, so it cannot be told which "
-            f"API it speaks of (was the file cut by logrotate?): {_ANOTHER}"
+            f"{past.path}:{past.orphan}: no line before this one says of which run it is, so it cannot be determined "
+            f"which API it speaks of (was the file cut by logrotate?): {_ANOTHER}"
         )
     if lacking := list(_lacking(past.settings, settings.model_dump(mode="json"))):
         raise SettingsError(

@@ -84,7 +84,7 @@ def find(job: Job, file: str | None, format_name: str) -> int:
     def prepare(stack: ExitStack) -> None:
         run.prepare(stack, outputs_of(settings, finds=True) | {"the list that is found (-o)": file})
 
-    async def look(session: "Session") -> None:
+    async def search(session: "Session") -> None:
         from cleanup.find.found import print_found
 
         await session.cuttable(print_found(run.state, session, settings, file, format_name))
@@ -92,6 +92,6 @@ def find(job: Job, file: str | None, format_name: str) -> int:
     def work() -> None:
         if not run.is_refused:
             with run.reporting_errors():
-                run.talk(look)
+                run.talk(search)
 
     return run.to_the_end(prepare, work, shows_summary=False)

@@ -9,7 +9,7 @@ from cleanup.api.atoms import organization_name_in
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
 from cleanup.console.ask import confirm
-from cleanup.console.progress import bar, reporting
+from cleanup.console.progress import bar, every_30_seconds
 from cleanup.console.screen import Screen
 from cleanup.discard.discard import Case, Means
 from cleanup.discard.guards import Guards
@@ -73,7 +73,7 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
 
     workers = Workers(
         session,
-        Queue(plan.fates, Random(plan.pairs.sha256)),  # noqa: S311 - chance, not secrecy
+        Queue(plan.decisions, Random(plan.pairs.sha256)),  # noqa: S311 - chance, not secrecy
         subject,
         process,
         requests=lambda: 2 if checks or (workspace.model == "branches" and not dry_run) else 1,
@@ -105,5 +105,5 @@ def _progress(state: State, recorder: Recorder, screen: Screen, *, quiet: bool) 
             yield
         recorder.on_record = lambda: None
     else:
-        with reporting(lambda: recorder.log_progress(state.traffic.total)):
+        with every_30_seconds(lambda: recorder.log_progress(state.traffic.total)):
             yield

@@ -1,4 +1,4 @@
-"""Whether the run goes on. Anything may ask it to stop; the first cause is the one that is told."""
+"""Whether the run goes on. Anything may ask it to stop; the first cause is the one that is reported."""
 
 import asyncio
 import signal

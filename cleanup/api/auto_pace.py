@@ -51,10 +51,10 @@ def plan_behind(accepted: int) -> float | None:
 class AutoPace(SteadyPace):
     """A rate that doubles until it is refused, then stays under what it found. It grows with what is accepted."""
 
-    def __init__(self, tell: Callable[..., Any]) -> None:
-        """`tell` is told `rate.changed` when a limit is found or others are given way."""
+    def __init__(self, log: Callable[..., Any]) -> None:
+        """`log` is called with `rate.changed` when a limit is found or others are given way."""
         super().__init__(START)
-        self._tell = tell
+        self._log = log
         self._found: float | None = None
         self._accepted: deque[float] = deque()
         self._last_refusal = -math.inf
@@ -109,7 +109,7 @@ class AutoPace(SteadyPace):
         else:
             self._go(max(LEAST, self._rate / 2))
             self._recovery /= 2
-        self._tell("rate.changed", rate=round(self._rate, 1), limit=round(self._found, 1))
+        self._log("rate.changed", rate=round(self._rate, 1), limit=round(self._found, 1))
 
     def _go(self, rate: float) -> None:
         self._rate = rate

@@ -68,7 +68,7 @@ class Key:
         self._values.append(text)
 
     def put_off(self) -> None:
-        """It could not be told whether a new key may be used: look at the file again next time."""
+        """It could not be determined whether a new key may be used: look at the file again next time."""
         self.unsettled = True
 
     def hide(self, text: str) -> str:

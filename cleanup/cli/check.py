@@ -9,7 +9,7 @@ from cleanup.cli.options import parse
 from cleanup.console.screen import Screen, make_screen, say, say_json
 from cleanup.discard.guards import Guards
 from cleanup.errors import ExitCode, JobError, meaning
-from cleanup.plan import SKIPPED, Fate
+from cleanup.plan import SKIPPED, Decision
 from cleanup.preflight import (
     check_cap,
     check_files,
@@ -67,7 +67,7 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
 
 
 def _check_places(loaded: Loaded, *, finds: bool) -> None:
-    """Refuse files and folders that a run could not use, as far as can be told without writing any."""
+    """Refuse files and folders that a run could not use, as far as can be determined without writing any."""
     settings = loaded.settings
     outputs = outputs_of(settings, finds=finds)
     check_files(loaded, None if finds or loaded.inline_pairs is not None else settings.pairs, outputs)
@@ -95,10 +95,10 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
     if past is not None:
         check_past(past, settings)
     plan = plan_of(settings, pairs, past)
-    # A look goes with each deed on the branch model or where a guard needs one; a backup is one more.
+    # A check goes with each discard on the branch model or where a guard needs one; a backup is one more.
     needed = Guards(settings.guard).need_check(dated=pairs.columns.updated_at is not None)
-    look = needed or settings.api.model == "branches"
-    each = 1 + look + (settings.guard.backup is not None)
+    checks = needed or settings.api.model == "branches"
+    each = 1 + checks + (settings.guard.backup is not None)
     requests = plan.to_send * each
     return {
         "list": pairs.name,
@@ -108,8 +108,8 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
         "listed": plan.listed,
         "to_send": plan.to_send,
         "agents": plan.agents(),
-        "skipped": {fate.name.lower(): plan.count(fate) for fate in SKIPPED if plan.count(fate)},
-        "left_for_limit": plan.count(Fate.LIMIT),
+        "skipped": {decision.name.lower(): plan.count(decision) for decision in SKIPPED if plan.count(decision)},
+        "left_for_limit": plan.count(Decision.LIMIT),
         "requests": requests,
         "seconds_at": {str(rate): round(requests / rate, 1) for rate in RATES},
     }

@@ -51,14 +51,14 @@ def report(argv: Sequence[str]) -> int:
 
 
 def _tell_sum(options: argparse.Namespace, meter: Meter) -> Damage:
-    found = read_report(options.ledgers, options.since, options.agent, meter.tell)
+    found = read_report(options.ledgers, options.since, options.agent, meter.show)
     _warn(found.warnings, meter)
     _print(found, options.by, options.format, meter)
     return found.damage
 
 
 def _tell_history(options: argparse.Namespace, meter: Meter) -> Damage:
-    found = read_history(options.ledgers, options.draft, options.since, options.agent, meter.tell)
+    found = read_history(options.ledgers, options.draft, options.since, options.agent, meter.show)
     _warn(found.damage.sentences, meter)
     if options.format == "json":
         say(json.dumps(found.events, ensure_ascii=False))

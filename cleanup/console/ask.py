@@ -24,7 +24,7 @@ async def ask(question: str, stop: Stop) -> str:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
 
-    def settle(text: str) -> None:
+    def answered(text: str) -> None:
         if not answer.done():
             answer.set_result(text)
 
@@ -41,10 +41,10 @@ async def ask(question: str, stop: Stop) -> str:
         except OSError:  # the terminal is gone
             text = ""
         with suppress(RuntimeError):  # nobody is waiting any more
-            loop.call_soon_threadsafe(settle, text)
+            loop.call_soon_threadsafe(answered, text)
 
     threading.Thread(target=read, name="answer", daemon=True).start()
-    stop.listen(lambda: settle(""))
+    stop.listen(lambda: answered(""))
     text = await answer
     if stop.cause:
         with suppress(OSError):

@@ -18,7 +18,7 @@ class Meter:
         self._next = clock() + PATIENCE if stream.isatty() else float("inf")
         self._shown = False
 
-    def tell(self, words: str) -> None:
+    def show(self, words: str) -> None:
         """Show this, if it is time."""
         now = self._clock()
         if now >= self._next:

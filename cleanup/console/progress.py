@@ -49,13 +49,13 @@ class _AboveBar:
 
 
 @contextmanager
-def reporting(tell: Callable[[], None]) -> Iterator[None]:
-    """Call `tell` every 30 seconds while a run goes on."""
+def every_30_seconds(log: Callable[[], None]) -> Iterator[None]:
+    """Call `log` every 30 seconds while a run goes on."""
 
     async def report() -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            tell()
+            log()
 
     task = asyncio.ensure_future(report())
     try:

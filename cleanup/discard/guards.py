@@ -25,7 +25,7 @@ class Guards:
     def need_check(self, *, dated: bool) -> bool:
         """Whether a guard has to see the draft, which costs a request on the older model.
 
-        `dated`: the list has the time of its last edit. A copy makes the job look anyway.
+        `dated`: the list has the time of its last edit. A copy makes the job check anyway.
         """
         return dated or self.settings.min_idle is not None or self.settings.backup is not None
 

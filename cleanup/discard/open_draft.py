@@ -6,7 +6,7 @@ from cleanup.api.retry import Caller
 from cleanup.discard.workspace import Workspace
 
 
-async def look(caller: Caller, workspace: Workspace, place: Draft) -> Reply:
+async def read_open_draft(caller: Caller, workspace: Workspace, place: Draft) -> Reply:
     """The last answer about a branch's open draft; a 404 is held against the agent's list, and asked again if untrue.
 
     One that stands means that the draft is gone. Raises Unanswered, BadShape, Stopped.

@@ -3,7 +3,7 @@
 from cleanup.api.atoms import Draft, latest_in
 from cleanup.discard import verdict
 from cleanup.discard.discard import Case
-from cleanup.discard.open_draft import look
+from cleanup.discard.open_draft import read_open_draft
 from cleanup.model import Ending, Result
 
 
@@ -19,7 +19,7 @@ class Preview(Case):
             return self._say(found)
         # A branch does not say who edited its draft, or when.
         self._details["branch"] = found.branch_name
-        reply = self._heard(await look(self._caller, workspace, found))
+        reply = self._heard(await read_open_draft(self._caller, workspace, found))
         if reply.not_found:
             return self._result(Ending.NOT_FOUND)
         if reply.data is None:

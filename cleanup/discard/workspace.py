@@ -46,7 +46,7 @@ class Listing:
     after_trouble: bool
 
     def get(self, draft: str) -> Draft | None:
-        """The draft, None if it is not open. Raises BadShape where that cannot be told."""
+        """The draft, None if it is not open. Raises BadShape where that cannot be determined."""
         if self.drafts is None:
             return None
         found = self.drafts.by_id.get(draft)

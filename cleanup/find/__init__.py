@@ -1,1 +1,1 @@
-"""The workspace → a list, by rule: `finder` looks it over, `found` says what came of it."""
+"""The workspace → a list, by rule: `finder` searches it, `found` says what came of it."""

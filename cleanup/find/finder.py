@@ -16,7 +16,7 @@ from cleanup.api.atoms import PAGE_SIZE, Atoms, BadShape, Draft, agents_in, late
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
-from cleanup.discard.open_draft import look
+from cleanup.discard.open_draft import read_open_draft
 from cleanup.discard.workers import Queue, Workers
 from cleanup.discard.workspace import Unanswered, Workspace
 from cleanup.lists.pair_list import PairList
@@ -80,7 +80,7 @@ def _matches(text: str, globs: tuple[str, ...]) -> bool:
 
 @dataclass(slots=True)
 class Findings:
-    """What a look over the workspace brought. `unknown`: agents that were named and are not there."""
+    """What a search of the workspace brought. `unknown`: agents that were named and are not there."""
 
     found: list[Draft] = field(default_factory=list)
     agents: int = 0
@@ -124,14 +124,14 @@ class Findings:
 
 
 class Finder:
-    """Looks a workspace over; many agents at a time."""
+    """Searches a workspace; many agents at a time."""
 
     def __init__(self, session: Session, workspace: Workspace) -> None:
         self._session = session
         self._stop = session.stop
         self._workspace = workspace
 
-    async def look(self, rule: Rule) -> Findings:
+    async def search(self, rule: Rule) -> Findings:
         """Find all drafts that the rule means, oldest first. Raises Stopped when the run is to stop."""
         findings = Findings()
         named = rule.find.agents
@@ -217,15 +217,15 @@ class Finder:
             return places
         drafts = []
         for place in places:
-            opened = await self._look(caller, place)
+            opened = await self._read_open(caller, place)
             if not opened.not_found:
                 found = latest_in(self._with_data(opened, "a draft"), agent)
                 drafts.append(replace(found, branch=place.branch, branch_name=place.branch_name))
         return drafts
 
-    async def _look(self, caller: Caller, place: Draft) -> Reply:
+    async def _read_open(self, caller: Caller, place: Draft) -> Reply:
         try:
-            return await look(caller, self._workspace, place)
+            return await read_open_draft(caller, self._workspace, place)
         except Unanswered as error:
             return error.reply
 

@@ -1,11 +1,11 @@
-"""What `find` and `sweep` have in common: the workspace looked over, and what is said of it."""
+"""What `find` and `sweep` have in common: the workspace searched, and what is said of it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from cleanup.api.session import Session
-from cleanup.console.progress import reporting
+from cleanup.console.progress import every_30_seconds
 from cleanup.console.screen import say_list
 from cleanup.discard.workspace import Workspace
 from cleanup.errors import Incomplete, SettingsError
@@ -22,14 +22,14 @@ _ROUNDING: Final = 1e-6
 """Of a draft: 29 of 100 are not more than 29%, whatever binary fractions say."""
 
 
-async def look_over(state: State, session: Session, settings: Settings) -> Findings:
+async def search(state: State, session: Session, settings: Settings) -> Findings:
     """Find what the settings mean, and warn of what could not be read. Raises Stopped."""
     reporter = state.reporter
     workspace = Workspace(session.stop, settings.api.model, state.moved, session.throttle.now)
     finder = Finder(session, workspace)
     reporter.log("run.info", message="looking the workspace over")
-    with reporting(lambda: reporter.log("run.progress", requests=state.traffic.total)):
-        findings = await finder.look(Rule(settings.find, datetime.now(UTC)))
+    with every_30_seconds(lambda: reporter.log("run.progress", requests=state.traffic.total)):
+        findings = await finder.search(Rule(settings.find, datetime.now(UTC)))
     for sentence in findings.unreadable[:_MOST_WARNINGS]:
         reporter.warn(sentence, kind="unreadable")
     if len(findings.unreadable) > _MOST_WARNINGS:
@@ -48,8 +48,8 @@ async def look_over(state: State, session: Session, settings: Settings) -> Findi
 
 
 async def print_found(state: State, session: Session, settings: Settings, file: str | None, format_name: str) -> None:
-    """Look the workspace over and print what was found, or write it to `file`. Raises Incomplete, Stopped."""
-    findings = await look_over(state, session, settings)
+    """Search the workspace and print what was found, or write it to `file`. Raises Incomplete, Stopped."""
+    findings = await search(state, session, settings)
     text = findings.text(format_name)
     if file is not None:
         with whole_file(file) as stream:
@@ -64,7 +64,7 @@ async def print_found(state: State, session: Session, settings: Settings, file: 
 
 async def sweep_list(state: State, session: Session, settings: Settings) -> tuple[PairList, SettingsError | None]:
     """What a sweep is to discard, written down, and what speaks against doing so. Raises Incomplete, Stopped."""
-    findings = await look_over(state, session, settings)
+    findings = await search(state, session, settings)
     if findings.unreadable:
         raise Incomplete(
             f"a part of the workspace could not be read, so nothing was discarded: {findings.unreadable[0]}"

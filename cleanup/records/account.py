@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cleanup.model import Ending, Outcome, Result
-from cleanup.plan import ENDINGS, Fate, Plan
+from cleanup.plan import ENDINGS, Decision, Plan
 
 MOST_FAILURES: Final = 100
 _ALL: Final = list(Ending)
@@ -18,13 +18,13 @@ class Account:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._codes = bytearray(len(plan.fates))
+        self._codes = bytearray(len(plan.decisions))
         self.failures: list[Result] = []
-        for fate, ending in ENDINGS.items():
-            for index in plan.indexes(fate):
+        for decision, ending in ENDINGS.items():
+            for index in plan.indexes(decision):
                 self._codes[index] = _CODE[ending]
 
-    def settle(self, result: Result) -> None:
+    def enter(self, result: Result) -> None:
         """Enter how a pair ended. A pair ends once."""
         index = result.pair.index
         assert self._codes[index] == _OPEN, "a pair ends once"
@@ -34,7 +34,7 @@ class Account:
 
     def close(self, left: Ending) -> None:
         """Enter `left` for every pair that was to be sent and has no ending."""
-        for index in self.plan.indexes(Fate.SEND):
+        for index in self.plan.indexes(Decision.SEND):
             if self._codes[index] == _OPEN:
                 self._codes[index] = _CODE[left]
 

@@ -19,7 +19,7 @@ class Backup:
 
     @staticmethod
     def check(folder: str) -> None:
-        """Refuse a folder that could not be used, as far as can be told without making it. Raises OutputError."""
+        """Refuse a folder that could not be used, as far as can be determined without making it. Raises OutputError."""
         place = Path(folder)
         try:
             while not os.path.lexists(place) and place != place.parent:

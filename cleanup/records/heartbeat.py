@@ -17,7 +17,7 @@ _CALLER: Final = f"atoms-draft-cleanup/{__version__}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A monitor that sends its callers elsewhere has moved, or is no monitor: an error, told as its status."""
+    """A monitor that sends its callers elsewhere has moved, or is no monitor: an error, reported as its status."""
 
     def redirect_request(
         self,
@@ -32,7 +32,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class Heartbeat:
-    """Pings in threads of their own, one after the other. Trouble is told, never raised."""
+    """Pings in threads of their own, one after the other. Trouble is reported, never raised."""
 
     def __init__(self, url: str, trouble: Callable[[str], None]) -> None:
         self._url = urlsplit(url)

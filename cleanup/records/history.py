@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from cleanup.lists.rows import parse_time
 from cleanup.records.latest import DISCARDED, RESTORED, said_by
-from cleanup.records.lines import Damage, Line, Spoilt, Tell, read_lines, silent
+from cleanup.records.lines import Damage, Line, Progress, Spoilt, read_lines, silent
 
 Event = dict[str, Any]
 """A line of a draft, with where it stands and what the line of its run says."""
@@ -33,12 +33,12 @@ def read_history(
     drafts: Collection[str],
     since: datetime | None = None,
     agents: Collection[str] = (),
-    tell: Tell = silent,
+    progress: Progress = silent,
 ) -> History:
     """Read what ledgers say of these drafts, also where one of them was made anew. Raises SettingsError."""
     damage, runs, found = Damage(), dict[str, Line](), dict[str, tuple[datetime, Event]]()
     for path in dict.fromkeys(paths):
-        for number, line in read_lines(path, damage, tell):
+        for number, line in read_lines(path, damage, progress):
             if line["type"] == "run":
                 runs[str(line.get("run_id"))] = {key: line.get(key) for key in _OF_THE_RUN}
             elif line["type"] != "end" and (line["draft"] in drafts or line.get("new_draft") in drafts):

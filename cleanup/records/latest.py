@@ -77,7 +77,7 @@ class Lines:
         code = self._ends.setdefault(said, len(self._ends))
         self._shares[name % _SHARES] += _RECORD.pack(bytes.fromhex(agent), name, time, run, code)
 
-    def latest(self, place_of: list[int], tell: Callable[[str], None]) -> Iterator[Latest]:
+    def latest(self, place_of: list[int], progress: Callable[[str], None]) -> Iterator[Latest]:
         """What counts of each pair. `place_of`: the organization's number for each run; ids are its own."""
         said = list(self._ends)
         for number, share in enumerate(self._shares):
@@ -91,7 +91,7 @@ class Lines:
                     ends[key] = time, run, what
             for key, (time, run, end) in ends.items():
                 yield Latest(key[1], key[2], time, run, end, gone.get(key))
-            tell(f"adding up ({number / _SHARES:.0%})")
+            progress(f"adding up ({number / _SHARES:.0%})")
 
 
 class Failures:

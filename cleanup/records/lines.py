@@ -14,7 +14,7 @@ from cleanup.errors import SettingsError
 from cleanup.lists.ids import is_agent, is_draft
 
 Line = dict[str, Any]
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 """Takes, again and again, a few words on how far a long reading is."""
 MOST_NAMED: Final = 1000
 _OFTEN: Final = 1 << 14
@@ -22,7 +22,7 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def silent(_words: str) -> None:
-    """Tell nobody."""
+    """Show no progress."""
 
 
 class Spoilt(StrEnum):
@@ -60,7 +60,7 @@ class Damage:
         return [*self.named, f"… and {self.more} more lines that cannot be read"] if self.more else self.named
 
 
-def read_lines(path: str, damage: Damage, tell: Tell) -> Iterator[tuple[int, Line]]:
+def read_lines(path: str, damage: Damage, progress: Progress) -> Iterator[tuple[int, Line]]:
     """The lines of a ledger with their numbers; those that cannot be read go to `damage`. Raises SettingsError.
 
     A last line without its line break that cannot be read is no damage: the next run mends it. Nobody mends what
@@ -82,7 +82,7 @@ def read_lines(path: str, damage: Damage, tell: Tell) -> Iterator[tuple[int, Lin
                 else:
                     damage.add(path, number, Spoilt.TORN)
                 if not number % _OFTEN:
-                    tell(f"{path}: {number:,} lines" + (f" ({raw.tell() / size:.0%})" if size else ""))
+                    progress(f"{path}: {number:,} lines" + (f" ({raw.tell() / size:.0%})" if size else ""))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         if not number:
             raise SettingsError(f"{path}: this is no ledger: it cannot be unpacked ({error})") from None

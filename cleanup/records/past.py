@@ -59,7 +59,7 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _is_there(path: str) -> bool:
-    """Whether there is a ledger to read. Raises SettingsError when that cannot be told, or it is no file."""
+    """Whether there is a ledger to read. Raises SettingsError when that cannot be determined, or it is no file."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except FileNotFoundError:

@@ -14,8 +14,8 @@ class Place(NamedTuple):
 def places(runs: Mapping[str, Mapping[str, Any] | None], ledgers: Mapping[str, str]) -> dict[str, Place]:
     """The place of each run, by its line. `ledgers` names the file of each run.
 
-    A run whose line is lost, or whose organization could not be told, was where the other runs of its ledger were,
-    as a run refuses the ledger of another organization; else where all the others were, if that is one place.
+    A run whose line is lost, or whose organization could not be determined, was where the other runs of its ledger
+    were, as a run refuses the ledger of another organization; else where all the others were, if that is one place.
     """
     told = {run_id: _told(line or {}) for run_id, line in runs.items()}
     everywhere = {place for place in told.values() if place.organization}

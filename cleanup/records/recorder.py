@@ -10,7 +10,7 @@ from cleanup import __version__
 from cleanup.console.reporter import Reporter
 from cleanup.errors import OutputError
 from cleanup.model import Ending, Owner, Result, StopCause
-from cleanup.plan import ENDINGS, SKIPPED, Fate, Plan
+from cleanup.plan import ENDINGS, SKIPPED, Decision, Plan
 from cleanup.records.account import Account, fold
 from cleanup.records.files import user_name
 from cleanup.records.forbidden import ForbiddenRule
@@ -38,9 +38,9 @@ class Recorder:
 
     def log_plan(self) -> None:
         """Log the pairs whose end the plan already knows, but for those that are left for a later run."""
-        for fate in SKIPPED:
-            for index in self.plan.indexes(fate):
-                self._reporter.log_result(Result(self.plan.pairs[index], ENDINGS[fate]))
+        for decision in SKIPPED:
+            for index in self.plan.indexes(decision):
+                self._reporter.log_result(Result(self.plan.pairs[index], ENDINGS[decision]))
 
     def begin(self, owner: Owner, organization_name: str | None, settings: dict[str, Any], note: str | None) -> None:
         """Write the ledger's run line, and the lines of protected pairs. Raises OutputError."""
@@ -67,7 +67,7 @@ class Recorder:
                 "note": note,
             }
         )
-        for index in self.plan.indexes(Fate.PROTECTED):
+        for index in self.plan.indexes(Decision.PROTECTED):
             self._ledger.write(self._line(Result(self.plan.pairs[index], Ending.PROTECTED)))
 
     def record(self, result: Result) -> None:
@@ -77,7 +77,7 @@ class Recorder:
                 self._ledger.write(self._line(result))
             except OutputError as error:
                 self._reporter.could_not_write(str(error))
-        self.account.settle(result)
+        self.account.enter(result)
         self._reporter.log_result(result)
         self.on_record()
         if self._forbidden.add(result):

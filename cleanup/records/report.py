@@ -10,7 +10,7 @@ from cleanup.errors import ExitCode
 from cleanup.lists.rows import parse_time
 from cleanup.records.account import MOST_FAILURES
 from cleanup.records.latest import End, Failures, Latest, Lines, said_by
-from cleanup.records.lines import Damage, Line, Spoilt, Tell, read_lines, silent
+from cleanup.records.lines import Damage, Line, Progress, Spoilt, read_lines, silent
 from cleanup.records.places import Place, names_of, places
 from cleanup.records.summary import utc
 from cleanup.records.totals import Unfinished, code_of, counts_of, reasons_of, unfinished
@@ -24,11 +24,13 @@ _OF_AN_END: Final = ("time", "exit_code", "counts")
 class Report:
     """What ledgers say, pair by pair. `runs` and `ends` are lines by run."""
 
-    def __init__(self, since: datetime | None = None, agents: Collection[str] = (), tell: Tell = silent) -> None:
+    def __init__(
+        self, since: datetime | None = None, agents: Collection[str] = (), progress: Progress = silent
+    ) -> None:
         self.runs: dict[str, Line] = {}
         self.ends: dict[str, Line] = {}
         self.damage = Damage()
-        self._agents, self._tell = agents, tell
+        self._agents, self._progress = agents, progress
         self._since = float("-inf") if since is None else since.timestamp()
         self._filtered = since is not None or bool(agents)
         self._lines = Lines()
@@ -41,7 +43,7 @@ class Report:
 
     def read(self, path: str) -> None:
         """Read a ledger. Raises SettingsError."""
-        for number, line in read_lines(path, self.damage, self._tell):
+        for number, line in read_lines(path, self.damage, self._progress):
             kind, run_id = line["type"], str(line.get("run_id"))
             if kind == "run":
                 self.runs[run_id] = {key: line.get(key) for key in _OF_A_RUN}
@@ -122,7 +124,7 @@ class Report:
         """The line that counts of each pair."""
         found, numbers = self.places, dict[Place, int]()
         place_of = [numbers.setdefault(found[run_id], len(numbers)) for run_id in self._numbers]
-        return self._lines.latest(place_of, self._tell)
+        return self._lines.latest(place_of, self._progress)
 
     def by(self, group: By) -> dict[str, dict[str, int]]:
         """The counts of each agent, day (UTC), user or organization, in order."""
@@ -219,13 +221,13 @@ class Report:
 
 
 def read_report(
-    paths: Iterable[str], since: datetime | None = None, agents: Collection[str] = (), tell: Tell = silent
+    paths: Iterable[str], since: datetime | None = None, agents: Collection[str] = (), progress: Progress = silent
 ) -> Report:
     """Read ledgers. The latest line of a pair counts, but what was discarded once stays discarded.
 
     `since`: leave out what happened before. `agents`: only these, if any. Raises SettingsError.
     """
-    report = Report(since, agents, tell)
+    report = Report(since, agents, progress)
     for path in dict.fromkeys(paths):
         report.read(path)
     return report

@@ -20,7 +20,7 @@ PREFIX = "CLEANUP_"
 
 
 class Refused(SettingsError):
-    """Settings with something wrong in them, and how to say so: the log's format, as far as that can be told."""
+    """Settings with something wrong in them, and how to say so: the log's format, as far as that can be determined."""
 
     def __init__(self, log_format: str, *problems: str) -> None:
         super().__init__(*problems)

@@ -120,7 +120,7 @@ def test_down_for_good(kind: str, concurrency: int, attempts: int, job: Runner, 
 
 
 def test_refused_from_the_first_request_on(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """Whose key it is could not be told is a warning; the pairs are waited for, and go when the API is there."""
+    """Whose key it is could not be determined is a warning; the pairs are waited for, and go when the API is there."""
     held = drafts(40)
     sim.down("refuse")
     log = job.folder / "log.jsonl"

@@ -230,7 +230,7 @@ def test_a_sweep_is_refused_before_it_looks_the_workspace_over(job: Runner, sim:
 
 
 def test_pairs_of_no_known_run_refuse_a_resume(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """logrotate's copytruncate leaves pairs without their run line: of which API they speak cannot be told."""
+    """logrotate's copytruncate leaves pairs without their run line: of which API they speak cannot be determined."""
     held = drafts(4)
     job(job.list_of(held[:3]), *FLAGS)
     lines = (job.folder / "ledger.jsonl").read_bytes().splitlines(keepends=True)

@@ -35,7 +35,7 @@ def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
 
 
 def test_any_python_understands_the_door() -> None:
-    """Also one without f-strings and annotations, or it could not be told."""
+    """Also one without f-strings and annotations, or it could not be determined."""
     ast.parse(JOB.read_text(), feature_version=(3, 4))
     assert not [
         node for node in ast.walk(ast.parse(JOB.read_text())) if isinstance(node, (ast.JoinedStr, ast.AnnAssign))

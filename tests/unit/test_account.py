@@ -39,7 +39,7 @@ def test_the_counts_add_up(endings: list[Ending | None], doubles: int, left: End
     sendable = len(endings) if limit is None else min(limit, len(endings))
     for index, ending in enumerate(endings[:sendable]):
         if ending is not None:
-            account.settle(Result(pairs[index], ending))
+            account.enter(Result(pairs[index], ending))
     account.close(left)
     folded = fold(account.endings(), dry_run=False)
     counts = folded["counts"]
@@ -57,9 +57,9 @@ def test_the_counts_add_up(endings: list[Ending | None], doubles: int, left: End
 def test_a_pair_ends_once() -> None:
     """A second ending of a pair is a bug, and is not entered."""
     account = account_of(2)
-    account.settle(Result(account.plan.pairs[0], Ending.DISCARDED))
+    account.enter(Result(account.plan.pairs[0], Ending.DISCARDED))
     with pytest.raises(AssertionError, match="once"):
-        account.settle(Result(account.plan.pairs[0], Ending.TIMEOUT))
+        account.enter(Result(account.plan.pairs[0], Ending.TIMEOUT))
     assert account.ending(0) is Ending.DISCARDED
 
 
@@ -67,6 +67,6 @@ def test_only_the_first_failures_are_kept_whole() -> None:
     """A list may have a million; all of them are counted."""
     account = account_of(MOST_FAILURES + 50)
     for index in range(MOST_FAILURES + 50):
-        account.settle(Result(account.plan.pairs[index], Ending.TIMEOUT))
+        account.enter(Result(account.plan.pairs[index], Ending.TIMEOUT))
     assert [result.pair.index for result in account.failures] == list(range(MOST_FAILURES))
     assert account.endings() == {Ending.TIMEOUT: MOST_FAILURES + 50}

@@ -203,7 +203,7 @@ def test_what_may_be_mistyped_is_not_settled_by_not_found(
 
 
 def test_a_past_of_several_runs(tmp_path: Path) -> None:
-    """Each base URL and organization of a run is known; an organization that could not be told is none."""
+    """Each base URL and organization of a run is known; an organization that could not be determined is none."""
     path = tmp_path / "ledger.jsonl"
     runs: list[dict[str, Any]] = [
         {"type": "run", "base_url": "https://one.example", "organization": "o1"},

@@ -22,5 +22,5 @@ UPPER = "66A1B2C3D4E5F60718293A4B"
     ],
 )
 def test_an_id_is_odd_where_the_rest_is_clear(drafts: list[str], odd: list[int]) -> None:
-    """Three usual ones for each odd one, and at least three; else nothing can be told."""
+    """Three usual ones for each odd one, and at least three; else nothing can be determined."""
     assert odd_drafts(drafts) == odd

@@ -1,4 +1,4 @@
-"""The plan: the fate of every pair, the shares, and what a limit leaves for later."""
+"""The plan: the decision of every pair, the shares, and what a limit leaves for later."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cleanup.lists.pair_list import PairList, pack
 from cleanup.lists.rows import Row
-from cleanup.plan import Fate, make_plan, shard_of
+from cleanup.plan import Decision, make_plan, shard_of
 from cleanup.settings.values import ShardOf
 
 AGENTS = [f"{number:024x}" for number in range(3)]
@@ -41,24 +41,24 @@ def test_every_pair_has_one_fate(
         seen: set[bytes] = set()
         sent = 0
         for index, key in enumerate(pairs.keys):
-            fate = plan.fates[index]
+            decision = plan.decisions[index]
             mine = shard_of(key, shares) == number
             if not mine:
-                expected = Fate.ELSEWHERE
+                expected = Decision.ELSEWHERE
             elif key in seen:
-                expected = Fate.DUPLICATE
+                expected = Decision.DUPLICATE
             elif chosen[index][0] in protect:
-                expected = Fate.PROTECTED
+                expected = Decision.PROTECTED
             elif key in done:
-                expected = Fate.SETTLED
+                expected = Decision.SETTLED
             else:
-                expected = Fate.SEND if limit is None or sent < limit else Fate.LIMIT
-                sent += expected is Fate.SEND
-            assert fate == expected
+                expected = Decision.SEND if limit is None or sent < limit else Decision.LIMIT
+                sent += expected is Decision.SEND
+            assert decision == expected
             seen |= {key} if mine else set()
             everywhere[index] += mine
         assert plan.to_send == sent
-        assert plan.listed == sum(fate != Fate.ELSEWHERE for fate in plan.fates)
+        assert plan.listed == sum(decision != Decision.ELSEWHERE for decision in plan.decisions)
     assert everywhere == Counter(range(len(chosen))), "the shares are disjoint, and together the list"
 
 
@@ -79,5 +79,5 @@ def test_under_a_limit_what_was_tried_in_vain_comes_last() -> None:
     """First what was never tried, in the list's order; then what was tried longest ago."""
     pairs = listed_many(6)
     tried = {pairs.keys[0]: 2, pairs.keys[1]: 1, pairs.keys[2]: 2, pairs.keys[4]: 2}
-    taken = [list(make_plan(pairs, tried=tried, limit=limit).indexes(Fate.SEND)) for limit in range(7)]
+    taken = [list(make_plan(pairs, tried=tried, limit=limit).indexes(Decision.SEND)) for limit in range(7)]
     assert taken == [[], [3], [3, 5], [1, 3, 5], [0, 1, 3, 5], [0, 1, 2, 3, 5], [0, 1, 2, 3, 4, 5]]

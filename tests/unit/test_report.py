@@ -336,7 +336,7 @@ def test_a_long_reading_shows_how_far_it_is_on_a_terminal(*, terminal: bool) -> 
     meter = Meter(stream, lambda: now[0])
     for time, words in ((1.9, "early"), (2.0, "first"), (2.1, "too soon"), (2.3, "second")):
         now[0] = time
-        meter.tell(words)
+        meter.show(words)
     meter.clear()
     assert stream.getvalue().split() == (["first", "second"] if terminal else [])
     assert stream.getvalue()[-1:].strip() == ""
