@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -166,7 +167,7 @@ class Workers:
         while (place := self._queue.any(self._is_witness)) is not None:
             witness: Witness = asyncio.get_running_loop().create_future()
             self._begin(group, self._one(place, None, witness))
-            self._stop.listen(lambda heard=witness: heard.done() or heard.set_result(False))  # type: ignore[misc]
+            self._stop.listen(partial(_give_up_on, witness))
             answered = await witness
             self._stop.check()
             if answered is not None:
@@ -177,3 +178,8 @@ class Workers:
         said = self._throttle.last_failure.message
         why = f": {said}" if said else ""
         self._stop.request(StopCause.OUTAGE, f"the API was down for longer than limits.max_outage{why}")
+
+
+def _give_up_on(witness: Witness) -> None:
+    if not witness.done():
+        witness.set_result(False)

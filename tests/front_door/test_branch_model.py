@@ -86,7 +86,7 @@ def test_model_drafts_on_a_migrated_workspace_stops(job: Runner, sim: Simulator,
 
 
 @pytest.mark.parametrize("model", ["auto", "drafts"])
-def test_a_look_tells_of_the_move_too(model: str, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+def test_a_check_tells_of_the_move_too(model: str, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
     """Should reading a draft by its id end with the move as well, then a guard's look is what notices it."""
     held = drafts(6)
     world.mode = "branches"
@@ -204,7 +204,7 @@ def test_a_draft_that_somebody_else_opens_survives(
 
 
 @pytest.mark.parametrize("rate", ["off", "2"])
-def test_each_attempt_has_its_own_look_right_before_it(
+def test_each_attempt_has_its_own_check_right_before_it(
     rate: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """No DELETE without a look of the same branch right before, whatever the rate and the retries."""
@@ -228,7 +228,9 @@ def test_each_attempt_has_its_own_look_right_before_it(
     assert deeds > len(held)
 
 
-def test_a_pause_does_not_come_between_look_and_deed(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+def test_a_pause_does_not_come_between_check_and_discard(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
     """A 429 that arrives after the look holds back what has not begun, and does not let the look grow old."""
     slow, limited, later = drafts(3, agents=1)
     world.mode = "branches"
@@ -247,7 +249,7 @@ def test_a_pause_does_not_come_between_look_and_deed(job: Runner, sim: Simulator
 
 @pytest.mark.parametrize("stop", ["signal", "key"])
 @pytest.mark.parametrize("model", ["drafts", "branches"])
-def test_no_deed_begins_after_the_run_was_asked_to_stop(
+def test_no_discard_begins_after_the_run_was_asked_to_stop(
     stop: str, model: str, job: Runner, sim: Simulator, world: World, drafts: Drafts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look that was in flight then is finished; the discard after it is new, and not sent."""
@@ -356,7 +358,7 @@ def test_a_frozen_workspace_is_worth_another_run(job: Runner, sim: Simulator, wo
     assert len(sim.requests("discard")) == 3 + 3
 
 
-def test_deprecation_and_sunset_are_told_once(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+def test_deprecation_and_sunset_are_reported_once(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
     """The headers stand in the log and in the summary, once each, with the date."""
     held = drafts(10)
     world.headers = {"Deprecation": "@1785542400", "Sunset": "Sat, 31 Oct 2026 23:59:59 GMT"}

@@ -40,7 +40,7 @@ def test_counts_and_time_of_a_list(check: Callable[..., Ended], job: Runner) -> 
     assert found["seconds_at"] == {"5": 8.0, "10": 4.0, "100": 0.4}
 
 
-def test_a_look_and_a_backup_take_their_time_too(check: Callable[..., Ended], job: Runner) -> None:
+def test_a_check_and_a_backup_take_their_time_too(check: Callable[..., Ended], job: Runner) -> None:
     """Guards read each draft before it is discarded."""
     job.list_of([(A, f"d{number}") for number in range(10)])
     found = json.loads(check("drafts.csv", "--min-idle", "1d", "--backup", "b").stdout)
@@ -121,7 +121,7 @@ def test_places_that_a_run_cannot_use_refuse_the_check(
         (74, ("--backup", "closed/b")),
     ],
 )
-def test_a_folder_that_may_not_be_searched_is_told(
+def test_a_folder_that_may_not_be_searched_is_reported(
     check: Callable[..., Ended], job: Runner, tmp_path: Path, code: int, words: tuple[str, ...]
 ) -> None:
     """In a sentence."""

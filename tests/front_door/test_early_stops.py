@@ -121,7 +121,7 @@ def test_one_other_answer_clears_the_key(job: Runner, sim: Simulator, drafts: Dr
     assert len(sim.requests("discard")) == 70
 
 
-def test_looks_that_spare_a_draft_do_not_clear_the_key(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+def test_checks_that_spare_a_draft_do_not_clear_the_key(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """A draft that a guard leaves alone is no answer to a discard: all that was tried was forbidden."""
     old, young = drafts(12, updated_at=None), drafts(4)
     for draft in old:
@@ -178,7 +178,7 @@ def test_the_right_organization(job: Runner, sim: Simulator, world: World, draft
         ("status_false*", "right", 75, 1),
     ],
 )
-def test_an_organization_that_is_another_or_cannot_be_told(
+def test_an_organization_that_is_another_or_cannot_be_determined(
     job: Runner, sim: Simulator, drafts: Drafts, fault: str | None, organization: str, code: int, asked: int
 ) -> None:
     """Nothing is discarded unless it is certain whose drafts they are."""

@@ -187,7 +187,7 @@ def test_what_is_edited_or_opened_after_the_list_was_written_stays(
         ("branches", "400*"),
     ],
 )
-def test_a_part_that_cannot_be_read_is_told(
+def test_a_part_that_cannot_be_read_is_reported(
     fault: str, mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """The rest of the list is printed; the exit code and a sentence say that it is not the whole."""
@@ -260,7 +260,7 @@ def test_model_drafts_on_a_migrated_workspace(job: Runner, sim: Simulator, world
     assert ended.stdout == ""
 
 
-def test_a_named_agent_that_is_not_there_is_told(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+def test_a_named_agent_that_is_not_there_is_reported(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
     """A slip of the pen is no empty agent; the others are found all the same."""
     (held,) = drafts(1, agents=1)
     unknown = "0" * 24

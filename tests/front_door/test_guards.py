@@ -107,7 +107,7 @@ def test_an_age_that_is_needed_and_cannot_be_read_fails_the_pair(
 
 
 @MODES
-def test_backup_look_and_deed_come_in_this_order(
+def test_backup_check_and_discard_come_in_this_order(
     mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """For every draft: its copy, then its age, then it goes."""

@@ -232,7 +232,7 @@ def test_edits_are_noticed_that_a_list_in_local_time_would_hide(job: Runner, sim
     assert ended.summary["skipped"] == {"changed": 1}
 
 
-def test_a_draft_id_that_looks_unlike_the_others_is_told_and_never_settled(
+def test_a_draft_id_that_looks_unlike_the_others_is_reported_and_never_settled(
     job: Runner, sim: Simulator, drafts: Drafts
 ) -> None:
     """In upper case or cut short it is another draft's, or nobody's: `not_found` says nothing of what was meant."""

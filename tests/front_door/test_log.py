@@ -178,7 +178,7 @@ def test_the_last_line_fits_a_termination_message(
         assert json.loads(last)["next"]
 
 
-def test_nothing_to_do_is_told(job: Runner, sim: Simulator) -> None:
+def test_nothing_to_do_is_reported(job: Runner, sim: Simulator) -> None:
     """An empty list is a warning and no request."""
     ended = job(job.list_of([]))
     assert ended.code == 0

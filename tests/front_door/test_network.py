@@ -166,7 +166,7 @@ def test_a_tunnel_that_is_refused_was_never_sent(runner: Runner) -> None:
     assert ended.code == 75
 
 
-def test_no_connection_in_time_is_told_as_such(runner: Runner) -> None:
+def test_no_connection_in_time_is_reported_as_such(runner: Runner) -> None:
     """It is not the API that was too slow."""
     with Proxy([Hang(b"")] * 9).running() as proxy:
         ended = runner(
@@ -201,7 +201,7 @@ def test_a_draft_is_gone_after_retry_when_the_attempt_before_was_lost(runner: Ru
     assert (ended.code, ended.summary["skipped"]) == (0, {"gone_after_retry": 1})
 
 
-def test_an_unexpected_response_is_told_in_its_own_words(runner: Runner) -> None:
+def test_an_unexpected_response_is_reported_in_its_own_words(runner: Runner) -> None:
     """Where a redirect leads, what stands on a page, what could not be read."""
     raw = {
         "redirect": answer(302, "", "Location: https://login.test/?next=/atoms"),

@@ -32,7 +32,7 @@ except SystemExit as end:
 """
 
 
-def test_retries_and_looks_keep_the_pace_too(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
+def test_retries_and_checks_keep_the_pace_too(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
     """Everything that goes to the workspace counts: whose key it is, a look before each deed, second attempts."""
     listed = drafts(20)
     for draft in listed[::4]:
@@ -80,7 +80,7 @@ def test_the_limit_is_found_and_kept(world: World, drafts: Callable[..., list[An
     assert len(ended.of("rate.paused")) == len(changed)
 
 
-def test_a_limit_that_is_never_met_is_not_told(job: Runner, drafts: Callable[..., list[Any]]) -> None:
+def test_a_limit_that_is_never_met_is_not_reported(job: Runner, drafts: Callable[..., list[Any]]) -> None:
     """With `auto`, the summary names a limit only when the API did."""
     ended = job(job.list_of(drafts(6)), "--rate", "auto")
     assert (ended.code, ended.summary["rate"]["limit"], ended.of("rate.changed")) == (0, None, [])

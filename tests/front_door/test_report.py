@@ -217,7 +217,7 @@ def test_since_takes_a_duration_a_date_or_a_time(
     assert json.loads(capsys.readouterr().out)["counts"]["listed"] == listed
 
 
-def test_a_line_that_cannot_be_read_is_65_and_the_rest_is_told(
+def test_a_line_that_cannot_be_read_is_65_and_the_rest_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The report is printed all the same, and the line named."""

@@ -216,7 +216,7 @@ def test_a_trial_run_does_not_spoil_a_ledger(job: Runner, sim: Simulator, drafts
     assert job("drafts.csv", *RESUME).code == 0, "and so it is still good to resume by"
 
 
-def test_a_sweep_is_refused_before_it_looks_the_workspace_over(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+def test_a_sweep_is_refused_before_it_searches_the_workspace(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """The ledger is of another API: not one request. Of another organization: none but whose key it is."""
     job(job.list_of(drafts(1)), *FLAGS)
     before, others = len(sim.requests()), sim.world.new_id()

@@ -166,7 +166,7 @@ def test_a_key_in_place_of_another_value(
         ("cleanup.api.owner", "owner_in", 1, {}),
     ],
 )
-def test_a_bug_is_told_without_the_key(
+def test_a_bug_is_reported_without_the_key(
     job: Runner, world: World, drafts: Drafts, tmp_path: Path, bug: tuple[str, str, int, dict[str, int]]
 ) -> None:
     """A traceback shows where, and no values; everything is written, and what was sent is not taken for unsent."""

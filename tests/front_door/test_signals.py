@@ -180,7 +180,7 @@ def test_a_list_that_never_ends(job: Runner, sim: Simulator, drafts: Drafts) -> 
 
 
 @pytest.mark.parametrize("command", ["find", "sweep"])
-def test_a_signal_while_the_workspace_is_looked_over(command: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+def test_a_signal_while_the_workspace_is_searched(command: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """Nothing is printed as if it were the whole list, nothing is discarded, and the summary says why."""
     drafts(40, agents=40)
     sim.faults.script("*", "slow:50ms*", on="drafts")

@@ -43,7 +43,7 @@ def test_drafts_are_listed_with_ids_that_are_not_their_draft_ids(
 
 
 @pytest.mark.parametrize("mode", ["drafts", "branches"])
-def test_one_draft_can_be_looked_at_under_either_model(
+def test_one_draft_can_be_read_under_either_model(
     client: httpx.Client, world: World, draft: Draft, path: str, mode: str
 ) -> None:
     world.mode = "branches" if mode == "branches" else "drafts"

@@ -17,7 +17,7 @@ from tests.simulator.conftest import IMPATIENT
 KEY = {"Authorization": "Bearer sk_simulator"}
 
 
-def test_another_draft_is_opened_between_look_and_discard(
+def test_another_draft_is_opened_between_check_and_discard(
     client: httpx.Client, simulator: Simulator, draft: Draft, branch_path: str
 ) -> None:
     simulator.world.mode = "branches"
@@ -29,7 +29,7 @@ def test_another_draft_is_opened_between_look_and_discard(
     assert draft.id not in simulator.world.discarded
 
 
-def test_a_draft_is_edited_after_the_second_look(
+def test_a_draft_is_edited_after_the_second_check(
     client: httpx.Client, simulator: Simulator, draft: Draft, path: str
 ) -> None:
     simulator.after(lambda world: world.edit(draft.id, editor="Editor 3"), endpoint="look", nth=2)

@@ -43,7 +43,7 @@ def atoms(simulator: Simulator, http: httpx.Client) -> Any:
     return _atoms(simulator, http)
 
 
-def test_drafts_are_listed_looked_at_and_discarded(
+def test_drafts_are_listed_read_and_discarded(
     atoms: Any, world: World, simulator: Simulator, agent: Agent, draft: Draft
 ) -> None:
     drafts = atoms.agent_versioning_drafts

@@ -86,7 +86,7 @@ def test_a_publish_is_under_way_while_it_is_active(pending: object, publishing: 
         ("b1", "without its description"),
     ],
 )
-def test_a_branch_whose_draft_cannot_be_told_is_no_branch_without_one(summary: object, problem: str) -> None:
+def test_a_branch_whose_draft_cannot_be_determined_is_no_branch_without_one(summary: object, problem: str) -> None:
     """Other branches are no worse for it, and an id that cannot be part of a path is never handed on."""
     found = open_drafts_in(branches(branch("d8", "b8"), summary), AGENT)
     assert found.by_id == {"d8": Draft(AGENT, "d8", branch="b8", branch_name="main")}

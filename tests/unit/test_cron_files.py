@@ -188,7 +188,7 @@ def test_a_warning_raises_an_alert_whatever_its_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", ["none_found", "deprecation"])
-def test_a_warning_that_one_run_alone_gives_is_told_at_once(kind: str) -> None:
+def test_a_warning_that_one_run_alone_gives_is_reported_at_once(kind: str) -> None:
     """The next run may have nothing to say any more: what was not found is settled."""
     (rule,) = [rule for rule in rules() if f'kind="{kind}"' in rule["expr"]]
     assert "for" not in rule

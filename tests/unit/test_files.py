@@ -172,6 +172,6 @@ def test_whose_a_file_is_that_may_not_be_written(
     assert why(denied, str(tmp_path / name)) == f"Permission denied: {said} user app"
 
 
-def test_other_reasons_are_told_as_they_are() -> None:
+def test_other_reasons_are_reported_as_they_are() -> None:
     """Whose a file is does not matter on a full disk."""
     assert why(OSError(errno.ENOSPC, "No space left on device"), "/") == "No space left on device"

@@ -185,7 +185,7 @@ def test_agents_that_change_places_while_pages_are_read_are_found() -> None:
         ([([*ids(0, 3), "../x"], 4)], 0, "without an id"),
     ],
 )
-def test_pages_that_cannot_be_read_are_told(pages: list[Any], agents: int, sentence: str) -> None:
+def test_pages_that_cannot_be_read_are_reported(pages: list[Any], agents: int, sentence: str) -> None:
     """What could be read is there, and what could not is said."""
     found = look(Pages(pages))
     assert (found.agents, found.seen) == (agents, agents)

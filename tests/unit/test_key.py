@@ -65,7 +65,7 @@ def test_what_stands_in_place_of_a_key_is_named_for_what_it_is(tmp_path: Path, w
 
 
 @pytest.mark.parametrize("value", ["sk_a\nb", "sk a", "sk_ä", "sk_\x00", "sk_\x7f", "s" * 5000, "", "  \n"])
-def test_what_is_no_key_is_refused_without_being_told(tmp_path: Path, value: str) -> None:
+def test_what_is_no_key_is_refused_without_being_shown(tmp_path: Path, value: str) -> None:
     """The sentence says where the key was looked for and never what was found."""
     file = tmp_path / "key"
     file.write_text(value, encoding="utf-8", newline="")

@@ -72,7 +72,7 @@ def test_attempts_until_an_answer_stands(replies: list[Reply], attempts: int) ->
     assert (reply.status, reply.trouble) == (stands.status, stands.trouble)
 
 
-def test_each_further_attempt_is_told() -> None:
+def test_each_further_attempt_is_reported() -> None:
     """With its number, and how long it waits."""
     engine = Engine(scripted(SERVER_ERROR))
     operate(engine)
@@ -354,7 +354,9 @@ async def nothing(_caller: Caller) -> object:
         (OK, nothing, None),
     ],
 )
-def test_what_a_witness_is_told(reply: Reply, work: Callable[[Caller], Awaitable[object]], heard: bool | None) -> None:
+def test_what_a_witness_is_reported(
+    reply: Reply, work: Callable[[Caller], Awaitable[object]], heard: bool | None
+) -> None:
     """A decisive answer: yes. None, or a gateway's: no. An item that ends without either: nothing."""
     assert told(scripted(reply), work) is heard
 

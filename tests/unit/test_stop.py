@@ -24,7 +24,7 @@ def _handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def test_the_first_cause_is_told_and_all_are_kept() -> None:
+def test_the_first_cause_is_reported_and_all_are_kept() -> None:
     """An exit code may depend on a later one."""
 
     async def main() -> Stop:
@@ -77,7 +77,7 @@ def test_a_sleep_ends_when_the_run_is_to_stop() -> None:
     assert run(main) == pytest.approx(3.0)
 
 
-def test_a_signal_forbids_everything_before_anybody_is_told() -> None:
+def test_a_signal_forbids_everything_before_anybody_is_reported() -> None:
     """The handler may come in the middle of anything."""
 
     async def main() -> list[str]:

@@ -182,7 +182,7 @@ def test_how_long_a_pause_is(waits: list[float | None], pause: float) -> None:
     assert run(main) == pytest.approx(pause)
 
 
-def test_one_pause_is_told_once() -> None:
+def test_one_pause_is_reported_once() -> None:
     """However many answers ask for it."""
 
     async def main() -> list[str]:

@@ -73,7 +73,7 @@ def test_only_a_proxy_that_wants_a_login_is_hopeless(text: str, trouble: Trouble
     ],
     ids=repr,
 )
-def test_what_the_system_said_is_told(error: BaseException, sentence: str) -> None:
+def test_what_the_system_said_is_reported(error: BaseException, sentence: str) -> None:
     """Not what a library made of it."""
     assert said(error) == f"no connection: {sentence}"
     assert said(error, sent=True) == f"the connection broke: {sentence}"
