@@ -1,1 +1,1 @@
-"""The commands: `start` (the process), `main` (argv → command), `options` (flags), `job`, `check`, `report`."""
+"""The commands: `start` (process), `main` (argv → command), `options` (flags); `job`, `check`, `report`, `history`."""

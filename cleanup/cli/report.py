@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
-from cleanup.console.history import history_text
+from cleanup.cli.history import history_text
 from cleanup.console.meter import Meter
 from cleanup.console.printable import printable
 from cleanup.console.screen import print_table, say

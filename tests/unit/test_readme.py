@@ -32,7 +32,7 @@ def test_the_table_of_outcomes_has_every_way_in_which_a_pair_can_end_and_no_othe
     assert told == ends
 
 
-def test_every_command_is_reported() -> None:
+def test_every_command_is_in_it() -> None:
     """In the table of commands."""
     for name in COMMANDS:
         assert f"`job.py {name}" in README if name else "`job.py [PAIRS]`" in README

@@ -354,9 +354,7 @@ async def nothing(_caller: Caller) -> object:
         (OK, nothing, None),
     ],
 )
-def test_what_a_witness_is_reported(
-    reply: Reply, work: Callable[[Caller], Awaitable[object]], heard: bool | None
-) -> None:
+def test_what_a_witness_says(reply: Reply, work: Callable[[Caller], Awaitable[object]], heard: bool | None) -> None:
     """A decisive answer: yes. None, or a gateway's: no. An item that ends without either: nothing."""
     assert told(scripted(reply), work) is heard
 

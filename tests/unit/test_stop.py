@@ -77,7 +77,7 @@ def test_a_sleep_ends_when_the_run_is_to_stop() -> None:
     assert run(main) == pytest.approx(3.0)
 
 
-def test_a_signal_forbids_everything_before_anybody_is_reported() -> None:
+def test_a_signal_forbids_everything_before_anybody_hears_of_it() -> None:
     """The handler may come in the middle of anything."""
 
     async def main() -> list[str]:
