@@ -70,7 +70,7 @@ def make_plan(
     shard: ShardOf | None = None,
     limit: int | None = None,
 ) -> Plan:
-    """Decide the decision of every pair: other shard, duplicate, protected, settled, beyond the limit, or sent.
+    """Decide for every pair: other shard, duplicate, protected, settled, beyond the limit, or sent.
 
     `tried`: the number of the last run that tried a pair in vain. Under a limit these come last, those of the
     earliest runs first: pairs that always fail must not keep the others from their turn.

@@ -28,6 +28,7 @@ Drafts = Callable[..., list[Any]]
 """The fixture `drafts`."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two for each core (`-n auto`): most tests wait for a process more than they compute."""
     return 2 * (os.cpu_count() or 1)

@@ -140,7 +140,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     if command == "find":
         general.add_argument(
             "--format",
-            choices=("csv", "yaml", "json", "jsonl"),
+            choices=("csv", "tsv", "yaml", "json", "jsonl"),
             default=None,
             help="of the list that is printed (csv, or by FILE's ending)",
         )

@@ -6,7 +6,7 @@ from typing import Any, Final
 from cleanup.console.printable import printable
 
 _ROUTINE: Final = ("draft.discarded", "draft.would_discard", "draft.retrying", "rate.changed")
-_ROUTINE_SKIPS: Final = ("not_found", "duplicate", "settled", "protected", "kept")
+_ROUTINE_SKIPS: Final = ("not_found", "duplicate", "settled", "protected")
 _PLACED: Final = ("timestamp", "level", "event", "agent", "draft", "message", "traceback")
 _PLAIN: Final = ("reason", "status", "request_id", "source", "cause")
 """Fields whose values need no name beside them."""

@@ -267,7 +267,7 @@ class Case:
 
 
 async def _looked_into(api: Atoms, reply: Reply) -> Reply:
-    """The API's page for a missing route counts only while the API is there otherwise."""
+    """Believe the API's page for a missing route only if `GET /user` is answered right after it."""
     return reply.disown() if reply.route_missing and not (await api.user()).is_alive else reply
 
 

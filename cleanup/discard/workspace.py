@@ -104,7 +104,7 @@ class Workspace:
         return (await self.listing(caller, agent)).get(draft)
 
     async def verify(self, caller: Caller, agent: str, draft: str) -> Listing:
-        """A list of the agent's drafts to hold a 404 against: if it has the draft, it was asked for after that.
+        """The agent's drafts, to check a 404. A kept list that still has the draft is not enough: it is asked for anew.
 
         Raises Unanswered, BadShape, Stopped.
         """

@@ -64,9 +64,9 @@ def _without_blanks(source: Iterator[str], lines: Lines, delimiter: str) -> Iter
     blank = "[ ]" if delimiter == "\t" else "[ \t]"
     suspicious = re.compile(f'"{blank}' if delimiter == "\t" else f'"{blank}|\t *"')
     inside = r'(?:[^"]++|"")*+(?:"|\Z)'  # of a quoted cell, up to its end or that of the line
-    ends = rf"{blank}*+(?={delimiter}|[\r\n]|\Z)"
+    ends = rf"{blank}*+(?={re.escape(delimiter)}|[\r\n]|\Z)"
     begun_before = re.compile(rf"\A({inside}){ends}")
-    quoted = re.compile(rf'(\A|{delimiter}){blank}*+("{inside}){ends}')
+    quoted = re.compile(rf'(\A|{re.escape(delimiter)}){blank}*+("{inside}){ends}')
     for line in source:
         if '"' not in line or suspicious.search(line) is None:
             yield line

@@ -7,7 +7,7 @@ from cleanup.model import Ending, Outcome, Result
 FIRST_ANSWERS: Final = 50
 A_FEW: Final = 9
 _NO_DISCARD: Final = frozenset({Ending.CHANGED, Ending.RECENTLY_EDITED, Ending.PUBLISHING, Ending.BACKUP_FAILED})
-"""What ends a pair before any attempt to discard it: its status is the answer to a check."""
+"""Endings that are decided before a discard is sent: their status answers a read, and says nothing about the key."""
 
 
 class ForbiddenRule:

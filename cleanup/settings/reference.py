@@ -58,7 +58,7 @@ def example() -> str:
         "# Durations: 500ms, 10s, 5m, 2h, 7d, or seconds; ages need a unit. `off` switches off.",
         "# Paths are relative to this file, `~` is the home folder. Written by `make settings`; do not edit.",
         "",
-        "# The list: a path (.csv .tsv .yaml .yml .json), or the list itself.",
+        "# The list: a path (.csv .tsv .yaml .yml .json .jsonl), or the list itself.",
         "# pairs: drafts.csv",
     ]
     section = ""

@@ -21,7 +21,7 @@ def test_its_tables_are_what_the_code_says() -> None:
 
 
 def test_the_table_of_outcomes_has_every_way_in_which_a_pair_can_end_and_no_other() -> None:
-    """A reason that is added has to be told."""
+    """Every reason has a row in the README's table of outcomes."""
     section = README.split("## Outcomes")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (?:`(\w+)`)? ?\| (?:`(\w+)`)? ?\|", section, re.MULTILINE)
     outcome, told = "", set()

@@ -1,9 +1,12 @@
 """What each reply means, for every status there is, and when answers together end a run."""
 
+import inspect
+import re
+
 import pytest
 
 from cleanup.api.reply import MIGRATION_ERROR, NOT_JSON, Reply, Trouble
-from cleanup.discard import verdict
+from cleanup.discard import guards, verdict
 from cleanup.model import Ending, Pair, Result
 from cleanup.records.forbidden import ForbiddenRule
 
@@ -151,3 +154,12 @@ def test_only_answers_to_a_discard_count(ending: Ending, status: int | None, cou
     rule.add(result(ending, status))
     stops = [rule.add(result(Ending.FORBIDDEN, 403)) for _ in range(50)]
     assert any(stops) is not counts
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"Ending\.(\w+)", inspect.getsource(guards)))))
+def test_what_a_guard_decides_says_nothing_of_the_key(name: str) -> None:
+    """Its status answers a read, so it does not clear a key that may discard nothing; but for an age that is no age."""
+    rule = ForbiddenRule()
+    rule.add(result(Ending[name], 200))
+    stops = [rule.add(result(Ending.FORBIDDEN, 403)) for _ in range(50)]
+    assert stops[-1] is (name != "UNEXPECTED_RESPONSE")
