@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _simulate(argv: list[str]) -> int:
     try:
-        from cleanup.simulator.cli import main as simulate
+        from cleanup.simulator.command import main as simulate
     except ImportError as error:
         library = (error.name or "").partition(".")[0]
         missing = "cleanup.simulator" if library == "cleanup" else library

@@ -4,8 +4,8 @@ It imports nothing from the rest of the package, so that a misunderstanding ther
 
 - `entities`   agents, branches, drafts, keys, as records
 - `world`      the state that they make up, and what happens to it; no I/O
-- `documents`  how the state looks as JSON; `diffs`: how two configurations differ
-- `api`        what each endpoint answers
+- `shapes`     how the state looks as JSON; `diffs`: how two configurations differ
+- `endpoints`  what each endpoint answers
 - `faults`     what goes wrong, and when: scripts, shares, outages
 - `substitutes` the answers that come in place of the proper one
 - `wire`       how an answer or a fault is put on the connection
@@ -16,7 +16,7 @@ It imports nothing from the rest of the package, so that a misunderstanding ther
 - `listener`   the listening socket, which can be shut for a while
 - `server`     `Simulator`: the above behind a socket, in a thread or in the foreground
 - `scenery`    a world to begin with, and lists of its drafts
-- `cli`        the command line
+- `command`    the command line
 
     world = World(seed=1)
     agent = world.add_agent()
@@ -27,7 +27,7 @@ It imports nothing from the rest of the package, so that a misunderstanding ther
     assert draft.id in world.discarded
 """
 
-from cleanup.simulator.api import Answer
+from cleanup.simulator.endpoints import Answer
 from cleanup.simulator.entities import Agent, Branch, Discarded, Draft, Key, Mode, PendingPublish
 from cleanup.simulator.faults import Faults
 from cleanup.simulator.journal import Request

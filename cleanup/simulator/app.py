@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
-from cleanup.simulator import api
-from cleanup.simulator.api import Answer, Call
+from cleanup.simulator import endpoints
+from cleanup.simulator.endpoints import Answer, Call
 from cleanup.simulator.entities import Key
 from cleanup.simulator.faults import Fault, Faults
 from cleanup.simulator.journal import Journal, Request
@@ -26,19 +26,19 @@ Handler = Callable[[World, Key, Call], Answer]
 
 # Both models' requests for the same thing have the same name, so that a scripted fault holds for either.
 ENDPOINTS: tuple[tuple[str, str, str, Handler], ...] = (
-    ("DELETE", "/agent/{agent}/drafts/{draft}", "discard", api.discard_draft),
-    ("DELETE", "/agent/{agent}/branches/{branch}/draft", "discard", api.discard_branch_draft),
-    ("GET", "/agent/{agent}/drafts/{draft}", "look", api.get_draft),
-    ("GET", "/agent/{agent}/drafts/{draft}/diff", "diff", api.diff_draft),
-    ("GET", "/agent/{agent}/diff", "diff", api.diff),
-    ("GET", "/agent/{agent}/branches/{branch}/draft", "look", api.get_branch_draft),
-    ("GET", "/agent/{agent}/branches/{branch}", "branch", api.get_branch),
-    ("GET", "/agent/{agent}/branches", "branches", api.list_branches),
-    ("GET", "/agent/{agent}/drafts", "drafts", api.list_drafts),
-    ("GET", "/agent/{agent}", "backup", api.get_agent),
-    ("GET", "/agent", "agents", api.list_agents),
-    ("GET", "/user", "user", api.get_user),
-    ("GET", "/account/get-account-details", "account", api.get_account),
+    ("DELETE", "/agent/{agent}/drafts/{draft}", "discard", endpoints.discard_draft),
+    ("DELETE", "/agent/{agent}/branches/{branch}/draft", "discard", endpoints.discard_branch_draft),
+    ("GET", "/agent/{agent}/drafts/{draft}", "look", endpoints.get_draft),
+    ("GET", "/agent/{agent}/drafts/{draft}/diff", "diff", endpoints.diff_draft),
+    ("GET", "/agent/{agent}/diff", "diff", endpoints.diff),
+    ("GET", "/agent/{agent}/branches/{branch}/draft", "look", endpoints.get_branch_draft),
+    ("GET", "/agent/{agent}/branches/{branch}", "branch", endpoints.get_branch),
+    ("GET", "/agent/{agent}/branches", "branches", endpoints.list_branches),
+    ("GET", "/agent/{agent}/drafts", "drafts", endpoints.list_drafts),
+    ("GET", "/agent/{agent}", "backup", endpoints.get_agent),
+    ("GET", "/agent", "agents", endpoints.list_agents),
+    ("GET", "/user", "user", endpoints.get_user),
+    ("GET", "/account/get-account-details", "account", endpoints.get_account),
 )
 ENDPOINT_NAMES = tuple(dict.fromkeys(name for _, _, name, _ in ENDPOINTS))
 
@@ -124,7 +124,7 @@ class Endpoint:
         refusal = None
         if fault is None:
             if key is None:
-                refusal = api.unauthorized(workspace.world, key_text)
+                refusal = endpoints.unauthorized(workspace.world, key_text)
             elif workspace.limit is not None and not workspace.limit.allows():
                 refusal = workspace.limit.refusal()
         await workspace.pause()
@@ -147,9 +147,9 @@ class Endpoint:
         """Do what the request asks for."""
         world = self.workspace.world
         if self.handler is None:
-            return api.cannot(request.method, request.path)
+            return endpoints.cannot(request.method, request.path)
         if key is None:
-            return api.unauthorized(world, "")
+            return endpoints.unauthorized(world, "")
         answer = self.handler(world, key, call)
         request.discarded = answer.discarded
         return answer
@@ -169,11 +169,13 @@ class Endpoint:
             if fault.kind == "slow":
                 await asyncio.sleep(fault.seconds or 1.0)
             elif substitute is None:
-                await misbehave(fault, self._stamp(answer or api.success(None), request), connection, receive, send)
+                await misbehave(
+                    fault, self._stamp(answer or endpoints.success(None), request), connection, receive, send
+                )
                 return
             elif answer is None or fault.kind != "204" or answer.status == 200:
                 answer = substitute
-        await self._send(answer or api.success(None), request, send)
+        await self._send(answer or endpoints.success(None), request, send)
 
     def _stamp(self, answer: Answer, request: Request) -> Answer:
         more = (("x-request-id", request.request_id), *self.workspace.world.headers.items())

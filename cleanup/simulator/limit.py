@@ -4,7 +4,7 @@ import time
 from email.utils import formatdate
 from typing import Literal
 
-from cleanup.simulator.api import Answer, as_json
+from cleanup.simulator.endpoints import Answer, as_json
 
 RetryAfterForm = Literal["header", "date", "body", "rate_limit", "none"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cleanup.simulator.documents import timestamp
 from cleanup.simulator.entities import Draft, Mode
+from cleanup.simulator.shapes import timestamp
 from cleanup.simulator.world import DEMO_KEY, World
 
 _DAY = 86400.0

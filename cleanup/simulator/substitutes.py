@@ -5,7 +5,7 @@ import gzip
 import re
 from http import HTTPStatus
 
-from cleanup.simulator.api import Answer, as_json, cannot, error, frozen, migration_required, success
+from cleanup.simulator.endpoints import Answer, as_json, cannot, error, frozen, migration_required, success
 from cleanup.simulator.faults import Fault
 from cleanup.simulator.limit import RetryAfterForm, retry_after_header, too_many_requests
 

@@ -15,7 +15,7 @@ from typing import Any
 from starlette.types import Receive, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from cleanup.simulator.api import Answer
+from cleanup.simulator.endpoints import Answer
 from cleanup.simulator.faults import Fault
 
 HUGE = 50 * 2**20

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.simulator import Answer, Simulator, World, api
+from cleanup.simulator import Answer, Simulator, World, endpoints
 from tests.accounts import reasons
 from tests.conftest import MODES, Drafts, Runner
 
@@ -66,7 +66,7 @@ def test_without_a_copy_nothing_goes(
     by_draft = dict(zip([draft.id for draft in held], answers, strict=True))
 
     def configuration(_world: World, _key: Any, call: Any) -> Answer:
-        return api.success({"_id": call.agent, **by_draft[call.draft]})
+        return endpoints.success({"_id": call.agent, **by_draft[call.draft]})
 
     answer("/agent/{agent}", configuration)
     ended = job(job.list_of(held), "--backup", "backups", "--ledger", "ledger.jsonl")

@@ -8,7 +8,7 @@ import pytest
 
 from cleanup.simulator import Draft, Simulator, World
 from cleanup.simulator.app import Endpoint
-from cleanup.simulator.documents import timestamp
+from cleanup.simulator.shapes import timestamp
 from tests.accounts import keys, reasons
 from tests.conftest import Drafts, Ended, Runner, wait_until
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Simulator, World
-from cleanup.simulator.documents import timestamp
+from cleanup.simulator.shapes import timestamp
 from tests.accounts import only_reads
 from tests.conftest import Drafts, Ended, Runner
 

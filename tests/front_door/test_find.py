@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cleanup.simulator import DEMO_KEY, Draft, Simulator, World, api
+from cleanup.simulator import DEMO_KEY, Draft, Simulator, World, endpoints, shapes
 from cleanup.simulator.scenery import populate
 from tests.accounts import only_reads
 from tests.conftest import MODES, Drafts, Ended, Runner, aged, wait_until
@@ -213,7 +213,7 @@ def test_a_page_that_fails_leaves_the_others(
     held = [world.open_draft(agent.id, updated_at=aged(40)) for agent in agents]
 
     def pages(world: World, key: Any, call: Any) -> Any:
-        return api.list_agents(world, key, call) if call.query["page"] == "1" else api.error(500)
+        return endpoints.list_agents(world, key, call) if call.query["page"] == "1" else endpoints.error(500)
 
     answer("/agent", pages)
     ended = job("find", "--older-than", "30d", "--attempts", "2")
@@ -275,11 +275,9 @@ def test_an_age_that_cannot_be_read_is_no_old_age(
     mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such a draft is never stale; without a rule of age it is listed, in a list that can be read."""
-    from cleanup.simulator import documents
-
     world.mode = mode
     held = drafts(3, updated_at=aged(40))
-    monkeypatch.setattr(documents, "timestamp", lambda _moment: "yesterday")
+    monkeypatch.setattr(shapes, "timestamp", lambda _moment: "yesterday")
     ended = job("find", "--older-than", "30d")
     assert (ended.code, listed(ended)) == (0, [])
     assert any("3 drafts have no last edit" in warning for warning in ended.summary["warnings"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.simulator import Draft, Simulator, World
+from cleanup.simulator import Draft, Simulator, World, shapes
 from tests.accounts import reasons
 from tests.conftest import MODES, Drafts, Runner
 
@@ -93,11 +93,9 @@ def test_an_age_that_is_needed_and_cannot_be_read_fails_the_pair(
     mode: Any, needed: str, job: Runner, sim: Simulator, world: World, drafts: Drafts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No age, no discard."""
-    from cleanup.simulator import documents
-
     world.mode = mode
     held = drafts(3, updated_at=EDITED)
-    monkeypatch.setattr(documents, "timestamp", lambda _moment: "yesterday")
+    monkeypatch.setattr(shapes, "timestamp", lambda _moment: "yesterday")
     rows = [(draft, "2026-03-01T12:00:01Z" if needed == "list" else "") for draft in held]
     ended = job(dated(job, rows), *(("--min-idle", "1d") if needed == "min_idle" else ()))
     assert ended.code == 3

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.simulator import Simulator, World, api
+from cleanup.simulator import Simulator, World, endpoints
 from tests.accounts import FLAGS, check_account, keys, reasons
 from tests.conftest import MODES, Drafts, Runner, aged
 
@@ -170,7 +170,7 @@ def test_pages_that_are_missing_are_noticed(name: str, job: Runner, answer: Answ
 
     def page(world: World, _key: Any, call: Any) -> Any:
         agents = [{"_id": agent} for agent in world.agents] if call.query["page"] == "1" else []
-        return api.success({"agents": agents, name: 70})
+        return endpoints.success({"agents": agents, name: 70})
 
     answer("/agent", page)
     ended = job("find")

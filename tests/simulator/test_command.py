@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cleanup.simulator import cli
+from cleanup.simulator import command
 from cleanup.simulator.scenery import populate
 
-CODE = "import sys; from cleanup.simulator.cli import main; sys.exit(main(sys.argv[1:]))"
+CODE = "import sys; from cleanup.simulator.command import main; sys.exit(main(sys.argv[1:]))"
 ROOT = Path(__file__).parents[2]
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -125,7 +125,7 @@ def test_what_cannot_be_is_refused_in_one_sentence(
     capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
+        command.main(arguments)
     assert ended.value.code == 2
     printed = capsys.readouterr()
     assert (printed.out, len(printed.err.splitlines())) == ("", 1)
@@ -137,14 +137,14 @@ def test_a_bad_script_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: P
     script = tmp_path / "script.json"
     script.write_text(content)
     with pytest.raises(SystemExit):
-        cli.main(["--script", str(script)])
+        command.main(["--script", str(script)])
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_a_port_in_use_is_named(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     port = _url(start()).split(":")[2].split("/")[0]
     with pytest.raises(SystemExit):
-        cli.main(["--port", port])
+        command.main(["--port", port])
     assert f"port {port}: Address already in use" in capsys.readouterr().err
 
 
@@ -169,7 +169,7 @@ def test_ages_are_spread_as_asked() -> None:
 
 
 def test_nothing_of_the_package_but_the_simulator_is_imported() -> None:
-    code = "import sys, cleanup.simulator.cli; print(*(name for name in sys.modules if 'cleanup' in name))"
+    code = "import sys, cleanup.simulator.command; print(*(name for name in sys.modules if 'cleanup' in name))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert all(name == "cleanup" or name.startswith("cleanup.simulator") for name in run.stdout.split())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES
 
-from cleanup.simulator import diffs, documents
+from cleanup.simulator import diffs, shapes
 from cleanup.simulator.entities import Key
 from cleanup.simulator.world import World
 
@@ -105,7 +105,7 @@ def list_drafts(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001 -
         return obstacle
     if call.agent not in world.agents:
         return error(404, "Agent not found")
-    return success([documents.draft_document(draft, world) for draft in world.drafts_of(call.agent)])
+    return success([shapes.draft_document(draft, world) for draft in world.drafts_of(call.agent)])
 
 
 def get_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
@@ -113,7 +113,7 @@ def get_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     if world.reads_removed:
         return cannot(call.method, call.path)
     draft = world.find_draft(call.agent, call.draft or "")
-    return error(404, "Draft not found") if draft is None else success(documents.draft_detail(draft, world))
+    return error(404, "Draft not found") if draft is None else success(shapes.draft_detail(draft, world))
 
 
 def diff_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
@@ -147,7 +147,7 @@ def list_branches(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     if agent is None:
         return error(404, "Agent not found")
     branches = list(agent.branches.values())
-    return success({"branches": [documents.branch_summary(branch, world) for branch in branches]})
+    return success({"branches": [shapes.branch_summary(branch, world) for branch in branches]})
 
 
 def get_branch(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
@@ -155,7 +155,7 @@ def get_branch(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     if world.mode == "drafts":
         return cannot(call.method, call.path)
     branch = world.find_branch(call.agent, call.branch)
-    return error(404, "Branch not found") if branch is None else success(documents.branch_summary(branch, world))
+    return error(404, "Branch not found") if branch is None else success(shapes.branch_summary(branch, world))
 
 
 def get_branch_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
@@ -165,7 +165,7 @@ def get_branch_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG
     branch = world.find_branch(call.agent, call.branch)
     if branch is None or branch.open_draft is None:
         return error(404, "No open draft on this branch")
-    return success(documents.branch_draft_detail(world.drafts[branch.open_draft], world))
+    return success(shapes.branch_draft_detail(world.drafts[branch.open_draft], world))
 
 
 def discard_branch_draft(world: World, key: Key, call: Call) -> Answer:
@@ -190,7 +190,7 @@ def get_agent(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
         "_resolvedConfig": agent.config if draft is None else draft.config,
         "_configSource": "active" if draft is None else "draft",
     }
-    return success({**documents.agent_document(agent, world), **resolved})
+    return success({**shapes.agent_document(agent, world), **resolved})
 
 
 def list_agents(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
@@ -205,17 +205,17 @@ def list_agents(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     found = [
         agent for agent in list(world.agents.values()) if agent.archived == archived and search in agent.name.lower()
     ]
-    return success(documents.agents_document(found, page, size, world, searched=bool(search)))
+    return success(shapes.agents_document(found, page, size, world, searched=bool(search)))
 
 
 def get_user(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /user`: whose key this is."""
-    return success(documents.user_document(key))
+    return success(shapes.user_document(key))
 
 
 def get_account(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     """`GET /account/get-account-details`, which comes without an envelope."""
-    return Answer(200, as_json(documents.account_document(key, world)))
+    return Answer(200, as_json(shapes.account_document(key, world)))
 
 
 def unauthorized(world: World, key: str) -> Answer:
