@@ -1,4 +1,7 @@
-"""The runs, each a function to be read from top to bottom: discard a list, sweep, find."""
+"""The runs, each a function to be read from top to bottom: discard a list, sweep, find.
+
+None raises anything, and each leaves an account of what it did.
+"""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,9 +18,9 @@ if TYPE_CHECKING:  # loaded only when there is something to send
 
 
 def discard_list(job: Job, read: Callable[[Reporter], PairList] | None) -> int:
-    """Discard every pair of a list, or look at it in a dry run; `read`: None if no list is named.
+    """Discard every pair of a list, or read what a discard would meet in a dry run. Returns the exit code.
 
-    Raises nothing, and always leaves an account. Returns the exit code.
+    `read` reads the list, and reports its bad rows; None if no list is named.
     """
     settings = job.loaded.settings
     run = Run(job, "dry-run" if settings.run.dry_run else "discard")
@@ -49,7 +52,7 @@ def discard_list(job: Job, read: Callable[[Reporter], PairList] | None) -> int:
 
 
 def sweep(job: Job) -> int:
-    """Discard what a rule finds. As above."""
+    """Find drafts by the rule in the settings, and discard them. Returns the exit code."""
     settings = job.loaded.settings
     run = Run(job, "dry-run" if settings.run.dry_run else "sweep")
 
@@ -77,7 +80,7 @@ def sweep(job: Job) -> int:
 
 
 def find(job: Job, file: str | None, format_name: str) -> int:
-    """Print a list of what a rule finds, or write it to `file`. As above."""
+    """Find drafts by the rule in the settings, and list them on standard output or in `file`. Returns the exit code."""
     settings = job.loaded.settings
     run = Run(job, "find")
 
