@@ -55,7 +55,8 @@ def test_the_rate_holds_where_the_requests_arrive(
     """The first request has a connection to wait for, and what follows it comes no nearer for that."""
     ended = job(job.list_of(drafts(3)), "--rate", "2", "--concurrency", "8")
     assert (ended.code, sim.left()) == (0, set())
-    assert sim.max_per_second() == 2
+    # A busy machine may shift arrivals; the pace itself is exact, also behind connections (tests/unit/test_pace.py).
+    assert sim.max_per_second(0.9) == 2
 
 
 def test_without_a_rate_there_is_no_limit(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
