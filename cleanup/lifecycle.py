@@ -4,7 +4,7 @@ import asyncio
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,14 @@ from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen
 from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
+from cleanup.model import KnownLimit
 from cleanup.plan import Decision
 from cleanup.preflight import (
     check_cap,
     check_files,
     check_past,
     check_resume,
+    known_limit,
     past_of,
     plan_of,
     warning_of,
@@ -227,7 +229,13 @@ class Run:
         stop = state.stop
         self._mind_callbacks(asyncio.current_task())
         async with open_session(
-            settings, self._key, stop, state.traffic, reporter.log_api, reporter.warn_of_end
+            settings,
+            self._key,
+            stop,
+            state.traffic,
+            reporter.log_api,
+            reporter.warn_of_end,
+            self._known_limit(),
         ) as session:
             stop.listen(lambda: reporter.log("run.stopping", cause=str(stop.cause), message=stop.sentence))
             try:
@@ -237,6 +245,15 @@ class Run:
                 await work(session)
             finally:
                 state.refusal = state.refusal or stop.error
+
+    def _known_limit(self) -> KnownLimit | None:
+        """The limit that an earlier run found. A find has no need of its ledger but for that."""
+        if self._settings.limits.rate != "auto":
+            return None
+        past = self._past
+        with suppress(SettingsError):
+            past = past or past_of(self._settings, None)
+        return known_limit(past, self._settings, self.state.identity.started_at)
 
     def _mind_callbacks(self, main: "asyncio.Task[None] | None") -> None:
         """A bug in a callback of the loop ends the run: whom it should have woken would wait for ever."""

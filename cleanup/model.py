@@ -92,6 +92,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownLimit:
+    """A rate limit that an earlier run found, in requests a second, and when that run ended (ISO 8601)."""
+
+    rate: float
+    found_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     """Whose key it is, as far as the API told; `trouble` says why it did not."""
 

@@ -2,11 +2,13 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from cleanup.errors import SettingsError
 from cleanup.lists.ids import odd_drafts
 from cleanup.lists.pair_list import PairList, unpack
+from cleanup.model import KnownLimit
 from cleanup.plan import Plan, make_plan
 from cleanup.records.files import check_distinct
 from cleanup.records.past import Past
@@ -14,6 +16,8 @@ from cleanup.settings.definitions import Settings, all_settings
 from cleanup.settings.sources import Loaded
 
 EMPTY: Final = "the list is empty: there is nothing to discard"
+LIMIT_HOLDS: Final = timedelta(days=31)
+"""How long a limit that was found is worth beginning by: after that it is found anew."""
 _ANOTHER: Final = "name another ledger (output.ledger, --ledger)"
 
 
@@ -55,6 +59,17 @@ def past_of(settings: Settings, pairs: PairList | None) -> Past | None:
     if pairs is None or not settings.run.resume:
         return Past(settings.output.ledger, None)
     return Past(settings.output.ledger, pairs.keys, {pairs.keys[place] for place in odd_places(pairs)})
+
+
+def known_limit(past: Past | None, settings: Settings, now: datetime) -> KnownLimit | None:
+    """The rate limit by which `limits.rate: auto` begins: the last one that was found, unless that is too long ago."""
+    if past is None or past.limit is None or past.base_urls != {settings.api.base_url}:
+        return None
+    try:
+        age = now - datetime.fromisoformat(past.limit.found_at)
+    except (ValueError, TypeError):
+        return None
+    return past.limit if timedelta(0) <= age <= LIMIT_HOLDS else None
 
 
 def odd_places(pairs: PairList) -> list[int]:

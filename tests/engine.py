@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
+from cleanup.api.adaptive_pace import AdaptivePace
 from cleanup.api.atoms import Atoms
 from cleanup.api.key import Key
 from cleanup.api.pace import NoPace, Pace
@@ -174,3 +175,8 @@ def ok(data: object) -> Reply:
 def refusal(status: int, text: str = "no") -> Reply:
     """An error as the API gives them."""
     return Reply(status, {"status": False, "errors": [text]})
+
+
+def steady(rate: float) -> Pace:
+    """The pace of a fixed rate."""
+    return AdaptivePace(lambda *_, **__: None, most=rate)

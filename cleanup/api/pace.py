@@ -7,11 +7,13 @@ from typing import Final, Protocol
 WINDOW: Final = 1.006
 """Seconds in which no more than the rate are sent: a second, and what may lie between sending and arriving."""
 SLACK: Final = 0.02
-"""Seconds that a request may be late without the ones after it being late too."""
+"""Seconds that a request may be late without delaying the ones after it."""
 LATE: Final = 0.15
-"""Seconds that requests may be behind their times and make up for it, in small steps: an answer waited for, a stall."""
+"""Seconds that requests may fall behind and still catch up, in small steps: after a wait for an answer, or a stall."""
+CATCH_UP: Final = 10
+"""Requests that may be caught up, as a small bucket of a limit would refuse more."""
 HURRY: Final = 0.8
-"""How much of the time between two requests is kept meanwhile."""
+"""The share of the usual interval that is kept while catching up."""
 
 
 class Pace(Protocol):
@@ -20,6 +22,10 @@ class Pace(Protocol):
     @property
     def limit(self) -> float | None:
         """Requests a second, as set or as found; None when there is no limit, or none was found."""
+
+    @property
+    def rate(self) -> float | None:
+        """Requests a second that are sent now; None when nothing limits them."""
 
     def ready_at(self, now: float, requests: int) -> float:
         """The earliest time at which so many requests may be sent one right after the other."""
@@ -33,14 +39,15 @@ class Pace(Protocol):
     def give_back(self) -> None:
         """A reserved request is not sent after all."""
 
-    def answered(self, now: float, *, refused: bool) -> None:
-        """An answer arrived; `refused`: it was a 429."""
+    def answered(self, now: float, *, sent: float, refused: bool) -> None:
+        """An answer arrived to a request written at `sent`; `refused`: the rate limit refused it."""
 
 
 class NoPace:
     """Requests are sent as they come."""
 
     limit: float | None = None
+    rate: float | None = None
 
     def ready_at(self, now: float, requests: int) -> float:  # noqa: ARG002
         """Always now."""
@@ -55,20 +62,21 @@ class NoPace:
     def give_back(self) -> None:
         """Nothing to note."""
 
-    def answered(self, now: float, *, refused: bool) -> None:
+    def answered(self, now: float, *, sent: float, refused: bool) -> None:
         """Nothing to note."""
 
 
-class SteadyPace:
-    """A fixed rate: 9.5 a second are 95 in ten seconds, and never more than 10 in one."""
+class EvenPace:
+    """Requests at even intervals: 9.5 a second are 95 in ten seconds, and never more than 10 in one."""
 
     def __init__(self, rate: float) -> None:
         self._times: deque[float] = deque()
         self._reserved = 0
         self._due = self._last = -math.inf
-        self._go(rate)
+        self._catches_up = True
+        self._set(rate)
 
-    def _go(self, rate: float) -> None:
+    def _set(self, rate: float) -> None:
         self._rate = rate
         self._most = max(1, math.ceil(rate))
         # Of a whole number the window allows no more, so that catching up never runs into it.
@@ -76,17 +84,11 @@ class SteadyPace:
         if rate < 1:
             self._interval = WINDOW / rate
 
-    @property
-    def limit(self) -> float | None:
-        """Requests a second."""
-        return self._rate
-
     def ready_at(self, now: float, requests: int) -> float:
         """See Pace."""
         while self._times and self._times[0] + WINDOW <= now:
             self._times.popleft()
-        kept = HURRY if self._rate >= 1 else 1.0
-        ready = max(now, self._due, self._last + kept * self._interval)
+        ready = max(now, self._due, self._last + self._least_interval())
         # A check and its discard go together, so at one request a second there are two in that second.
         excess = len(self._times) + self._reserved + requests - max(self._most, requests)
         if excess <= 0:
@@ -98,10 +100,9 @@ class SteadyPace:
     def reserve(self, now: float, requests: int) -> None:
         """See Pace."""
         self._reserved += requests
-        behind = now - self._due <= LATE and self._rate >= 1
+        behind = self._catches_up and self._rate >= 1 and now - self._due <= min(LATE, CATCH_UP / self._rate)
         due = self._due if behind else now
-        kept = HURRY if self._rate >= 1 else 1.0
-        self._last = max(due, self._last + kept * self._interval, now - SLACK) + (requests - 1) * self._interval
+        self._last = max(due, self._last + self._least_interval(), now - SLACK) + (requests - 1) * self._interval
         self._due = due + requests * self._interval
 
     def wrote(self, now: float) -> None:
@@ -117,5 +118,5 @@ class SteadyPace:
         self._due -= self._interval
         self._last = max(self._last - self._interval, self._times[-1] if self._times else -math.inf)
 
-    def answered(self, now: float, *, refused: bool) -> None:
-        """See Pace: a fixed rate does not learn."""
+    def _least_interval(self) -> float:
+        return self._interval * (HURRY if self._catches_up and self._rate >= 1 else 1.0)

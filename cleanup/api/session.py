@@ -6,16 +6,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from cleanup.api.adaptive_pace import AdaptivePace
 from cleanup.api.atoms import Atoms
 from cleanup.api.key import Key
-from cleanup.api.pace import NoPace, Pace, SteadyPace
+from cleanup.api.pace import NoPace, Pace
 from cleanup.api.renewal import Renewal
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller, Calling, Subject, Witness, make_jitter
 from cleanup.api.throttle import Log, Slot, Throttle
 from cleanup.api.traffic import Traffic
 from cleanup.api.transport import Transport
-from cleanup.model import StopCause
+from cleanup.model import KnownLimit, StopCause
 from cleanup.settings.definitions import Settings
 from cleanup.stop import Stop, Stopped, heed_signals
 
@@ -67,12 +68,22 @@ class Session:
 
 @asynccontextmanager
 async def open_session(
-    settings: Settings, key: Key, stop: Stop, traffic: Traffic, log: Log, notice: Callable[[str, str], None]
+    settings: Settings,
+    key: Key,
+    stop: Stop,
+    traffic: Traffic,
+    log: Log,
+    notice: Callable[[str, str], None],
+    known_limit: KnownLimit | None = None,
 ) -> AsyncIterator[Session]:
-    """Open a session; signals and the deadline stop it. `notice` is told of each Deprecation or Sunset header."""
+    """Open a session; signals and the deadline stop it. `notice` is called for each Deprecation or Sunset header."""
     loop = asyncio.get_running_loop()
     limits, retry = settings.limits, settings.retry
-    pace = make_pace(limits.rate, log)
+    pace = make_pace(limits.rate, log, known_limit)
+    is_auto = isinstance(limits.rate, str)
+    traffic.began_at = pace.rate
+    if is_auto:
+        traffic.because = why_there(known_limit)
     throttle = Throttle(limits.concurrency, pace, stop, log, limits.max_outage)
     transport = Transport(settings.api.base_url, key, settings.api.timeout)
 
@@ -106,18 +117,24 @@ async def open_session(
         try:
             yield session
         finally:
-            traffic.retries, traffic.limit = calling.retries, pace.limit
+            traffic.retries, traffic.limit, traffic.rate = calling.retries, pace.limit, pace.rate
+            traffic.found = pace.limit if is_auto else None
             if timer is not None:
                 timer.cancel()
             await transport.aclose()
 
 
-def make_pace(rate: "float | str | None", log: Log) -> Pace:
+def make_pace(rate: float | str | None, log: Log, known_limit: KnownLimit | None) -> Pace:
     """The pace that `limits.rate` asks for."""
     if rate is None:
         return NoPace()
     if isinstance(rate, str):
-        from cleanup.api.auto_pace import AutoPace
+        return AdaptivePace(log, known=None if known_limit is None else known_limit.rate)
+    return AdaptivePace(log, most=rate)
 
-        return AutoPace(log)
-    return SteadyPace(rate)
+
+def why_there(known: KnownLimit | None) -> str:
+    """Why the automatic rate begins where it does."""
+    if known is None:
+        return "no earlier run of this ledger has found the workspace's limit"
+    return f"an earlier run found a limit of {known.rate:g} requests a second ({known.found_at})"

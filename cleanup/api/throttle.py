@@ -5,12 +5,13 @@ pause that a 429 asked for. Whoever waits, waits in turn; a probe comes before t
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import nullcontext
 
 from cleanup.api.breaker import Breaker
 from cleanup.api.pace import Pace
-from cleanup.api.reply import Reply
+from cleanup.api.reply import NOT_JSON, Reply
 from cleanup.model import StopCause
 from cleanup.stop import Stop
 
@@ -37,6 +38,7 @@ class Throttle:
         self._blamed = False
         self._paused_until = 0.0
         self._refused_since: float | None = None
+        self._last_answer = -math.inf
         self._loop = asyncio.get_running_loop()
         # Whoever waits there is to notice, and the first in turn may wait for a place.
         stop.listen(self._closed.set)
@@ -103,18 +105,29 @@ class Throttle:
         """
         if reply.hopeless:
             self._stop.request(StopCause.TLS, reply.message or "no connection to the API is possible")
+        elif self._is_a_limit(reply):
+            self._pace.answered(self.now(), sent=self.now() - reply.seconds, refused=True)
         elif reply.down:
             self.last_failure = reply
             if self.breaker.failed(items) and not self._stop.cause:
                 self._closed.clear()
                 self.opened.set()
         else:
-            self._pace.answered(self.now(), refused=reply.status == 429)
+            self._last_answer = self.now()
+            self._pace.answered(self.now(), sent=self.now() - reply.seconds, refused=reply.status == 429)
             self.breaker.answered()
             if reply.status == 429:
                 self._pause(backoff if reply.retry_after is None else reply.retry_after, reply)
             else:
                 self._refused_since = None
+
+    def _is_a_limit(self, reply: Reply) -> bool:
+        """Whether this is a gateway's page of 503 that came while another request was answered.
+
+        That is how nginx refuses what is beyond its `limit_req`; a 503 to everything is an outage.
+        """
+        page = reply.status == 503 and (reply.body is NOT_JSON or reply.body is None)
+        return page and self._last_answer >= self.now() - reply.seconds
 
     def close_breaker(self, *, items_are_bad: bool) -> None:
         """Send as usual again."""

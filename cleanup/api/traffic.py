@@ -13,36 +13,42 @@ from cleanup.api.reply import Reply
 class Traffic:
     """Counts requests, by status or by the trouble that came instead, and keeps their times.
 
-    `retries`: attempts after the first of their operation. `limit`: requests a second, as set or as found.
+    `retries`: attempts after the first of their operation. `limit`: requests a second, as set or as found; `found`:
+    only if it was found. `began_at`: the rate at first, and `because`: why, if it was not set. `rate`: the rate in the
+    end. `seconds` and `processor_seconds`: what sending the pairs took.
     """
 
     def __init__(self) -> None:
         self.by_status: Counter[str] = Counter()
         self.retries = 0
         self.limit: float | None = None
-        self._seconds = array("f")
+        self.found: float | None = None
+        self.began_at: float | None = None
+        self.because: str | None = None
+        self.rate: float | None = None
+        self.seconds = self.processor_seconds = 0.0
+        self._times = array("f")
         self._before: tuple[int, int] | None = None
-        self._sending_seconds = 0.0
 
     def add(self, reply: Reply) -> None:
         """Note one request."""
         self.by_status[str(reply.status if reply.status is not None else reply.trouble)] += 1
-        self._seconds.append(reply.seconds)
+        self._times.append(reply.seconds)
 
     @property
     def total(self) -> int:
         """Requests so far."""
-        return len(self._seconds)
+        return len(self._times)
 
     @contextmanager
     def sending(self) -> Iterator[None]:
         """Meanwhile pairs are sent. What went before found the list, or asked whose key it is."""
         self._before = self.total, self._answers()
-        since = time.monotonic()
+        since, processor = time.monotonic(), time.process_time()
         try:
             yield
         finally:
-            self._sending_seconds = time.monotonic() - since
+            self.seconds, self.processor_seconds = time.monotonic() - since, time.process_time() - processor
 
     @property
     def sent(self) -> bool:
@@ -56,9 +62,9 @@ class Traffic:
 
     def achieved(self) -> float:
         """Requests a second while pairs were sent; never above the limit."""
-        if self._before is None or not self._sending_seconds:
+        if self._before is None or not self.seconds:
             return 0.0
-        rate = (self.total - self._before[0]) / self._sending_seconds
+        rate = (self.total - self._before[0]) / self.seconds
         return rate if self.limit is None else min(rate, self.limit)
 
     def _answers(self) -> int:
@@ -66,9 +72,9 @@ class Traffic:
 
     def percentiles(self) -> dict[str, float] | None:
         """Seconds per request: the median, the 95th percentile, the longest; None without any."""
-        if not self._seconds:
+        if not self._times:
             return None
-        ordered = sorted(self._seconds)
+        ordered = sorted(self._times)
         last = len(ordered) - 1
         return {
             name: round(ordered[round(last * share)], 4) for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1))
@@ -82,6 +88,11 @@ class Traffic:
                 "retries": self.retries,
                 "by_status": dict(sorted(self.by_status.items())),
             },
-            "rate": {"achieved": round(self.achieved(), 2), "limit": self.limit},
+            "rate": {
+                "achieved": round(self.achieved(), 2),
+                "limit": self.limit if self.limit is None else round(self.limit, 2),
+                "began_at": self.began_at if self.began_at is None else round(self.began_at, 2),
+                "because": self.because,
+            },
             "seconds_per_request": self.percentiles(),
         }

@@ -15,6 +15,7 @@ from cleanup.records.files import whole_file
 from cleanup.records.ledger import Ledger
 from cleanup.records.leftover import write_leftover
 from cleanup.records.next_step import REASON_BYTES, Again, End, fitting, next_step
+from cleanup.records.rates import rate_warnings
 from cleanup.records.state import State
 from cleanup.records.summary import Facts, exit_code, summarize
 from cleanup.settings.definitions import Settings
@@ -76,6 +77,8 @@ class Finish:
         recorder, reporter = self.state.recorder, self.state.reporter
         if recorder is None:
             return
+        for sentence, kind in rate_warnings(self.settings.limits, self.state.traffic):
+            reporter.warn(sentence, kind=kind)
         cause = self._facts().stopped_by
         recorder.account.close(Ending.LEFT_STOPPED if cause is None else cause.leaves)
         facts = self._facts()
@@ -126,7 +129,7 @@ class Finish:
             return
         try:
             if self.state.recorder is not None:
-                self.state.recorder.end(int(self._code()))
+                self.state.recorder.end(int(self._code()), self.state.traffic.found)
         finally:
             self.ledger.close()
 

@@ -11,10 +11,11 @@ from typing import Any, Final
 from cleanup.errors import SettingsError
 from cleanup.lists.ids import is_agent, is_draft
 from cleanup.lists.pair_list import pack
-from cleanup.model import SETTLING
+from cleanup.model import SETTLING, KnownLimit
 from cleanup.records.files import why
 
 _RUN: Final = b'{"type": "run"'
+_END: Final = b'{"type": "end"'
 _PAIR: Final = re.compile(
     rb'\{"type": "(?:pair|proof)", "time": "[^"\\]*", "run_id": "[^"\\]*", '
     rb'"agent": "([0-9a-f]{24})", "draft": "([A-Za-z0-9][A-Za-z0-9_-]{0,127})", '
@@ -75,7 +76,7 @@ class Past:
     """What a ledger says of earlier runs: against what, with which guards, and how the listed pairs stand.
 
     `settings` are those of the last run that discarded; `unreadable` and `orphan` are numbers of lines, the latter
-    of the first pair that has no run line before it.
+    of the first pair that has no run line before it. `limit` is the rate limit that was found last.
     """
 
     def __init__(self, path: str, listed: Iterable[bytes] | None, doubtful: Collection[bytes] = ()) -> None:
@@ -90,13 +91,14 @@ class Past:
         self.settings: dict[str, Any] = {}
         self.unreadable: list[int] = []
         self.orphan: int | None = None
+        self.limit: KnownLimit | None = None
         self._run = 0
         self._undoing = False
         # One table, of the list's own keys, as both list and ledger may have a million rows.
         self._stands: dict[bytes, int] = dict.fromkeys(listed or (), _NONE)
         if _is_there(path):
             for number, line in _lines(path):
-                if line.startswith(_RUN) or (listed is not None and not self._is_of_no_concern(line)):
+                if line.startswith((_RUN, _END)) or (listed is not None and not self._is_of_no_concern(line)):
                     self._add(number, parse(line))
         self._tried = {key: run for key, run in self._stands.items() if run > _NONE}
         for key in [key for key, stands in self._stands.items() if stands >= _NONE]:
@@ -127,6 +129,10 @@ class Past:
             self.unreadable.append(number)
         elif entry["type"] == "run":
             self._add_run(entry)
+        elif entry["type"] == "end":
+            limit = entry.get("limit")
+            if isinstance(limit, (int, float)) and limit > 0:
+                self.limit = KnownLimit(float(limit), str(entry.get("time")))
         elif entry["type"] == "pair":
             if not self._run and self.orphan is None:
                 self.orphan = number

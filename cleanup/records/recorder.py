@@ -95,8 +95,11 @@ class Recorder:
         counts = fold(self.account.endings(), dry_run=self.identity.dry_run)["counts"]
         self._reporter.log("run.progress", counts=counts, of=self.plan.listed, requests=requests)
 
-    def end(self, exit_code: int) -> None:
-        """Write the ledger's last line of a run that has begun. Raises OutputError."""
+    def end(self, exit_code: int, limit: float | None) -> None:
+        """Write the ledger's last line of a run that has begun. Raises OutputError.
+
+        `limit`: the rate limit that was found, if one was, in requests a second.
+        """
         if self._ledger is not None and self._begun:
             self._ledger.write(
                 {
@@ -105,6 +108,7 @@ class Recorder:
                     "time": utc(datetime.now(UTC)),
                     "exit_code": exit_code,
                     "counts": fold(self.account.endings(), dry_run=False)["counts"],
+                    **({} if limit is None else {"limit": round(limit, 2)}),
                 }
             )
 

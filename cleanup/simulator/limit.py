@@ -1,4 +1,7 @@
-"""The rate limit: a token bucket for the whole workspace, and the 429 in the forms that APIs give it."""
+"""The rate limit: a token bucket for the whole workspace, and its refusals in the forms that APIs give them.
+
+One form is not the API's own: `page`, a gateway's page of 503, as nginx answers beyond its `limit_req`.
+"""
 
 import time
 from email.utils import formatdate
@@ -6,7 +9,7 @@ from typing import Literal
 
 from cleanup.simulator.endpoints import Answer, as_json
 
-RetryAfterForm = Literal["header", "date", "body", "rate_limit", "none"]
+RetryAfterForm = Literal["header", "date", "body", "rate_limit", "none", "page"]
 
 
 class RateLimit:
@@ -38,7 +41,9 @@ class RateLimit:
         return True
 
     def refusal(self) -> Answer:
-        """Make the 429 for a request beyond the limit."""
+        """Make the answer to a request beyond the limit."""
+        if self.form == "page":
+            return Answer(503, b"<html><h1>503 Service Temporarily Unavailable</h1></html>", content_type="text/html")
         return too_many_requests(f"{self.retry_after:g}", self.form)
 
 

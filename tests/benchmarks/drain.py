@@ -1,12 +1,14 @@
 """How long a list takes against the floor that a rate limit sets, what is left standing, and how often 429 was said."""
 
 import http.client
+import json
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,18 +20,20 @@ LATENCY = 0.08
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A workspace's limit: a token bucket that holds 20, and what its 429s ask for."""
+    """A workspace's limit: a token bucket that holds so many, and how its refusals look and what they ask for."""
 
     name: str
     rate: float
     retry_after: float
+    burst: float = 20
+    form: str = "header"
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """How the simulator is told."""
         return (
-            "--rate-limit", f"{self.rate:g}", "--burst", "20", "--retry-after", f"{self.retry_after:g}",
-            "--latency", "40ms-120ms", "--faults", f"{FAULTS:.0%}",
+            "--rate-limit", f"{self.rate:g}", "--burst", f"{self.burst:g}", "--retry-after", f"{self.retry_after:g}",
+            "--retry-after-form", self.form, "--latency", "40ms-120ms", "--faults", f"{FAULTS:.0%}",
         )  # fmt: skip
 
 
@@ -39,7 +43,10 @@ FREE = Plan("10 a second", 10, 5)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Who drains how much. `neighbour`: seconds from and to which another client takes half of the limit."""
+    """Who drains how much. `neighbour`: seconds from and to which another client takes half of the limit.
+
+    `found`: the limit that an earlier run of this job has written into its ledger.
+    """
 
     who: str
     plan: Plan
@@ -47,6 +54,7 @@ class Entry:
     concurrency: int = 16
     rate: str = "off"
     neighbour: tuple[float, float] | None = None
+    found: float | None = None
 
     @property
     def name(self) -> str:
@@ -104,6 +112,8 @@ def drain(entry: Entry) -> Drained:
             if entry.neighbour is not None:
                 neighbour = Neighbour(served, entry.plan.rate / 2, *entry.neighbour)
                 neighbour.start()
+            if entry.found is not None:
+                write_night(home / "ledger.jsonl", served.url, entry.found)
             spent = measure(discarding(entry.who, home, served.url, entry.concurrency, entry.rate), home)
             if neighbour is not None:
                 neighbour.join()
@@ -115,9 +125,17 @@ def drain(entry: Entry) -> Drained:
         spent.seconds,
         needed / rate + LATENCY,
         served.seen["left"],
-        (served.many(429) - (neighbour.refused if neighbour else 0)) / served.requests,
+        (served.many(429) + served.many(503) - (neighbour.refused if neighbour else 0)) / served.requests,
         None if neighbour is None else 1 - neighbour.refused / neighbour.sent,
     )
+
+
+def write_night(ledger: Path, url: str, found: float) -> None:
+    """Write the ledger of an earlier run that found a limit."""
+    now = datetime.now(UTC).isoformat()
+    run = {"type": "run", "run_id": "1", "time": now, "base_url": url, "settings": {}}
+    end = {"type": "end", "run_id": "1", "time": now, "exit_code": 0, "counts": {}, "limit": found}
+    ledger.write_text(f"{json.dumps(run)}\n{json.dumps(end)}\n")
 
 
 class Neighbour(threading.Thread):
@@ -147,5 +165,5 @@ class Neighbour(threading.Thread):
             answer = connection.getresponse()
             answer.read()
             self.sent += 1
-            self.refused += answer.status == 429
+            self.refused += answer.status in (429, 503)
         connection.close()

@@ -35,7 +35,9 @@ def drained(found: Iterable[Drained]) -> str:
         )
         for one in found
     ]
-    return _table(("limit", "drafts", "client", "time / floor", "left standing", "429s", "neighbour served"), rows)
+    return rows_as_table(
+        ("limit", "drafts", "client", "time / floor", "left standing", "429s", "neighbour served"), rows
+    )
 
 
 def cost(found: dict[str, dict[int, float]]) -> str:
@@ -50,7 +52,7 @@ def cost(found: dict[str, dict[int, float]]) -> str:
         *(f"{flying} in flight" for flying in IN_FLIGHT),
         "of ours at the last",
     )
-    return _table(columns, rows)
+    return rows_as_table(columns, rows)
 
 
 def sizes(found: Iterable[Size]) -> str:
@@ -64,17 +66,20 @@ def sizes(found: Iterable[Size]) -> str:
         )
         for one in found
     ]
-    return _table(("rows", "checked in", "peak, checking", f"peak, a run of {SENT} with ledger and leftover"), rows)
+    return rows_as_table(
+        ("rows", "checked in", "peak, checking", f"peak, a run of {SENT} with ledger and leftover"), rows
+    )
 
 
 def started(found: dict[str, float]) -> str:
     """Seconds to start."""
     base = next(iter(found.values()))
     rows = [(f"`{name}`", f"{seconds:.2f} s", f"{seconds / base:.1f} ×") for name, seconds in found.items()]
-    return _table(("start", "time", "of the first"), rows)
+    return rows_as_table(("start", "time", "of the first"), rows)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def rows_as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -28,7 +28,7 @@ HOMES = {
 
 PURE = (
     *("plan", "model", "errors", "discard.verdict", "discard.guards"),
-    *("api.answers", "api.auto_pace", "api.breaker", "api.pace", "api.reply", "api.retry_after", "api.trouble"),
+    *("api.answers", "api.adaptive_pace", "api.breaker", "api.pace", "api.reply", "api.retry_after", "api.trouble"),
     *("records.account", "records.forbidden", "records.next_step", "lists.ids", "console.printable"),
 )
 IMPURE = {"asyncio", "time", "os", "io", "socket", "random", "secrets", "pathlib", "subprocess", "threading", "sys"}

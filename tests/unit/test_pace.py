@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanup.api.pace import SLACK, WINDOW, NoPace, SteadyPace
+from cleanup.api.pace import SLACK, WINDOW, EvenPace, NoPace
 
 RATES = st.one_of(st.integers(1, 300).map(float), st.floats(0.05, 300))
 DELAYS = st.lists(st.one_of(st.just(0.0), st.floats(0, 0.3), st.floats(0, 3)), min_size=1, max_size=20)
@@ -26,7 +26,7 @@ def interval_of(rate: float) -> float:
 
 
 def send(
-    pace: SteadyPace, gaps: Sequence[float], stalls: Sequence[float] = (0.0,), opening: Sequence[float] = (0.0,)
+    pace: EvenPace, gaps: Sequence[float], stalls: Sequence[float] = (0.0,), opening: Sequence[float] = (0.0,)
 ) -> list[float]:
     """When requests are written that come so long after one another.
 
@@ -66,7 +66,7 @@ def test_never_more_than_the_rate_in_any_sliding_second(
     rate: float, gaps: list[float], stalls: list[float], opening: list[float]
 ) -> None:
     """Whenever requests come, however late they are let go, and however long their connections take to open."""
-    times = send(SteadyPace(rate), gaps, stalls, opening)
+    times = send(EvenPace(rate), gaps, stalls, opening)
     assert len(times) == len(gaps)
     assert most_in_a_second(times) <= max(1, -(-rate // 1))
 
@@ -74,14 +74,14 @@ def test_never_more_than_the_rate_in_any_sliding_second(
 @given(rate=st.floats(0.02, 0.999), gaps=st.lists(st.floats(0, 60), min_size=2, max_size=60), opening=DELAYS)
 def test_below_one_a_second_the_gaps_are_never_shorter(rate: float, gaps: list[float], opening: list[float]) -> None:
     """Also when a connection is slow to open: the time counts from when the request is written."""
-    times = send(SteadyPace(rate), gaps, opening=opening)
+    times = send(EvenPace(rate), gaps, opening=opening)
     assert min(after - before for before, after in pairwise(times)) >= 1 / rate
 
 
 @given(rate=RATES, count=st.integers(2, 300))
 def test_even_spacing(rate: float, count: int) -> None:
     """A queue leaves evenly, without a burst at the start, and at the rate but for half a hundredth."""
-    times = send(SteadyPace(rate), [0.0] * count)
+    times = send(EvenPace(rate), [0.0] * count)
     gaps = [after - before for before, after in pairwise(times)]
     assert min(gaps) >= interval_of(rate) - SLACK - 1e-6
     assert max(gaps) <= interval_of(rate) + SLACK + 1e-6
@@ -90,46 +90,41 @@ def test_even_spacing(rate: float, count: int) -> None:
 @pytest.mark.parametrize(("rate", "count"), [(9.5, 95), (95, 945), (2.5, 25), (0.5, 5), (1, 10), (1.1, 11), (100, 995)])
 def test_the_rate_is_kept(rate: float, count: int) -> None:
     """9.5 a second are 95 in ten seconds, not 90 and not 100; of a whole number it is all but half a hundredth."""
-    times = send(SteadyPace(rate), [0.0] * 2000)
+    times = send(EvenPace(rate), [0.0] * 2000)
     assert bisect_left(times, times[0] + 9.9999) == count
 
 
 @pytest.mark.parametrize(("rate", "most"), [(9.5, 10), (0.5, 1), (1, 1), (1.1, 2), (100, 100)])
 def test_the_most_in_one_second(rate: float, most: int) -> None:
     """A fraction is no more than the next whole number in any one second, also when the loop is a little late."""
-    assert most_in_a_second(send(SteadyPace(rate), [0.0] * 350)) <= most
-    assert most_in_a_second(send(SteadyPace(rate), [0.0] * 350, [0.0, 0.005, 0.012])) <= most
-
-
-def test_the_limit_is_the_rate() -> None:
-    """What the summary tells is what was set."""
-    assert SteadyPace(9.5).limit == 9.5
+    assert most_in_a_second(send(EvenPace(rate), [0.0] * 350)) <= most
+    assert most_in_a_second(send(EvenPace(rate), [0.0] * 350, [0.0, 0.005, 0.012])) <= most
 
 
 def test_a_little_lateness_is_caught_up() -> None:
     """A loop that wakes up some milliseconds late each time does not lower the rate."""
-    times = send(SteadyPace(50), [0.0] * 501, [0.005, 0.0, 0.012])
+    times = send(EvenPace(50), [0.0] * 501, [0.005, 0.0, 0.012])
     assert 500 / (times[-1] - times[0]) > 49
 
 
 def test_a_stall_is_caught_up_in_small_steps() -> None:
     """A loop that was held up for a moment lets no crowd go at once, and is back in time soon."""
-    times = send(SteadyPace(95), [0.0] * 90, [0.0] * 30 + [0.08] + [0.0] * 59)
-    on_time = send(SteadyPace(95), [0.0] * 90)
+    times = send(EvenPace(95), [0.0] * 90, [0.0] * 30 + [0.08] + [0.0] * 59)
+    on_time = send(EvenPace(95), [0.0] * 90)
     assert times[-1] == pytest.approx(on_time[-1], abs=0.011)
     assert most_in_a_second([time * 20 for time in times]) <= 9  # in a twentieth of a second
 
 
 def test_the_wait_for_whose_key_it_is_is_caught_up() -> None:
     """One request, its answer, then the rest: as if they had not waited."""
-    waited = send(SteadyPace(95), [0.0, 0.08] + [0.0] * 93)
-    at_once = send(SteadyPace(95), [0.0] * 95)
+    waited = send(EvenPace(95), [0.0, 0.08] + [0.0] * 93)
+    at_once = send(EvenPace(95), [0.0] * 95)
     assert waited[-1] == pytest.approx(at_once[-1], abs=0.011)
 
 
 def test_a_long_silence_is_not_caught_up() -> None:
     """After a pause, requests leave as evenly as before it, not in a burst."""
-    pace = SteadyPace(10)
+    pace = EvenPace(10)
     times = send(pace, [0.0] * 5 + [60.0] + [0.0] * 9)
     assert times[5] - times[4] > 50
     assert min(late - early for early, late in pairwise(times[5:])) >= 0.1 - SLACK - 1e-9
@@ -141,7 +136,7 @@ def test_a_long_silence_is_not_caught_up() -> None:
 )
 def test_a_check_and_its_discard(rate: float, turns: list[tuple[int, float, bool]]) -> None:
     """The discard right after a check finds room within the rate, or gives its place back, however slow the check."""
-    pace = SteadyPace(rate)
+    pace = EvenPace(rate)
     now = 1000.0
     times: list[float] = []
     for requests, seconds, goes_on in turns:
@@ -160,7 +155,7 @@ def test_a_check_and_its_discard(rate: float, turns: list[tuple[int, float, bool
     assert most_in_a_second(times) <= max(rate, 2)
 
 
-def checks(pace: SteadyPace, count: int, *, written: int, opening: float = 0.0) -> list[float]:
+def checks(pace: EvenPace, count: int, *, written: int, opening: float = 0.0) -> list[float]:
     """When so many checks may begin, each with a place for its discard; `written`: how many of the two are written."""
     now, times = 1000.0, []
     for _ in range(count):
@@ -183,20 +178,20 @@ def test_places_that_are_given_back_take_no_time(rate: float, written: int) -> N
 
     But for the last place of a second, in which two find no room.
     """
-    times = checks(SteadyPace(rate), 40, written=written)
+    times = checks(EvenPace(rate), 40, written=written)
     alone = 39 * written * interval_of(rate)
     assert 0.99 * alone <= times[-1] - times[0] <= 1.12 * alone
 
 
 def test_slots_of_which_nothing_is_used_take_no_time() -> None:
     """Whoever finds that another asks for the same gives everything back."""
-    times = checks(SteadyPace(5), 40, written=0)
+    times = checks(EvenPace(5), 40, written=0)
     assert times[-1] == times[0]
 
 
 def test_a_slow_check_below_one_a_second_counts_with_its_discard_from_when_it_is_written() -> None:
     """Two requests at one every two seconds are two in four seconds, however late they are."""
-    times = checks(SteadyPace(0.5), 10, written=2, opening=3.0)
+    times = checks(EvenPace(0.5), 10, written=2, opening=3.0)
     assert min(after - before for before, after in pairwise(times)) >= 3.0 + 2 / 0.5
 
 

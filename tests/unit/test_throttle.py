@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from cleanup.api.pace import NoPace, Pace, SteadyPace
+from cleanup.api.pace import NoPace, Pace
 from cleanup.api.reply import Reply, Trouble
 from cleanup.api.throttle import Slot, Throttle
 from cleanup.model import StopCause
 from cleanup.stop import Stop, Stopped
-from tests.engine import OK, TIMEOUT, Engine, run
+from tests.engine import OK, TIMEOUT, Engine, run, steady
 
 TLS = Reply(None, trouble=Trouble.TLS, message="the certificate of the server cannot be verified")
 
@@ -66,7 +66,7 @@ def test_slots_are_given_in_turn(concurrency: int) -> None:
     """Who came first is first."""
 
     async def main() -> list[int]:
-        gate = Gate(concurrency, SteadyPace(5))
+        gate = Gate(concurrency, steady(5))
         await asyncio.gather(*gate.queue(12))
         return gate.order
 
@@ -119,7 +119,7 @@ def test_a_slot_that_is_not_used_costs_no_time(rate: float) -> None:
     """Its place in the pace is given back."""
 
     async def main() -> float:
-        gate = Gate(2, SteadyPace(rate))
+        gate = Gate(2, steady(rate))
         for _ in range(50):
             (await gate.throttle.acquire(2)).release()
         return gate.elapsed
@@ -129,7 +129,7 @@ def test_a_slot_that_is_not_used_costs_no_time(rate: float) -> None:
 
 def test_the_pace_counts_what_is_written() -> None:
     """However long each connection takes to open, no second has more than the rate."""
-    engine = Engine(opening=3.0, pace=SteadyPace(2), concurrency=8)
+    engine = Engine(opening=3.0, pace=steady(2), concurrency=8)
     engine.run(lambda session: asyncio.gather(*[session.caller().operate(lambda api: api.user()) for _ in range(8)]))
     times = [time for time, _ in engine.sent]
     assert max(sum(start <= time < start + 1 for time in times) for start in times) == 2
@@ -139,7 +139,7 @@ def test_a_request_that_nobody_expected_counts_as_well() -> None:
     """A third request in a slot for one is made up for afterwards."""
 
     async def main() -> float:
-        gate = Gate(2, SteadyPace(1))
+        gate = Gate(2, steady(1))
         slot = await gate.throttle.acquire(1)
         for _ in range(3):
             await slot.before_write()
@@ -279,7 +279,7 @@ def test_a_probe_does_not_wait_in_turn() -> None:
     """Those who were in turn when the breaker opened give way."""
 
     async def main() -> list[int]:
-        gate = Gate(2, SteadyPace(0.1))
+        gate = Gate(2, steady(0.1))
         tasks = gate.queue(4)
         await asyncio.sleep(2)
         gate.open_breaker()
@@ -338,7 +338,7 @@ def test_nothing_is_written_after_a_stop() -> None:
 
 
 @pytest.mark.parametrize("victim", range(6))
-@pytest.mark.parametrize("pace", [NoPace, lambda: SteadyPace(3)], ids=["no pace", "a pace"])
+@pytest.mark.parametrize("pace", [NoPace, lambda: steady(3)], ids=["no pace", "a pace"])
 def test_a_waiter_that_is_cancelled_loses_no_place(victim: int, pace: Callable[[], Pace]) -> None:
     """At whatever step of the loop it happens, all others are served in their order, and all places are free again."""
 

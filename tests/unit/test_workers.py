@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanup.api.pace import NoPace, SteadyPace
+from cleanup.api.pace import NoPace
 from cleanup.api.reply import Reply, Trouble
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
@@ -18,7 +18,7 @@ from cleanup.discard.workers import Queue, Workers
 from cleanup.errors import OutputError
 from cleanup.model import StopCause
 from cleanup.stop import Stop, Stopped
-from tests.engine import OK, SERVER_ERROR, TIMEOUT, Engine, run
+from tests.engine import OK, SERVER_ERROR, TIMEOUT, Engine, run, steady
 
 DOWN = Reply(None, trouble=Trouble.CONNECTION, message="no connection: refused")
 
@@ -166,7 +166,7 @@ def test_items_of_which_nothing_is_asked_free_their_slots() -> None:
     async def process(place: int, _caller: Caller) -> None:
         begun.append(place)
 
-    Work(Engine(concurrency=1, pace=SteadyPace(5)), 300).run(process)
+    Work(Engine(concurrency=1, pace=steady(5)), 300).run(process)
     assert begun == list(range(300))
 
 
@@ -338,7 +338,7 @@ def test_every_item_is_processed_exactly_once(
         answers = left.get(path.rpartition("/")[2])
         return answers.pop(0) if answers else OK
 
-    engine = Engine(answer, concurrency=concurrency, pace=NoPace() if rate is None else SteadyPace(rate))
+    engine = Engine(answer, concurrency=concurrency, pace=NoPace() if rate is None else steady(rate))
     work = Work(engine, 31)
 
     async def process(place: int, caller: Caller) -> None:
