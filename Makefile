@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 DEMO := demo
 
-.PHONY: help demo test test-slow lint format settings screenshot bench image lock ci clean
+.PHONY: help demo test test-slow lint format settings screenshot bench bench-limits image lock ci clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ screenshot: $(READY) ## write docs/run.svg from a run
 
 bench: $(READY) ## measure, side by side, and write the README's figures
 	$(BIN)/python -m tests.benchmarks
+
+bench-limits: $(READY) ## measure at many rate limits, and write the table of docs/limits.md
+	$(BIN)/python -m tests.benchmarks.limits
 
 image: $(READY) ## build the image and run it as a pod would (root, Debian with buildah and debootstrap)
 	$(BIN)/python -m tests.image

@@ -118,6 +118,23 @@ def test_the_gateway_limits_the_rate_and_says_no_more(
     assert gateway.statuses[429] > 0
 
 
+@pytest.mark.parametrize("rate", ["28", "60"])
+@pytest.mark.parametrize(("mode", "burst"), [("drafts", ""), ("branches", "burst=5 nodelay")])
+def test_the_gateway_limits_the_rate_with_503(
+    mode: Mode, burst: str, rate: str, gateway: Gateway, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """nginx's `limit_req` with its own page of 503. Five attempts are enough.
+
+    Without a burst it would refuse each discard that follows its check at once, as on the branch model.
+    """
+    world.mode = mode
+    held = drafts(40)
+    gateway.reload(f"limit_req zone=slow {burst}; {gateway.proxied}")
+    ended = job(job.list_of(held), *FLAGS, "--rate", rate, "--retry-wait", "100ms", "--model", mode)
+    check_all_discarded(ended, sim, held)
+    assert ended.of("outage.began") == []
+
+
 @pytest.mark.parametrize("gateway", [HAProxy], indirect=True, ids=["haproxy"])
 @MODES
 def test_a_gateway_that_sends_requests_again(

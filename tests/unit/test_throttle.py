@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from cleanup.api.pace import NoPace, Pace
-from cleanup.api.reply import Reply, Trouble
+from cleanup.api.reply import NOT_JSON, Reply, Trouble
 from cleanup.api.throttle import Slot, Throttle
 from cleanup.model import StopCause
 from cleanup.stop import Stop, Stopped
@@ -360,3 +361,48 @@ def test_a_waiter_that_is_cancelled_loses_no_place(victim: int, pace: Callable[[
     for point in range(40):
         for with_outage in (False, True):
             run(lambda point=point, with_outage=with_outage: main(point, with_outage))  # type: ignore[misc]
+
+
+PAGE = Reply(503, body=NOT_JSON, seconds=1.0)
+"""What nginx answers beyond its `limit_req`, and to everything when its backends are gone."""
+
+
+class Refusals(NoPace):
+    """Counts the refusals that the pace learns of."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def answered(self, now: float, *, sent: float, refused: bool) -> None:
+        """Count."""
+        self.count += refused
+
+
+@pytest.mark.parametrize(
+    ("reply", "since_an_answer", "is_a_limit"),
+    [
+        (PAGE, 0.5, True),  # another request was answered while this one was in flight
+        (PAGE, 1.5, False),
+        (PAGE, None, False),  # nothing was ever answered
+        (replace(PAGE, body=None), 0.5, True),
+        (replace(PAGE, body={"status": False}), 0.5, False),  # the API's own words
+        (replace(PAGE, status=502), 0.5, False),
+        (replace(PAGE, status=None, trouble=Trouble.TIMEOUT), 0.5, False),
+    ],
+)
+def test_a_page_of_503_is_a_limit_while_others_are_answered(
+    reply: Reply, since_an_answer: float | None, is_a_limit: bool
+) -> None:
+    """Three of them open the breaker only if they are no limit, and only a limit slows the pace down."""
+
+    async def main() -> tuple[bool, int]:
+        pace = Refusals()
+        gate = Gate(pace=pace)
+        if since_an_answer is not None:
+            gate.throttle.learn(OK, ["good"], 0.0)
+            await asyncio.sleep(since_an_answer)
+        for item in "abc":
+            gate.throttle.learn(reply, [item], 0.0)
+        return gate.throttle.breaker.is_open, pace.count
+
+    assert run(main) == ((False, 3) if is_a_limit else (True, 0))
