@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cleanup.api.key import VARIABLE, Key
+from cleanup.console.meter import Meter
 from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen
 from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
@@ -147,7 +148,7 @@ class Run:
         if settings.output.ledger is not None and not settings.run.dry_run:
             self._ledger = stack.enter_context(Ledger(settings.output.ledger))
         if reads_past:
-            self._past = past_of(settings, None)
+            self._past = past_of(settings, None, self._meter())
             self.check_past()
         if job.loaded.unconfirmed:
             sentence = "a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads"
@@ -183,7 +184,7 @@ class Run:
             state.reporter.warn(warning[0], kind=warning[1])
         past, trouble = None, objection
         try:
-            past = self._past = past_of(settings, pairs)
+            past = self._past = past_of(settings, pairs, self._meter())
         except SettingsError as error:
             trouble = trouble or error
         plan = plan_of(settings, pairs, past)
@@ -246,13 +247,16 @@ class Run:
             finally:
                 state.refusal = state.refusal or stop.error
 
+    def _meter(self) -> Meter:
+        return Meter(self.screen.output.stream)
+
     def _known_limit(self) -> KnownLimit | None:
         """The limit that an earlier run found. A find has no need of its ledger but for that."""
         if self._settings.limits.rate != "auto":
             return None
         past = self._past
         with suppress(SettingsError):
-            past = past or past_of(self._settings, None)
+            past = past or past_of(self._settings, None, self._meter())
         return known_limit(past, self._settings, self.state.identity.started_at)
 
     def _mind_callbacks(self, main: "asyncio.Task[None] | None") -> None:

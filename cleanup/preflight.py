@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from cleanup.console.meter import Meter
 from cleanup.errors import SettingsError
 from cleanup.lists.ids import odd_drafts
 from cleanup.lists.pair_list import PairList, unpack
@@ -49,16 +50,20 @@ def written_whole(settings: Settings, outputs: Mapping[str, str | None]) -> list
     return [path for key, path in outputs.items() if path is not None and key not in others]
 
 
-def past_of(settings: Settings, pairs: PairList | None) -> Past | None:
+def past_of(settings: Settings, pairs: PairList | None, meter: Meter) -> Past | None:
     """What the ledger, if there is one, says of earlier runs; of the pairs only if this one resumes.
 
-    `pairs`: None while they are not known. Raises SettingsError.
+    `pairs`: None while they are not known. `meter` shows how far a long reading is. Raises SettingsError.
     """
     if settings.output.ledger is None:
         return None
-    if pairs is None or not settings.run.resume:
-        return Past(settings.output.ledger, None)
-    return Past(settings.output.ledger, pairs.keys, {pairs.keys[place] for place in odd_places(pairs)})
+    listed, doubtful = None, set()
+    if pairs is not None and settings.run.resume:
+        listed, doubtful = pairs.keys, {pairs.keys[place] for place in odd_places(pairs)}
+    try:
+        return Past(settings.output.ledger, listed, doubtful, meter.show)
+    finally:
+        meter.clear()
 
 
 def known_limit(past: Past | None, settings: Settings, now: datetime) -> KnownLimit | None:

@@ -64,7 +64,7 @@ def sweep(job: Job) -> int:
         from cleanup.sending import send_all
 
         run.check_past()  # once more: now it is known whose key it is
-        pairs, objection = await session.cuttable(sweep_list(run.state, session, settings))
+        pairs, objection = await session.cuttable(sweep_list(run.state, session, settings, run.screen))
         recorder = run.plan(pairs, finds=True, objection=objection)
         if recorder.plan.to_send:
             await send_all(run.state, recorder, session, job.loaded, run.screen)
@@ -88,9 +88,9 @@ def find(job: Job, file: str | None, format_name: str) -> int:
         run.prepare(stack, outputs_of(settings, finds=True) | {"the list that is found (-o)": file})
 
     async def search(session: "Session") -> None:
-        from cleanup.find.found import print_found
+        from cleanup.find.found import Listing, print_found
 
-        await session.cuttable(print_found(run.state, session, settings, file, format_name))
+        await session.cuttable(print_found(run.state, session, settings, run.screen, Listing(file, format_name)))
 
     def work() -> None:
         if not run.is_refused:

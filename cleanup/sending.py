@@ -1,15 +1,15 @@
 """What a run is for: ask, open the record, discard everything that is planned."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from random import Random
 
 from cleanup.api.atoms import organization_name_in
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
 from cleanup.console.ask import confirm
-from cleanup.console.progress import bar, every_30_seconds
+from cleanup.console.progress import progress
 from cleanup.console.screen import Screen
 from cleanup.discard.discard import Case, Means
 from cleanup.discard.guards import Guards
@@ -80,7 +80,10 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
         is_witness=lambda place: not workspace.is_waited_for(plan.pairs[place].agent),
     )
     with state.traffic.sending():
-        with _progress(state, recorder, screen, quiet=settings.output.quiet):
+        what, done = "checking" if dry_run else "discarding", count(1)
+        log = partial(_log_progress, state, recorder)
+        with progress(screen, what, log, quiet=settings.output.quiet) as show:
+            recorder.on_record = lambda: show(next(done), plan.to_send)
             await session.cuttable(workers.run())
         recorder.conclude()
 
@@ -96,14 +99,5 @@ async def _name_of(owner: Owner, session: Session) -> str | None:
     return None if name is None else session.key.hide(name)
 
 
-@contextmanager
-def _progress(state: State, recorder: Recorder, screen: Screen, *, quiet: bool) -> Iterator[None]:
-    """A bar for a person, a line every 30 seconds for a log."""
-    if screen.person and screen.style == "console" and not quiet:
-        what = "looking at" if state.identity.dry_run else "discarding"
-        with bar(screen.output, recorder.plan.to_send, what, colours=screen.colours) as recorder.on_record:
-            yield
-        recorder.on_record = lambda: None
-    else:
-        with every_30_seconds(lambda: recorder.log_progress(state.traffic.total)):
-            yield
+def _log_progress(state: State, recorder: Recorder) -> None:
+    recorder.log_progress(state.traffic.total)

@@ -135,6 +135,8 @@ class AdaptivePace(EvenPace):
         # While requests are refused, the share of them that is not tells how much of the rate the limit lets through.
         through = self._rate * self._let_through / self._in_flight
         estimate = (TRUST * estimate + self._in_flight * through) / (TRUST + self._in_flight)
+        if self._proven is not None:
+            estimate = max(estimate, self._rate / 2)
         least = KEPT * self._proven if self._proven is not None and self._is_proven else LEAST
         self._proven = max(least, min(estimate, self._proven or math.inf))
         self._catches_up = self._fixed is None

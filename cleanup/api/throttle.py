@@ -8,12 +8,16 @@ import asyncio
 import math
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import nullcontext
+from typing import Final
 
 from cleanup.api.breaker import Breaker
 from cleanup.api.pace import Pace
 from cleanup.api.reply import NOT_JSON, Reply
 from cleanup.model import StopCause
 from cleanup.stop import Stop
+
+MEANWHILE: Final = 0.5
+"""Seconds since another request was answered in which a page of 503 may be a limit's refusal."""
 
 Log = Callable[..., None]
 """Logs an event: its name, then its fields."""
@@ -105,9 +109,9 @@ class Throttle:
         """
         if reply.hopeless:
             self._stop.request(StopCause.TLS, reply.message or "no connection to the API is possible")
-        elif self._is_a_limit(reply):
-            self._pace.answered(self.now(), sent=self.now() - reply.seconds, refused=True)
         elif reply.down:
+            if self._may_be_a_limit(reply):
+                self._pace.answered(self.now(), sent=self.now() - reply.seconds, refused=True)
             self.last_failure = reply
             if self.breaker.failed(items) and not self._stop.cause:
                 self._closed.clear()
@@ -121,13 +125,14 @@ class Throttle:
             else:
                 self._refused_since = None
 
-    def _is_a_limit(self, reply: Reply) -> bool:
-        """Whether this is a gateway's page of 503 that came while another request was answered.
+    def _may_be_a_limit(self, reply: Reply) -> bool:
+        """Whether this is a gateway's page of 503 that came while other requests were answered.
 
-        That is how nginx refuses what is beyond its `limit_req`; a 503 to everything is an outage.
+        That is how nginx refuses what is beyond its `limit_req`, and how an outage begins: so it slows the pace down,
+        and is evidence for the breaker as well.
         """
         page = reply.status == 503 and (reply.body is NOT_JSON or reply.body is None)
-        return page and self._last_answer >= self.now() - reply.seconds
+        return page and self._last_answer >= self.now() - max(reply.seconds, MEANWHILE)
 
     def close_breaker(self, *, items_are_bad: bool) -> None:
         """Send as usual again."""

@@ -1,11 +1,13 @@
 """`job.py check`: what a run would do and how long it would take, without a single request."""
 
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 from cleanup.api.key import VARIABLE, Key
 from cleanup.cli.job import WAITING, check_settings, read_pairs, refuse_settings, waits_for_typing
 from cleanup.cli.options import parse
+from cleanup.console.meter import Meter
 from cleanup.console.screen import Screen, make_screen, say, say_json
 from cleanup.discard.guards import Guards
 from cleanup.errors import ExitCode, JobError, meaning
@@ -91,7 +93,7 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
     warning = warning_of(pairs)
     if warning is not None:
         screen.log.warning("run.warning", message=warning[0])
-    past = past_of(settings, pairs)
+    past = past_of(settings, pairs, Meter(sys.stderr))
     if past is not None:
         check_past(past, settings)
     plan = plan_of(settings, pairs, past)

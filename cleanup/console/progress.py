@@ -6,13 +6,29 @@ from contextlib import contextmanager
 from typing import Any, Final, TextIO, cast
 
 from cleanup.console.log import Output
+from cleanup.console.screen import Screen
 
 EVERY_SECONDS: Final = 30.0
 
 
+Show = Callable[[int, int], None]
+"""Shows how many are done, of how many."""
+
+
 @contextmanager
-def bar(output: Output, total: int, what: str, *, colours: bool) -> Iterator[Callable[[], None]]:
-    """A progress bar where the log goes; what is logged meanwhile stands above it. Yields what to call per pair."""
+def progress(screen: Screen, what: str, log: Callable[[], None], *, quiet: bool = False) -> Iterator[Show]:
+    """A bar for a person, a line every 30 seconds for a log. Yields what shows how far it is."""
+    if screen.person and screen.style == "console" and not quiet:
+        with _bar(screen.output, what, colours=screen.colours) as show:
+            yield show
+    else:
+        with _every_30_seconds(log):
+            yield lambda _done, _total: None
+
+
+@contextmanager
+def _bar(output: Output, what: str, *, colours: bool) -> Iterator[Show]:
+    """A progress bar where the log goes; what is logged meanwhile stands above it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from cleanup.console.table import make_console
@@ -20,11 +36,11 @@ def bar(output: Output, total: int, what: str, *, colours: bool) -> Iterator[Cal
     below = output.stream
     console = make_console(below, colours=colours, live=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
-        task = progress.add_task(what, total=total)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as live:
+        task = live.add_task(what, total=None)
         output.stream = cast("TextIO", _AboveBar(console))
         try:
-            yield lambda: progress.advance(task)
+            yield lambda done, total: live.update(task, completed=done, total=total)
         finally:
             output.stream = below
 
@@ -49,7 +65,7 @@ class _AboveBar:
 
 
 @contextmanager
-def every_30_seconds(log: Callable[[], None]) -> Iterator[None]:
+def _every_30_seconds(log: Callable[[], None]) -> Iterator[None]:
     """Call `log` every 30 seconds while a run goes on."""
 
     async def report() -> None:

@@ -3,12 +3,12 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from random import Random
 from typing import Final
 
@@ -131,14 +131,18 @@ class Finder:
         self._stop = session.stop
         self._workspace = workspace
 
-    async def search(self, rule: Rule) -> Findings:
-        """Find all drafts that the rule means, oldest first. Raises Stopped when the run is to stop."""
+    async def search(self, rule: Rule, show: Callable[[int, int], None]) -> Findings:
+        """Find all drafts that the rule means, oldest first. Raises Stopped when the run is to stop.
+
+        `show`: called with how many agents were read, and how many there are.
+        """
         findings = Findings()
         named = rule.find.agents
         listed = dict.fromkeys(named) if named else await self._agents(findings)
         agents = [agent for agent in listed if agent not in rule.find.exclude_agents]
         findings.agents = len(agents)
         drafts: list[list[Draft] | None] = [[] for _ in agents]
+        done = count(1)
 
         async def read(place: int, caller: Caller) -> None:
             try:
@@ -147,6 +151,7 @@ class Finder:
                 findings.unreadable.append(f"agent {agents[place]} could not be read: {error}")
             except Stopped:
                 pass
+            show(next(done), len(agents))
 
         await Workers(
             self._session,

@@ -1,12 +1,13 @@
 """What `find` and `sweep` have in common: the workspace searched, and what is said of it."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from cleanup.api.session import Session
-from cleanup.console.progress import every_30_seconds
-from cleanup.console.screen import say_list
+from cleanup.console.progress import progress
+from cleanup.console.screen import Screen, say_list
 from cleanup.discard.workspace import Workspace
 from cleanup.errors import Incomplete, SettingsError
 from cleanup.find.finder import Finder, Findings, Rule
@@ -22,14 +23,26 @@ _ROUNDING: Final = 1e-6
 """Of a draft: 29 of 100 are not more than 29%, whatever binary fractions say."""
 
 
-async def search(state: State, session: Session, settings: Settings) -> Findings:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Where a list goes that was found, and its format. `file`: None for standard output."""
+
+    file: str | None
+    format: str
+
+
+async def search(state: State, session: Session, settings: Settings, screen: Screen) -> Findings:
     """Find what the settings mean, and warn of what could not be read. Raises Stopped."""
     reporter = state.reporter
     workspace = Workspace(session.stop, settings.api.model, state.moved, session.throttle.now)
     finder = Finder(session, workspace)
     reporter.log("run.info", message="looking the workspace over")
-    with every_30_seconds(lambda: reporter.log("run.progress", requests=state.traffic.total)):
-        findings = await finder.search(Rule(settings.find, datetime.now(UTC)))
+
+    def log() -> None:
+        reporter.log("run.progress", requests=state.traffic.total)
+
+    with progress(screen, "reading agents", log, quiet=settings.output.quiet) as show:
+        findings = await finder.search(Rule(settings.find, datetime.now(UTC)), show)
     for sentence in findings.unreadable[:_MOST_WARNINGS]:
         reporter.warn(sentence, kind="unreadable")
     if len(findings.unreadable) > _MOST_WARNINGS:
@@ -47,10 +60,10 @@ async def search(state: State, session: Session, settings: Settings) -> Findings
     return findings
 
 
-async def print_found(state: State, session: Session, settings: Settings, file: str | None, format_name: str) -> None:
-    """Search the workspace and print what was found, or write it to `file`. Raises Incomplete, Stopped."""
-    findings = await search(state, session, settings)
-    text = findings.text(format_name)
+async def print_found(state: State, session: Session, settings: Settings, screen: Screen, to: Listing) -> None:
+    """Search the workspace and print what was found, or write it to a file. Raises Incomplete, Stopped."""
+    findings = await search(state, session, settings, screen)
+    file, text = to.file, findings.text(to.format)
     if file is not None:
         with whole_file(file) as stream:
             stream.write(text)
@@ -62,9 +75,11 @@ async def print_found(state: State, session: Session, settings: Settings, file: 
         )
 
 
-async def sweep_list(state: State, session: Session, settings: Settings) -> tuple[PairList, SettingsError | None]:
+async def sweep_list(
+    state: State, session: Session, settings: Settings, screen: Screen
+) -> tuple[PairList, SettingsError | None]:
     """What a sweep is to discard, written down, and what speaks against doing so. Raises Incomplete, Stopped."""
-    findings = await search(state, session, settings)
+    findings = await search(state, session, settings, screen)
     if findings.unreadable:
         raise Incomplete(
             f"a part of the workspace could not be read, so nothing was discarded: {findings.unreadable[0]}"

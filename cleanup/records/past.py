@@ -4,7 +4,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator, KeysView
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView
 from itertools import count
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ _PAIR: Final = re.compile(
     rb'\{"type": "(?:pair|proof)", "time": "[^"\\]*", "run_id": "[^"\\]*", '
     rb'"agent": "([0-9a-f]{24})", "draft": "([A-Za-z0-9][A-Za-z0-9_-]{0,127})", '
 )
+_OFTEN: Final = 1 << 14
 _NONE, _DISCARDED, _SETTLED = 0, -1, -2
 """How a listed pair stands: no line, discarded, settled otherwise, or else the number of the run that tried it last."""
 
@@ -79,10 +80,17 @@ class Past:
     of the first pair that has no run line before it. `limit` is the rate limit that was found last.
     """
 
-    def __init__(self, path: str, listed: Iterable[bytes] | None, doubtful: Collection[bytes] = ()) -> None:
+    def __init__(
+        self,
+        path: str,
+        listed: Iterable[bytes] | None,
+        doubtful: Collection[bytes] = (),
+        progress: Callable[[str], None] = lambda _words: None,
+    ) -> None:
         """Read the ledger; only pairs in `listed` are kept. None: only the runs are read. Raises SettingsError.
 
-        `doubtful`: pairs whose ids may be mistyped, so that nothing is settled when they are not found.
+        `doubtful`: pairs whose ids may be mistyped, so that nothing is settled when they are not found. `progress`
+        takes, now and then, a few words on how far the reading is.
         """
         self.path = path
         self._doubtful = doubtful
@@ -100,6 +108,8 @@ class Past:
             for number, line in _lines(path):
                 if line.startswith((_RUN, _END)) or (listed is not None and not self._is_of_no_concern(line)):
                     self._add(number, parse(line))
+                if not number % _OFTEN:
+                    progress(f"{path}: {number:,} lines")
         self._tried = {key: run for key, run in self._stands.items() if run > _NONE}
         for key in [key for key, stands in self._stands.items() if stands >= _NONE]:
             del self._stands[key]

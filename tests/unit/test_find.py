@@ -133,7 +133,7 @@ def look(pages: Pages) -> Findings:
     async def run() -> Findings:
         session = session_of(pages, attempts=1)
         workspace = Workspace(session.stop, "drafts", lambda _why: None, session.throttle.now)
-        return await Finder(session, workspace).search(Rule(Find(), NOW))
+        return await Finder(session, workspace).search(Rule(Find(), NOW), lambda _done, _total: None)
 
     return asyncio.run(run())
 
