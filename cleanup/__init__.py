@@ -8,7 +8,7 @@ In the order in which data flows:
 - `lifecycle`  what they have in common: prepare, plan, open a session, finish
 - `documents`  YAML and JSON as events with line numbers, for lists and settings
 - `lists`      CSV, TSV, YAML, JSON, JSON Lines → pairs with their place in the file; the only readers of ids
-- `find`       the workspace → a list, by rule
+- `find`       the workspace → a list, by rule; what each draft changes
 - `plan`       pure: duplicate, protected, settled, other share, beyond the limit, or to be sent
 - `preflight`  a plan by the settings, and what refuses it before anything is sent
 - `sending`    ask, open the record, discard what is planned
@@ -16,6 +16,7 @@ In the order in which data flows:
                drafts are open), `guards` and `verdict`; `preview` is the same by reads alone
 - `api`        the Atoms API: endpoints, throttle, breaker, retries, one attempt on the wire
 - `records`    `recorder` → `ledger`, `account`; `past` reads it back; `finish` → summary, leftover, metrics, what next
+- `pages`      one HTML file to look at: what was found, to be reviewed
 - `console`    `reporter` → log; progress, table, the question to a person
 
 Beside the flow: `model` (the values that flow), `errors` (how the process ends), `stop` (whether the run goes on), and

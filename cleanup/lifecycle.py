@@ -4,7 +4,7 @@ import asyncio
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -211,17 +211,20 @@ class Run:
     def begin_record(self, recorder: Recorder) -> None:
         """Open the record of a run that has nothing to send."""
         if not self._settings.run.dry_run:
-            recorder.begin(self.state.owner, None, self._job.loaded.record(), self._settings.run.note)
+            recorder.begin(self.state.owner, self._job.loaded.record(), self._settings.run.note)
 
-    def talk(self, work: "Callable[[Session], Awaitable[None]]") -> None:
-        """Open a session, ask whose key it is, and do what needs the API. Raises JobError, Stopped."""
+    def talk(self, work: "Callable[[Session], Awaitable[None]]", *, named: bool = False) -> None:
+        """Open a session, ask whose key it is, and do what needs the API. Raises JobError, Stopped.
+
+        `named`: ask for the organization's name as well, as when a person is there.
+        """
         try:
-            run_to_end(self._talk(work))
+            run_to_end(self._talk(work, named=named or self.screen.person))
         except asyncio.CancelledError:
             raise self._crash or RuntimeError("cancelled") from None
 
-    async def _talk(self, work: "Callable[[Session], Awaitable[None]]") -> None:
-        from cleanup.api.owner import whose_key
+    async def _talk(self, work: "Callable[[Session], Awaitable[None]]", *, named: bool) -> None:
+        from cleanup.api.owner import whose_key, with_name
         from cleanup.api.session import open_session
 
         if self._key is None:
@@ -243,6 +246,8 @@ class Run:
                 state.owner = await session.cuttable(whose_key(session, settings.api.organization))
                 if state.owner.trouble:
                     reporter.warn(state.owner.trouble, kind="owner_unknown")
+                if named:
+                    state.owner = await session.cuttable(with_name(session, state.owner))
                 await work(session)
             finally:
                 state.refusal = state.refusal or stop.error
@@ -251,13 +256,8 @@ class Run:
         return Meter(self.screen.output.stream)
 
     def _known_limit(self) -> KnownLimit | None:
-        """The limit that an earlier run found. A find has no need of its ledger but for that."""
-        if self._settings.limits.rate != "auto":
-            return None
-        past = self._past
-        with suppress(SettingsError):
-            past = past or past_of(self._settings, None, self._meter())
-        return known_limit(past, self._settings, self.state.identity.started_at)
+        """The limit that an earlier run found, as far as there is a ledger that says so."""
+        return known_limit(self._past, self._settings, self.state.identity.started_at)
 
     def _mind_callbacks(self, main: "asyncio.Task[None] | None") -> None:
         """A bug in a callback of the loop ends the run: whom it should have woken would wait for ever."""

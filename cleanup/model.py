@@ -42,6 +42,7 @@ class Ending(Enum):
     DUPLICATE = (Outcome.SKIPPED, "duplicate")
     SETTLED = (Outcome.SKIPPED, "settled")
     PUBLISHING = (Outcome.SKIPPED, "publishing")
+    KEPT = (Outcome.SKIPPED, "kept")
 
     SERVER_ERROR = (Outcome.FAILED, "server_error", True)
     RATE_LIMITED = (Outcome.FAILED, "rate_limited", True)
@@ -101,17 +102,18 @@ class KnownLimit:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose key it is, as far as the API told; `trouble` says why it did not."""
+    """Whose key it is, as far as the API says. `name`: the organization's. `trouble`: why the API did not say."""
 
     organization: str | None = None
     user: str | None = None
     trouble: str | None = None
+    name: str | None = None
 
-    def in_words(self, name: str | None) -> str:
-        """The organization for a person; `name`: what it is called, if that is known."""
+    def in_words(self) -> str:
+        """The organization for a person."""
         if self.organization is None:
             return "an organization that could not be determined"
-        return f"organization {self.organization if name is None else f'{name} ({self.organization})'}"
+        return f"organization {self.organization if self.name is None else f'{self.name} ({self.organization})'}"
 
 
 class StopCause(StrEnum):

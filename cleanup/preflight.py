@@ -13,8 +13,9 @@ from cleanup.model import KnownLimit
 from cleanup.plan import Plan, make_plan
 from cleanup.records.files import check_distinct
 from cleanup.records.past import Past
-from cleanup.settings.definitions import Settings, all_settings
+from cleanup.settings.definitions import Settings
 from cleanup.settings.sources import Loaded
+from cleanup.settings.table import all_settings
 
 EMPTY: Final = "the list is empty: there is nothing to discard"
 LIMIT_HOLDS: Final = timedelta(days=31)

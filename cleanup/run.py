@@ -15,6 +15,7 @@ from cleanup.records.recorder import Recorder
 
 if TYPE_CHECKING:  # loaded only when there is something to send
     from cleanup.api.session import Session
+    from cleanup.find.findings import Listing
 
 
 def discard_list(job: Job, read: Callable[[Reporter], PairList] | None) -> int:
@@ -79,22 +80,25 @@ def sweep(job: Job) -> int:
     return run.to_the_end(prepare, work)
 
 
-def find(job: Job, file: str | None, format_name: str) -> int:
-    """Find drafts by the rule in the settings, and list them on standard output or in `file`. Returns the exit code."""
+def find(job: Job, to: "Listing") -> int:
+    """Find drafts by the rule in the settings, and list them. Returns the exit code."""
     settings = job.loaded.settings
     run = Run(job, "find")
 
     def prepare(stack: ExitStack) -> None:
-        run.prepare(stack, outputs_of(settings, finds=True) | {"the list that is found (-o)": file})
+        run.prepare(
+            stack,
+            outputs_of(settings, finds=True) | {"the list that is found (-o)": to.file, "the page (--review)": to.page},
+        )
 
     async def search(session: "Session") -> None:
-        from cleanup.find.found import Listing, print_found
+        from cleanup.find.found import print_found
 
-        await session.cuttable(print_found(run.state, session, settings, run.screen, Listing(file, format_name)))
+        await session.cuttable(print_found(run.state, session, settings, run.screen, to))
 
     def work() -> None:
         if not run.is_refused:
             with run.reporting_errors():
-                run.talk(search)
+                run.talk(search, named=to.page is not None)
 
     return run.to_the_end(prepare, work, shows_summary=False)

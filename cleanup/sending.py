@@ -5,7 +5,6 @@ from functools import partial
 from itertools import count
 from random import Random
 
-from cleanup.api.atoms import organization_name_in
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
 from cleanup.console.ask import confirm
@@ -16,7 +15,6 @@ from cleanup.discard.guards import Guards
 from cleanup.discard.preview import Preview
 from cleanup.discard.workers import Queue, Workers
 from cleanup.discard.workspace import Workspace
-from cleanup.model import Owner
 from cleanup.records.backup import Backup
 from cleanup.records.recorder import Recorder
 from cleanup.records.state import State
@@ -28,13 +26,11 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
     settings, plan, identity = loaded.settings, recorder.plan, state.identity
     dry_run = settings.run.dry_run
     backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
-    organization_name = None
     if screen.person and not settings.run.yes and not dry_run:
-        organization_name = await _name_of(state.owner, session)
-        whose = state.owner.in_words(organization_name)
-        await confirm(plan.to_send, plan.agents(), f"{whose} at {identity.base_url}", session.stop)
+        where = f"{state.owner.in_words()} at {identity.base_url}"
+        await confirm(plan.to_send, plan.agents(), where, session.stop)
     if not dry_run:
-        recorder.begin(state.owner, organization_name, loaded.record(), settings.run.note)
+        recorder.begin(state.owner, loaded.record(), settings.run.note)
     state.reporter.log(
         "run.started",
         mode=identity.mode,
@@ -43,6 +39,7 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
         to_send=plan.to_send,
         base_url=identity.base_url,
         organization=state.owner.organization,
+        organization_name=state.owner.name,
     )
     if dry_run:
         state.reporter.note("a dry run: whether this key may discard these drafts (403) cannot be read")
@@ -86,17 +83,6 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
             recorder.on_record = lambda: show(next(done), plan.to_send)
             await session.cuttable(workers.run())
         recorder.conclude()
-
-
-async def _name_of(owner: Owner, session: Session) -> str | None:
-    """The organization's name, for a person; a failure is no more than a missing name. Raises Stopped."""
-    organization = owner.organization
-    if organization is None:
-        return None
-    reply = await session.cuttable(session.caller().operate(lambda api: api.account(), once=True))
-    session.stop.check()
-    name = organization_name_in(reply, organization)
-    return None if name is None else session.key.hide(name)
 
 
 def _log_progress(state: State, recorder: Recorder) -> None:

@@ -1,18 +1,21 @@
-"""Writes a picture of a real run: `python -m tests.screenshot docs/run.svg` (`make screenshot`)."""
+"""Writes pictures of a real run and of a real page: `make screenshot`."""
 
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import sync_playwright
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
 from cleanup.simulator import DEMO_KEY, Faults, Simulator
+from cleanup.simulator.lifelike import furnish
 from cleanup.simulator.scenery import populate, write_list
 
 JOB = Path(__file__).parents[1] / "job.py"
@@ -73,5 +76,24 @@ def main(target: str) -> None:
         Path(target).write_text(console.export_svg(title="Draft cleanup", code_format=template), encoding="utf-8")
 
 
+def review(target: str) -> None:
+    """Write a picture of the review page, with one draft's changes opened."""
+    scenery = populate(agents=6, drafts=40, seed=3)
+    furnish(scenery.world, scenery.listed, 3)
+    with tempfile.TemporaryDirectory() as folder, Simulator(scenery.world) as simulator:
+        words = ["find", "--base-url", simulator.url, "--rate", "off", "--older-than", "30d", "--keep", "keep-*"]
+        environ = {"PATH": os.environ["PATH"], "SMALLEST_API_KEY": DEMO_KEY}
+        command = [sys.executable, str(JOB), *words, "--review", "review.html", "-o", "stale.csv"]
+        subprocess.run(command, cwd=folder, env=environ, stderr=subprocess.DEVNULL, check=True)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1080, "height": 760})
+            page.goto((Path(folder) / "review.html").as_uri())
+            page.locator("tbody tr button").first.click()
+            page.screenshot(path=target)
+            browser.close()
+
+
 if __name__ == "__main__":
     main(sys.argv[1])
+    review(sys.argv[2])

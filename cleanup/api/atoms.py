@@ -5,35 +5,15 @@ from the API is checked like one that comes from a list before it becomes part o
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from collections.abc import Callable
 
+from cleanup.api.drafts import BadShape, text_of
 from cleanup.api.reply import Reply, Trouble
 from cleanup.api.transport import LARGE, SMALL, BeforeWrite, Transport
-from cleanup.lists.ids import is_agent, is_draft
+from cleanup.lists.ids import is_agent
 
 PAGE_SIZE = 50
 """As many as the vendor's own client ever asks for: beyond that the API may give fewer than it was asked for."""
-
-
-class BadShape(Exception):
-    """An answer that is not of the documented shape; the text says what is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An open draft, as far as anybody needs to know it. `branch` is the branch's id on the branch model."""
-
-    agent: str
-    draft: str
-    name: str = ""
-    editor: str = ""
-    updated_at: str = ""
-    branch: str = ""
-    branch_name: str = ""
-    publishing: bool = False
 
 
 class Atoms:
@@ -109,6 +89,14 @@ class Atoms:
         """The draft that is open on a branch; 404: none."""
         return await self._send("GET", f"/agent/{agent}/branches/{branch}/draft")
 
+    async def draft_changes(self, agent: str, draft: str, version: str) -> Reply:
+        """What a draft changes against the published version that it was made from."""
+        return await self._send("GET", f"/agent/{agent}/drafts/{draft}/diff?compareTo={version}")
+
+    async def open_draft_changes(self, agent: str, branch: str, revision: str) -> Reply:
+        """What the draft that is open on a branch changes against the branch's head revision."""
+        return await self._send("GET", f"/agent/{agent}/diff?a={revision}&b={branch}:draft")
+
     async def discard_open_draft(self, agent: str, branch: str, check: BeforeWrite) -> Reply:
         """Discard whatever draft is open on a branch at that moment. `check` may raise to keep it from being sent."""
         return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft", SMALL, check=check)
@@ -119,7 +107,7 @@ def owner_in(reply: Reply) -> tuple[str | None, str | None]:
     data = reply.data
     if not isinstance(data, dict):
         return None, None
-    return _text(data.get("organizationId")) or None, _text(data.get("_id")) or None
+    return text_of(data.get("organizationId")) or None, text_of(data.get("_id")) or None
 
 
 def organization_name_in(reply: Reply, organization: str) -> str | None:
@@ -127,7 +115,7 @@ def organization_name_in(reply: Reply, organization: str) -> str | None:
     found = reply.body.get("organizations") if reply.status == 200 and isinstance(reply.body, dict) else None
     for item in found if isinstance(found, list) else []:
         if isinstance(item, dict) and item.get("orgId") == organization:
-            return _text(item.get("name")) or None
+            return text_of(item.get("name")) or None
     return None
 
 
@@ -144,117 +132,9 @@ def agents_in(reply: Reply) -> tuple[list[str], int | None]:
     found = data.get("agents") if isinstance(data, dict) else None
     if not isinstance(found, list) or not isinstance(data, dict):
         raise BadShape("an answer without a list of agents")
-    agents = [_text(item.get("_id")) if isinstance(item, dict) else "" for item in found]
+    agents = [text_of(item.get("_id")) if isinstance(item, dict) else "" for item in found]
     if not all(is_agent(agent) for agent in agents):
         raise BadShape("an agent without an id of 24 hexadecimal digits")
     # The document says `total`, the live API `totalCount`.
     totals = (data.get("total"), data.get("totalCount"))
     return agents, next((total for total in totals if type(total) is int and total >= 0), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Drafts:
-    """An agent's open drafts by id. `odd`: what is wrong with those that cannot be named, if there are any."""
-
-    by_id: dict[str, Draft]
-    odd: str | None = None
-
-
-def drafts_in(reply: Reply, agent: str) -> Drafts:
-    """An agent's drafts. Raises BadShape."""
-    if not isinstance(reply.data, list):
-        raise BadShape("an answer without a list of drafts")
-    return _collected(partial(_draft, agent, item) for item in reply.data)
-
-
-def _collected(readings: Iterable[Callable[[], Draft | None]]) -> Drafts:
-    found: dict[str, Draft] = {}
-    odd = None
-    for read in readings:
-        try:
-            draft = read()
-        except BadShape as error:
-            odd = str(error)
-        else:
-            if draft is not None:
-                found[draft.draft] = draft
-    return Drafts(found, odd)
-
-
-def latest_in(reply: Reply, agent: str) -> Draft:
-    """The draft in an answer of `draft` or `open_draft`. Raises BadShape."""
-    latest = reply.data.get("latest") if isinstance(reply.data, dict) else None
-    if not isinstance(latest, dict):
-        raise BadShape("an answer without the latest state of the draft")
-    draft = _draft(agent, latest)
-    return draft if draft.editor else replace(draft, editor=_last_editor(reply.data))
-
-
-def _last_editor(data: object) -> str:
-    """The editor of the newest edit that names one. The history's order is not documented, its times are used."""
-    history = data.get("editHistory") if isinstance(data, dict) else None
-    edits = [edit for edit in history if isinstance(edit, dict)] if isinstance(history, list) else []
-    named = [(_edited_at(edit), _text(edit.get("editorName"))) for edit in edits if edit.get("editorName")]
-    return max(named, key=lambda edit: edit[0], default=("", ""))[1]
-
-
-def _edited_at(edit: dict[str, Any]) -> str:
-    revision = edit.get("revision")
-    return _text(edit.get("timestamp")) or (_text(revision.get("updatedAt")) if isinstance(revision, dict) else "")
-
-
-def open_drafts_in(reply: Reply, agent: str) -> Drafts:
-    """The open draft of each of an agent's branches. Raises BadShape."""
-    summaries = reply.data.get("branches") if isinstance(reply.data, dict) else None
-    if not isinstance(summaries, list):
-        raise BadShape("an answer without a list of branches")
-    return _collected(partial(_open_draft, agent, summary) for summary in summaries)
-
-
-def _open_draft(agent: str, summary: object) -> Draft | None:
-    branch = summary.get("branch") if isinstance(summary, dict) else None
-    if not isinstance(summary, dict) or not isinstance(branch, dict):
-        raise BadShape("a branch without its description")
-    opened = branch.get("openDraftId")
-    draft, branch_id = _text(opened), _text(branch.get("_id"))
-    if not draft and (opened or summary.get("hasOpenDraft") is True):
-        raise BadShape("a branch with an open draft that is not named")
-    if draft and not (is_draft(draft) and is_draft(branch_id)):
-        raise BadShape("a branch or its open draft with an id that cannot be part of a path")
-    return Draft(agent, draft, branch=branch_id, branch_name=_text(branch.get("name"))) if draft else None
-
-
-def draft_configuration_in(reply: Reply) -> dict[str, Any] | None:
-    """The answer of `configuration`, if it is the draft's and not the active one's, else None."""
-    data = reply.data
-    if not isinstance(data, dict) or data.get("_configSource") != "draft":
-        return None
-    return data if isinstance(data.get("_resolvedConfig"), dict) else None
-
-
-def _draft(agent: str, item: object) -> Draft:
-    if not isinstance(item, dict):
-        raise BadShape("a draft that is no object")
-    # `_id` is the revision's own id: only `draftId` names the draft.
-    draft = _text(item.get("draftId"))
-    if not is_draft(draft):
-        raise BadShape("a draft without an id that can be part of a path")
-    return Draft(
-        agent,
-        draft,
-        _text(item.get("draftName")),
-        _text(item.get("lastEditorName")),
-        _text(item.get("updatedAt")),
-        publishing=_is_publishing(item),
-    )
-
-
-def _is_publishing(item: dict[str, Any]) -> bool:
-    """Whether a publish is under way for this revision; discarding would take it out from under a release."""
-    pending = item.get("pendingPublish")
-    return isinstance(pending, dict) and pending.get("state") == "active"
-
-
-def _text(value: object) -> str:
-    """A text that can be written anywhere: JSON allows half characters, files do not."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -1,6 +1,8 @@
 """Whose key it is: asked before anything else."""
 
-from cleanup.api.atoms import owner_in
+from dataclasses import replace
+
+from cleanup.api.atoms import organization_name_in, owner_in
 from cleanup.api.renewal import wrong_owner
 from cleanup.api.session import Session
 from cleanup.errors import SettingsError, UnknownOwner
@@ -35,3 +37,16 @@ async def whose_key(session: Session, required: str | None) -> Owner:
     if required is not None and organization != required:
         raise wrong_owner(organization, required)
     return Owner(organization, user)
+
+
+async def with_name(session: Session, owner: Owner) -> Owner:
+    """The same owner with the organization's name, for a person; a failure is no more than a missing name.
+
+    Raises Stopped.
+    """
+    if owner.organization is None:
+        return owner
+    reply = await session.caller().operate(lambda api: api.account(), once=True)
+    session.stop.check()
+    name = organization_name_in(reply, owner.organization)
+    return owner if name is None else replace(owner, name=session.key.hide(name))

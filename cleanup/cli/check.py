@@ -120,12 +120,12 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
 def _sweep_in_words(loaded: Loaded) -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    from cleanup.find.finder import Rule
+    from cleanup.find.rule import Rule
 
     settings = loaded.settings
     share = settings.find.max_share
     return {
-        "sweep": Rule(settings.find, datetime.now(UTC)).in_words(),
+        "sweep": Rule(settings.find, datetime.now(UTC), settings.guard.keep).in_words(),
         "base_url": settings.api.base_url,
         "organization": settings.api.organization,
         "dry_run": settings.run.dry_run or not settings.run.yes,

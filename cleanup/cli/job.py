@@ -1,6 +1,7 @@
 """`job.py [PAIRS]`, `find` and `sweep`: settings → a run."""
 
 import argparse
+import shlex
 import sys
 import uuid
 from dataclasses import replace
@@ -10,11 +11,11 @@ from typing import Any, Final
 from cleanup.cli.options import COMMANDS, parse, program, takes
 from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen, make_screen, style_of
-from cleanup.errors import ListMissing, SettingsError, UsageError
+from cleanup.errors import ListMalformed, ListMissing, SettingsError, UsageError
 from cleanup.lifecycle import Job
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.reading import read_inline, read_list, written_as
-from cleanup.records.next_step import REASON_BYTES, Again, fitting, make_again
+from cleanup.records.next_step import REASON_BYTES, Again, fitting, flags, make_again
 from cleanup.run import discard_list, find, sweep
 from cleanup.settings.sources import Loaded, Refused, load
 
@@ -24,9 +25,9 @@ _BAD_ROWS_FOR_A_PERSON: Final = 20
 
 def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> int:
     """Run the job, `find` or `sweep`. Returns the exit code."""
-    options, flags = parse(command, argv)
+    options, given = parse(command, argv)
     try:
-        loaded = _as_meant(command, load(flags, environ, options.config, home))
+        loaded = _as_meant(command, load(given, environ, options.config, home))
     except Refused as error:
         return refuse_settings(error)
     again = _again(command, options, loaded)
@@ -43,7 +44,10 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
     if command == "find":
         file: str | None = options.output
         format_name = options.format or written_as(file)
-        return find(Job(loaded, screen, environ, again, file, check), file, format_name)
+        from cleanup.find.findings import Listing
+
+        to = Listing(file, format_name, options.review, _discarding(loaded))
+        return find(Job(loaded, screen, environ, again, file, check), to)
     name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
     asked = Job(loaded, screen, environ, again, None if name is None else str(name), check)
     if name is None:
@@ -57,6 +61,13 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
     return discard_list(asked, read)
 
 
+def _discarding(loaded: Loaded) -> str:
+    """The job's command with these settings, but for its list."""
+    run = loaded.settings.run.model_copy(update={"dry_run": False})
+    settings = loaded.settings.model_copy(update={"run": run})
+    return shlex.join([*program(), *flags(settings, lambda key: takes("", key))])
+
+
 def waits_for_typing(loaded: Loaded) -> bool:
     """Whether the list is to come from somebody at a terminal, who may not know it."""
     return loaded.settings.pairs == "-" and sys.stdin.isatty()
@@ -65,7 +76,8 @@ def waits_for_typing(loaded: Loaded) -> bool:
 def _again(command: str, options: argparse.Namespace, loaded: Loaded) -> Again:
     """How this run could be started again."""
     pairs = loaded.settings.pairs if command == "" and loaded.inline_pairs is None else None
-    given = {flag: getattr(options, name, None) for flag, name in (("--format", "format"), ("-o", "output"))}
+    words_of = {"--format": "format", "-o": "output", "--review": "review"}
+    given = {flag: getattr(options, name, None) for flag, name in words_of.items()}
     try:
         folder, words = str(Path.cwd()), [*program(), *filter(None, [command])]
     except FileNotFoundError:  # somebody has removed the folder meanwhile
@@ -89,14 +101,25 @@ def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList
     """
     most = _BAD_ROWS_FOR_A_PERSON if style_of(loaded.settings.output.log_format) == "console" else None
     if loaded.inline_pairs is not None:
-        return read_inline(loaded.inline_pairs, loaded.file.name if loaded.file else "settings", report, most)
+        name = loaded.file.name if loaded.file else "settings"
+        return approved(read_inline(loaded.inline_pairs, name, report, most), loaded.settings.run.list_sha256)
     path = str(loaded.settings.pairs)
     try:
-        return read_list(path, format_name, report, most)
+        return approved(read_list(path, format_name, report, most), loaded.settings.run.list_sha256)
     except ListMissing as error:
         if path.isalpha():  # more likely a command than a list
             raise ListMissing(f"{error}; the commands are {', '.join(filter(None, COMMANDS))}") from None
         raise
+
+
+def approved(pairs: PairList, sha256: str | None) -> PairList:
+    """The list, if it is the one with this hash. Raises ListMalformed."""
+    if sha256 is not None and pairs.sha256 != sha256:
+        raise ListMalformed(
+            f"{pairs.name}: this is not the list that was approved: its SHA-256 is {pairs.sha256}, and run.list_sha256 "
+            f"(--sha256) is {sha256}, so nothing was sent"
+        )
+    return pairs
 
 
 def refuse_settings(error: Refused) -> int:
@@ -140,6 +163,8 @@ def check_settings(command: str, loaded: Loaded) -> None:
             )
             if given is None
         ]
+        if settings.run.list_sha256 is not None:
+            missing.append("run.list_sha256 is for a list that was approved: a sweep makes a list of its own")
         if missing:
             raise SettingsError(*missing)
 

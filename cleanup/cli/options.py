@@ -10,8 +10,8 @@ from typing import Any, Final, NoReturn
 
 from cleanup import __version__
 from cleanup.errors import ExitCode
-from cleanup.settings.definitions import Setting, all_settings
 from cleanup.settings.paths import resolved
+from cleanup.settings.table import Setting, all_settings
 
 COMMANDS: Final = {
     "": "discard every listed draft: the job",
@@ -32,10 +32,12 @@ _TITLES: Final = {
 }
 _NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
     "": ("find.", "output.list"),
-    "sweep": (),
+    "sweep": ("run.list_sha256",),
     "check": (),
     "find": (
-        "guard.",
+        "guard.protect",
+        "guard.min_idle",
+        "guard.backup",
         "run.",
         "find.max_share",
         "limits.max_discards",
@@ -66,8 +68,13 @@ class _Parser(argparse.ArgumentParser):
         """The known flag that was probably meant by the first one that is close to any."""
         known = {name for setting in all_settings() if (name := setting.flag.name)}
         known.update(re.findall(r"--[a-z][a-z-]*", self.format_help()))
-        close = [name for flag in flags for name in difflib.get_close_matches(flag, sorted(known), n=1)]
+        close = [name for flag in flags for name in _close_to(flag, sorted(known))]
         return f"; did you mean {close[0]}?" if close else ""
+
+
+def _close_to(flag: str, known: Sequence[str]) -> list[str]:
+    """Known flags that begin with this one, else those that look like it, the likeliest first."""
+    return [name for name in known if name.startswith(f"{flag}-")] or difflib.get_close_matches(flag, known, n=1)
 
 
 def _flag_alone(word: str) -> str:
@@ -150,6 +157,12 @@ def make_parser(command: str) -> argparse.ArgumentParser:
             metavar="FILE",
             type=_list_file,
             help="write the list there instead of to standard output",
+        )
+        general.add_argument(
+            "--review",
+            metavar="PAGE.html",
+            type=_list_file,
+            help="also write a page to look the drafts over in a browser, and to save the list from",
         )
     general.add_argument(
         "-c",

@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
 
-NEEDED: Final = ("yaml", "pydantic", "httpx", "tenacity", "structlog", "rich", "prometheus_client")
+NEEDED: Final = ("yaml", "pydantic", "httpx", "tenacity", "structlog", "rich", "prometheus_client", "jinja2")
 """The libraries that the job is built on; most are loaded only once there is something to do for them."""
 _WRONG_USAGE: Final = 2
 

@@ -8,10 +8,11 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from cleanup.api.atoms import Atoms, BadShape, Draft, draft_configuration_in, latest_in
+from cleanup.api.atoms import Atoms
+from cleanup.api.drafts import BadShape, Draft, draft_configuration_in, latest_in
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller
 from cleanup.api.transport import BeforeWrite
@@ -186,6 +187,7 @@ class Case:
         except BadShape as error:
             self._objection = Ending.UNEXPECTED_RESPONSE, str(error)
             raise _Kept(reply) from None
+        draft = replace(draft, branch_name=self._details.get("branch", ""))
         self._note(draft)
         if draft.draft != self.pair.draft:
             ending = Ending.GONE_AFTER_RETRY if self._maybe_done else Ending.CHANGED

@@ -1,8 +1,9 @@
 """Pure: what speaks against a draft's discard, by what the API says of it right before. Dry runs ask the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from cleanup.lists.rows import parse_time
@@ -10,7 +11,7 @@ from cleanup.model import Ending, Pair
 from cleanup.settings.definitions import Guard
 
 if TYPE_CHECKING:
-    from cleanup.api.atoms import Draft
+    from cleanup.api.drafts import Draft
 
 Objection = tuple[Ending, str]
 
@@ -27,12 +28,16 @@ class Guards:
 
         `dated`: the list has the time of its last edit. A copy makes the job check anyway.
         """
-        return dated or self.settings.min_idle is not None or self.settings.backup is not None
+        settings = self.settings
+        return dated or settings.min_idle is not None or settings.backup is not None or bool(settings.keep)
 
     def objection(self, pair: Pair, draft: "Draft") -> Objection | None:
         """Why the draft must stay, as an ending and a sentence; None if it may go."""
         if draft.publishing:
             return Ending.PUBLISHING, "a publish of this draft is under way"
+        glob = keeps(draft, self.settings.keep)
+        if glob is not None:
+            return Ending.KEPT, f"its name matches {glob!r} of guard.keep"
         return self._by_age(pair, draft)
 
     def _by_age(self, pair: Pair, draft: "Draft") -> Objection | None:
@@ -48,3 +53,9 @@ class Guards:
         if min_idle is not None and self.now() - edited < timedelta(seconds=min_idle):
             return Ending.RECENTLY_EDITED, f"edited {draft.updated_at}"
         return None
+
+
+def keeps(draft: "Draft", globs: Iterable[str]) -> str | None:
+    """The glob of `guard.keep` that the name of this draft, or of its branch, matches; None if none does."""
+    names = [name for name in (draft.name, draft.branch_name) if name]
+    return next((glob for glob in globs if any(fnmatchcase(name, glob) for name in names)), None)

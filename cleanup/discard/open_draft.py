@@ -1,6 +1,7 @@
 """What a branch says of the draft that is open on it, where nothing is to be discarded."""
 
-from cleanup.api.atoms import Atoms, Draft
+from cleanup.api.atoms import Atoms
+from cleanup.api.drafts import Draft
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller
 from cleanup.discard.workspace import Workspace

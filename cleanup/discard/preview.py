@@ -1,6 +1,8 @@
 """One pair → what a run would do with it now, by reads alone."""
 
-from cleanup.api.atoms import Draft, latest_in
+from dataclasses import replace
+
+from cleanup.api.drafts import Draft, latest_in
 from cleanup.discard import verdict
 from cleanup.discard.discard import Case
 from cleanup.discard.open_draft import read_open_draft
@@ -27,7 +29,7 @@ class Preview(Case):
         draft = latest_in(reply, pair.agent)
         if draft.draft != pair.draft:
             return self._result(Ending.CHANGED, "another draft is open on the branch now")
-        return self._say(draft)
+        return self._say(replace(draft, branch_name=found.branch_name))
 
     def _say(self, draft: Draft) -> Result:
         self._note(draft)

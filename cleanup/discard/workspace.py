@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from cleanup.api.atoms import Atoms, BadShape, Draft, Drafts, agents_in, drafts_in, open_drafts_in, says_no_such_agent
+from cleanup.api.atoms import Atoms, agents_in, says_no_such_agent
+from cleanup.api.drafts import BadShape, Draft, Drafts, drafts_in, open_drafts_in
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Attempt, Caller
 from cleanup.model import StopCause

@@ -1,126 +1,37 @@
-"""The workspace → the drafts that a rule means, oldest first, as a list that the job reads."""
+"""The workspace → the drafts that a rule means, oldest first, and what they change."""
 
-import hashlib
-import io
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from itertools import chain, count
+from itertools import count
 from random import Random
 from typing import Final
 
-from cleanup.api.atoms import PAGE_SIZE, Atoms, BadShape, Draft, agents_in, latest_in
+from cleanup.api.atoms import PAGE_SIZE, Atoms, agents_in
+from cleanup.api.changes import changes_in
+from cleanup.api.drafts import BadShape, Draft, latest_in
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
+from cleanup.discard.guards import keeps
 from cleanup.discard.open_draft import read_open_draft
 from cleanup.discard.workers import Queue, Workers
 from cleanup.discard.workspace import Unanswered, Workspace
-from cleanup.lists.pair_list import PairList
-from cleanup.lists.rows import Columns, Row, parse_time, time_text
-from cleanup.lists.writing import write_rows
-from cleanup.settings.definitions import Find
-from cleanup.settings.values import duration_text
+from cleanup.find.findings import Findings
+from cleanup.find.rule import NEVER, Rule, edited_at
 from cleanup.stop import Stopped
 
-COLUMNS: Final = ("agent", "draft", "branch", "name", "editor", "updated_at")
 _MOST_PAGES: Final = 100_000
 _MOST_PASSES: Final = 3
 
 
+Show = Callable[[int, int], None]
+"""Shows how many are read, of how many."""
+
+
 class Unreadable(Exception):
     """A part of the workspace that could not be read; the text says which and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Which drafts are meant; pure."""
-
-    find: Find
-    now: datetime
-
-    def means(self, draft: Draft) -> bool:
-        """Whether the rule means this draft. One whose last edit cannot be read is not old."""
-        find = self.find
-        if find.older_than is not None:
-            edited = edited_at(draft)
-            if edited is None or self.now - edited < timedelta(seconds=find.older_than):
-                return False
-        return _matches(draft.name, find.name) and _matches(draft.editor, find.editor)
-
-    def in_words(self) -> str:
-        """The rule as a sentence."""
-        find = self.find
-        parts = ["open drafts"]
-        if find.older_than is not None:
-            parts.append(f"last edited more than {duration_text(find.older_than)} ago")
-        for what, globs in (("name", find.name), ("last editor", find.editor)):
-            if globs:
-                parts.append(f"whose {what} matches {' or '.join(globs)}")
-        parts.append(f"of the agents {', '.join(find.agents)}" if find.agents else "of all agents")
-        if find.exclude_agents:
-            parts.append(f"except {', '.join(find.exclude_agents)}")
-        return " ".join(parts)
-
-
-def edited_at(draft: Draft) -> datetime | None:
-    """A draft's last edit, None if it cannot be read."""
-    try:
-        return parse_time(draft.updated_at)
-    except ValueError:
-        return None
-
-
-def _matches(text: str, globs: tuple[str, ...]) -> bool:
-    return not globs or any(fnmatchcase(text, glob) for glob in globs)
-
-
-@dataclass(slots=True)
-class Findings:
-    """What a search of the workspace brought. `unknown`: agents that were named and are not there."""
-
-    found: list[Draft] = field(default_factory=list)
-    agents: int = 0
-    seen: int = 0
-    ageless: int = 0
-    unknown: list[str] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
-
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        """The list's rows, one cell for each of `COLUMNS`. A time that cannot be read would refuse the list."""
-        for draft in self.found:
-            edited = edited_at(draft)
-            updated_at = time_text(edited) if edited else ""
-            yield draft.agent, draft.draft, draft.branch_name, draft.name, draft.editor, updated_at
-
-    def text(self, format_name: str) -> str:
-        """The list in a format that the job reads: csv, tsv, yaml, json or jsonl."""
-        if format_name in ("csv", "tsv"):
-            text = io.StringIO(newline="")
-            write_rows(text, COLUMNS, self.rows(), delimiter="\t" if format_name == "tsv" else ",")
-            return text.getvalue()
-        records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
-        if format_name == "jsonl":
-            return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        if format_name == "json":
-            return json.dumps(records, ensure_ascii=False, indent=1) + "\n"
-        from cleanup.documents import yaml_text
-
-        return yaml_text(records)
-
-    def pairs(self, name: str, text: str) -> PairList:
-        """The list as the job has it after reading it; its hash is that of `text`, in which it was written."""
-        columns = Columns()
-        for column in COLUMNS[2:]:
-            columns.add(column)
-        pairs = PairList(name, columns)
-        for line, row in enumerate(self.rows(), 2):
-            pairs.add(Row(line, row[0], row[1], row[2:]))
-        pairs.sha256 = hashlib.sha256(text.encode()).hexdigest()
-        return pairs
 
 
 class Finder:
@@ -131,7 +42,7 @@ class Finder:
         self._stop = session.stop
         self._workspace = workspace
 
-    async def search(self, rule: Rule, show: Callable[[int, int], None]) -> Findings:
+    async def search(self, rule: Rule, show: Show) -> Findings:
         """Find all drafts that the rule means, oldest first. Raises Stopped when the run is to stop.
 
         `show`: called with how many agents were read, and how many there are.
@@ -142,33 +53,65 @@ class Finder:
         agents = [agent for agent in listed if agent not in rule.find.exclude_agents]
         findings.agents = len(agents)
         drafts: list[list[Draft] | None] = [[] for _ in agents]
-        done = count(1)
 
         async def read(place: int, caller: Caller) -> None:
             try:
                 drafts[place] = await self._drafts(caller, agents[place])
             except (Unreadable, BadShape) as error:
                 findings.unreadable.append(f"agent {agents[place]} could not be read: {error}")
-            except Stopped:
-                pass
-            show(next(done), len(agents))
 
-        await Workers(
-            self._session,
-            Queue(bytes(len(agents)), Random(len(agents))),  # noqa: S311 - chance, not secrecy
-            lambda place: Subject(place, agents[place]),
-            read,
-        ).run()
-        self._stop.check()
+        await self._for_each(len(agents), lambda place: Subject(place, agents[place]), read, show)
         findings.unknown += [agent for agent, found in zip(agents, drafts, strict=True) if named and found is None]
-        for draft in chain.from_iterable(found or () for found in drafts):
-            findings.seen += 1
-            findings.ageless += edited_at(draft) is None
-            if rule.means(draft):
-                findings.found.append(draft)
-        oldest = datetime.min.replace(tzinfo=UTC)
-        findings.found.sort(key=lambda draft: (edited_at(draft) or oldest, draft.agent, draft.draft))
+        for found in drafts:
+            chosen = rule.chosen(found or ())
+            findings.seen += len(found or ())
+            findings.kept += sum(keeps(draft, rule.keep) is not None for draft in found or ())
+            findings.ageless += sum(edited_at(draft) is None for draft in found or ())
+            findings.publishing += [draft for draft in chosen if draft.publishing]
+            findings.found += [draft for draft in chosen if not draft.publishing]
+        findings.found.sort(key=lambda draft: (edited_at(draft) or NEVER, draft.agent, draft.draft))
         return findings
+
+    async def compare(self, findings: Findings, show: Show) -> None:
+        """Find out what each draft changes. One that is gone meanwhile is not found any more. Raises Stopped."""
+        drafts = findings.found
+        gone: set[str] = set()
+
+        async def read(place: int, caller: Caller) -> None:
+            draft = drafts[place]
+            try:
+                reply = await caller.operate(partial(_compare, draft))
+                if reply.not_found:
+                    gone.add(draft.draft)
+                else:
+                    findings.changes[draft.draft] = changes_in(self._with_data(reply, "what it changes"))
+            except (Unreadable, BadShape) as error:
+                findings.unreadable.append(f"draft {draft.draft} of agent {draft.agent} could not be compared: {error}")
+
+        def subject(place: int) -> Subject:
+            return Subject(place, drafts[place].agent, drafts[place].draft)
+
+        await self._for_each(len(drafts), subject, read, show)
+        findings.found = [draft for draft in drafts if draft.draft not in gone]
+
+    async def _for_each(
+        self,
+        number: int,
+        subject: Callable[[int], Subject],
+        read: Callable[[int, Caller], Awaitable[None]],
+        show: Show,
+    ) -> None:
+        """Read so many things, as many at a time as the throttle lets through. Raises Stopped."""
+        done = count(1)
+
+        async def process(place: int, caller: Caller) -> None:
+            with suppress(Stopped):
+                await read(place, caller)
+            show(next(done), number)
+
+        chance = Random(number)  # noqa: S311 - chance, not secrecy
+        await Workers(self._session, Queue(bytes(number), chance), subject, process).run()
+        self._stop.check()
 
     async def _agents(self, findings: Findings) -> dict[str, None]:
         """The workspace's agents; as many as could be read, if not all."""
@@ -225,7 +168,7 @@ class Finder:
             opened = await self._read_open(caller, place)
             if not opened.not_found:
                 found = latest_in(self._with_data(opened, "a draft"), agent)
-                drafts.append(replace(found, branch=place.branch, branch_name=place.branch_name))
+                drafts.append(replace(found, branch=place.branch, branch_name=place.branch_name, source=place.source))
         return drafts
 
     async def _read_open(self, caller: Caller, place: Draft) -> Reply:
@@ -244,6 +187,15 @@ class Finder:
 
 async def _page(page: int, api: Atoms) -> Reply:
     return await api.agents(page)
+
+
+async def _compare(draft: Draft, api: Atoms) -> Reply:
+    """Ask what a draft changes; one that says nothing of its source cannot be compared."""
+    if not draft.source:
+        raise BadShape("it does not say what it was made from")
+    if draft.branch:
+        return await api.open_draft_changes(draft.agent, draft.branch, draft.source)
+    return await api.draft_changes(draft.agent, draft.draft, draft.source)
 
 
 def _unreadable(what: str, reply: Reply) -> Unreadable:

@@ -1,6 +1,6 @@
 """What `find` and `sweep` have in common: the workspace searched, and what is said of it."""
 
-from dataclasses import dataclass
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -10,29 +10,28 @@ from cleanup.console.progress import progress
 from cleanup.console.screen import Screen, say_list
 from cleanup.discard.workspace import Workspace
 from cleanup.errors import Incomplete, SettingsError
-from cleanup.find.finder import Finder, Findings, Rule
+from cleanup.find.finder import Finder
+from cleanup.find.findings import Findings, Listing
+from cleanup.find.rule import Rule
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.reading import written_as
 from cleanup.records.files import whole_file
 from cleanup.records.state import State
 from cleanup.settings.definitions import Settings
-from cleanup.settings.values import share_text
+from cleanup.settings.values import duration_text, share_text
 
 _MOST_WARNINGS: Final = 20
 _ROUNDING: Final = 1e-6
 """Of a draft: 29 of 100 are not more than 29%, whatever binary fractions say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Where a list goes that was found, and its format. `file`: None for standard output."""
+async def search(
+    state: State, session: Session, settings: Settings, screen: Screen, *, compares: bool = False
+) -> Findings:
+    """Find what the settings mean, and warn of what could not be read. Raises Stopped.
 
-    file: str | None
-    format: str
-
-
-async def search(state: State, session: Session, settings: Settings, screen: Screen) -> Findings:
-    """Find what the settings mean, and warn of what could not be read. Raises Stopped."""
+    `compares`: find out what each draft changes, also where the rule does not ask for it.
+    """
     reporter = state.reporter
     workspace = Workspace(session.stop, settings.api.model, state.moved, session.throttle.now)
     finder = Finder(session, workspace)
@@ -42,7 +41,13 @@ async def search(state: State, session: Session, settings: Settings, screen: Scr
         reporter.log("run.progress", requests=state.traffic.total)
 
     with progress(screen, "reading agents", log, quiet=settings.output.quiet) as show:
-        findings = await finder.search(Rule(settings.find, datetime.now(UTC)), show)
+        findings = await finder.search(rule_of(settings), show)
+    if (compares or settings.find.unchanged) and findings.found:
+        reporter.log("run.info", message=_how_long(len(findings.found), session.pace.rate))
+        with progress(screen, "comparing drafts", log, quiet=settings.output.quiet) as show:
+            await finder.compare(findings, show)
+    if settings.find.unchanged:
+        findings.found = [draft for draft in findings.found if findings.changes.get(draft.draft) == ()]
     for sentence in findings.unreadable[:_MOST_WARNINGS]:
         reporter.warn(sentence, kind="unreadable")
     if len(findings.unreadable) > _MOST_WARNINGS:
@@ -54,15 +59,33 @@ async def search(state: State, session: Session, settings: Settings, screen: Scr
         sentence = f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old"
         reporter.warn(sentence, kind="ageless")
     counted = f"{len(findings.found)} of {findings.seen} drafts of {findings.agents} agents"
-    organization = state.owner.organization
-    where = f" in organization {organization}" if organization else ""
-    reporter.log("run.info", message=f"found {counted}{where}")
+    where = f" in {state.owner.in_words()}" if state.owner.organization else ""
+    kept = f"; guard.keep keeps {findings.kept}" if findings.kept else ""
+    publishing = f"; {len(findings.publishing)} are being published" if findings.publishing else ""
+    reporter.log("run.info", message=f"found {counted}{where}{kept}{publishing}")
     return findings
+
+
+def rule_of(settings: Settings) -> Rule:
+    """Which drafts the settings mean, as of now."""
+    return Rule(settings.find, datetime.now(UTC), settings.guard.keep)
+
+
+def _how_long(drafts: int, rate: float | None) -> str:
+    """What comparing costs: a request for each draft."""
+    at = "" if rate is None else f", about {duration_text(math.ceil(drafts / rate))} at {rate:g} a second"
+    return f"comparing {drafts} drafts with what they were made from: a request each{at}"
 
 
 async def print_found(state: State, session: Session, settings: Settings, screen: Screen, to: Listing) -> None:
     """Search the workspace and print what was found, or write it to a file. Raises Incomplete, Stopped."""
-    findings = await search(state, session, settings, screen)
+    findings = await search(state, session, settings, screen, compares=to.page is not None)
+    if to.page is not None:
+        from cleanup.pages.review import review_page
+
+        words = rule_of(settings).in_words()
+        with whole_file(to.page) as stream:
+            stream.write(review_page(findings, state.owner, words, state.identity.started_at, to.command))
     file, text = to.file, findings.text(to.format)
     if file is not None:
         with whole_file(file) as stream:

@@ -6,7 +6,9 @@ from cleanup.model import Ending, Outcome, Result
 
 FIRST_ANSWERS: Final = 50
 A_FEW: Final = 9
-_NO_DISCARD: Final = frozenset({Ending.CHANGED, Ending.RECENTLY_EDITED, Ending.PUBLISHING, Ending.BACKUP_FAILED})
+_NO_DISCARD: Final = frozenset(
+    {Ending.CHANGED, Ending.RECENTLY_EDITED, Ending.PUBLISHING, Ending.KEPT, Ending.BACKUP_FAILED}
+)
 """Endings that are decided before a discard is sent: their status answers a read, and says nothing about the key."""
 
 

@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from cleanup.console.printable import printable
 from cleanup.errors import ExitCode, JobError, LedgerLocked, OutputError
-from cleanup.settings.definitions import Section, Settings, all_settings
+from cleanup.settings.definitions import Settings
+from cleanup.settings.flag import Section
+from cleanup.settings.table import all_settings
 from cleanup.settings.values import duration_text, share_text
 
 NEXT_BYTES: Final = 1150

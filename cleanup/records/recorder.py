@@ -42,7 +42,7 @@ class Recorder:
             for index in self.plan.indexes(decision):
                 self._reporter.log_result(Result(self.plan.pairs[index], ENDINGS[decision]))
 
-    def begin(self, owner: Owner, organization_name: str | None, settings: dict[str, Any], note: str | None) -> None:
+    def begin(self, owner: Owner, settings: dict[str, Any], note: str | None) -> None:
         """Write the ledger's run line, and the lines of protected pairs. Raises OutputError."""
         if self._ledger is None:
             return
@@ -59,7 +59,7 @@ class Recorder:
                 "os_user": user_name(os.geteuid()),
                 "base_url": identity.base_url,
                 "organization": owner.organization,
-                "organization_name": organization_name,
+                "organization_name": owner.name,
                 "user": owner.user,
                 "list": identity.list_name,
                 "list_sha256": self.plan.pairs.sha256,

@@ -43,6 +43,7 @@ class State:
             answered=self.traffic.answered,
             stopped_because=self.stop.sentence,
             organization=self.owner.organization,
+            organization_name=self.owner.name,
             model=self.model,
         )
         if self.recorder is None:

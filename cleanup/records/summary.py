@@ -47,6 +47,7 @@ class Facts:
     answered: bool = False
     stopped_because: str | None = None
     organization: str | None = None
+    organization_name: str | None = None
     model: str | None = None
     list_sha256: str | None = None
 
@@ -138,6 +139,7 @@ def summarize(
         "seconds": round((finished_at - identity.started_at).total_seconds(), 3),
         "base_url": identity.base_url,
         "organization": facts.organization,
+        "organization_name": facts.organization_name,
         "list": identity.list_name,
         "list_sha256": facts.list_sha256,
         "shard": identity.shard,

@@ -1,10 +1,10 @@
 """Every setting, once: key, type, default, flag and help text. File, variables, flags and schema follow."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from cleanup.settings.flag import FILE, Flag, Section
 from cleanup.settings.values import (
     Agents,
     AgeOrOff,
@@ -21,30 +21,12 @@ from cleanup.settings.values import (
     Rate,
     Seconds,
     SecretUrlOrOff,
+    Sha256OrOff,
     Shard,
     ShareOrOff,
     Switch,
     TextOrOff,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """How a setting is given on the command line; no name, no flag. `several`: again and again."""
-
-    name: str | None
-    metavar: str | None = None
-    is_path: bool = False
-    several: bool = False
-
-
-FILE = {"is_path": True, "metavar": "FILE"}
-
-
-class Section(BaseModel):
-    """A group of settings: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, str_min_length=1)
 
 
 class Api(Section):
@@ -99,7 +81,6 @@ class Limits(Section):
     ] = 1000
     per_run: Annotated[
         CountOrOff,
-        FolderOrOff,
         Field(description="Send at most that many pairs, in the list's order; a later run takes the rest"),
         Flag("--limit", "N"),
     ] = None
@@ -143,6 +124,11 @@ class Guard(Section):
         Field(description="Agents that are never touched; all sources together"),
         Flag("--protect", "AGENT", several=True),
     ] = ()
+    keep: Annotated[
+        Globs,
+        Field(description="Globs: drafts whose name, or whose branch's name, matches are never touched, nor found"),
+        Flag("--keep", "GLOB", several=True),
+    ] = ()
     min_idle: Annotated[
         AgeOrOff,
         Field(description="Leave a draft alone that was edited more recently than this"),
@@ -177,6 +163,16 @@ class Find(Section):
     exclude_agents: Annotated[
         Agents, Field(description="Drafts of all agents but these"), Flag("--exclude-agent", "AGENT", several=True)
     ] = ()
+    keep_newest: Annotated[
+        CountOrOff,
+        Field(description="Leave out each agent's N most recently edited drafts, of all its drafts"),
+        Flag("--keep-newest", "N"),
+    ] = None
+    unchanged: Annotated[
+        Switch,
+        Field(description="Only drafts that differ in nothing from what they were made from; one request each"),
+        Flag("--unchanged"),
+    ] = False
     max_share: Annotated[
         ShareOrOff,
         Field(description="A sweep that would discard more than this share of the drafts it saw sends nothing"),
@@ -197,6 +193,11 @@ class Run(Section):
         Flag("--shard", "K/N"),
     ] = None
     yes: Annotated[Switch, Field(description="Do not ask before discarding"), Flag("--yes")] = False
+    list_sha256: Annotated[
+        Sha256OrOff,
+        Field(description="Refuse the list unless its bytes have this hash: what was approved is what runs"),
+        Flag("--sha256", "HASH"),
+    ] = None
     note: Annotated[
         NoteOrOff, Field(description="A word for the record, a change number say"), Flag("--note", "TEXT")
     ] = None
@@ -257,39 +258,3 @@ class Settings(Section):
     find: Find = Find()
     run: Run = Run()
     output: Output = Output()
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the reference: a key with all that follows from its definition."""
-
-    key: str
-    section: str
-    name: str
-    flag: Flag
-    help: str
-    default: object
-    is_switch: bool
-
-    @property
-    def variable(self) -> str:
-        """The environment variable."""
-        return "CLEANUP_" + self.key.upper().replace(".", "__")
-
-
-def all_settings() -> list[Setting]:
-    """Every setting but `pairs`, in the order of their definition."""
-    rows = []
-    for section, field in Settings.model_fields.items():
-        if section == "pairs":
-            continue
-        model = field.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, Section)
-        for name, leaf in model.model_fields.items():
-            flag = next(m for m in leaf.metadata if isinstance(m, Flag))
-            is_switch = leaf.annotation is bool
-            rows.append(
-                Setting(f"{section}.{name}", section, name, flag, leaf.description or "", leaf.default, is_switch)
-            )
-    return rows

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from cleanup.documents import DocumentError, Node, tree, yaml_events
 from cleanup.errors import SettingsError
-from cleanup.settings.definitions import Setting
+from cleanup.settings.table import Setting
 
 
 class Given(NamedTuple):

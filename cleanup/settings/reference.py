@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cleanup.errors import ExitCode
-from cleanup.settings.definitions import Setting, Settings, all_settings
+from cleanup.settings.definitions import Settings
+from cleanup.settings.table import Setting, all_settings
 from cleanup.settings.values import share_text
 
 ROOT: Final = Path(__file__).parents[2]

@@ -11,10 +11,11 @@ from pydantic_core import ErrorDetails
 
 from cleanup.documents import Node
 from cleanup.errors import SettingsError
-from cleanup.settings.definitions import Setting, Settings, all_settings
+from cleanup.settings.definitions import Settings
 from cleanup.settings.file import Given, Layer, nearest, read_file
 from cleanup.settings.hidden import Unshown, looks_like_key
 from cleanup.settings.paths import resolved
+from cleanup.settings.table import Setting, all_settings
 
 PREFIX = "CLEANUP_"
 

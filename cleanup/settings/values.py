@@ -100,6 +100,13 @@ def _parse_shard(value: Any) -> ShardOf:
     return ShardOf(int(match[1]), int(match[2]))
 
 
+def _parse_sha256(value: Any) -> str:
+    text = str(value).strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", text, re.ASCII):
+        raise ValueError("must be a SHA-256 hash of 64 hex digits, as sha256sum prints it")
+    return text
+
+
 def _one_or_many(value: Any) -> Any:
     if is_off(value):
         return []
@@ -199,6 +206,11 @@ Shard = Annotated[
     BeforeValidator(lambda value: None if is_off(value) else _parse_shard(value)),
     PlainSerializer(lambda shard: None if shard is None else str(shard)),
     _off_or({"type": "string", "pattern": r"^\d{1,6}/\d{1,6}$"}),
+]
+Sha256OrOff = Annotated[
+    str | None,
+    BeforeValidator(lambda value: None if is_off(value) else _parse_sha256(value)),
+    _off_or({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
 ]
 Text = Annotated[str, AfterValidator(_check_text)]
 TextOrOff = Annotated[Text | None, BeforeValidator(_off_is_none), _off_or(_TEXT_SCHEMA)]

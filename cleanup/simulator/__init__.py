@@ -15,7 +15,7 @@ It imports nothing from the rest of the package, so that a misunderstanding ther
 - `control`    looking and switching over HTTP (`/_simulator/…`)
 - `listener`   the listening socket, which can be shut for a while
 - `server`     `Simulator`: the above behind a socket, in a thread or in the foreground
-- `scenery`    a world to begin with, and lists of its drafts
+- `scenery`    a world to begin with, and lists of its drafts; `lifelike` makes it look like one in use
 - `command`    the command line
 
     world = World(seed=1)

@@ -9,6 +9,7 @@ from typing import NoReturn, get_args
 
 from cleanup.simulator.app import ENDPOINT_NAMES
 from cleanup.simulator.faults import Faults, duration, parse
+from cleanup.simulator.lifelike import furnish
 from cleanup.simulator.limit import RateLimit, RetryAfterForm
 from cleanup.simulator.scenery import Scenery, populate, write_list
 from cleanup.simulator.server import Simulator
@@ -52,6 +53,8 @@ def _prepare(options: argparse.Namespace) -> Simulator:
         age=options.age,
     )
     world = scenery.world
+    if options.lifelike:
+        furnish(world, scenery.listed, options.seed)
     world.removed, world.reads_removed, world.shapes = options.removed, options.reads_removed, options.shapes
     world.frozen, world.echo_key = options.frozen, options.echo_key
     if options.sunset is not None:
@@ -132,6 +135,7 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write all drafts to a .csv, .tsv, .yaml or .json list",
     )
+    there("--lifelike", action="store_true", help="long prompts, a third of the drafts unchanged, names, a publish")
     there("--updated-at", action="store_true", help="with the time of the last edit in that list")
 
     manner = parser.add_argument_group("how it answers").add_argument

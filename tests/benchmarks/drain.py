@@ -119,7 +119,7 @@ def drain(entry: Entry) -> Drained:
                 neighbour.join()
     # Every fault costs one more request; the job also asks whose key it is.
     needed = entry.drafts + served.many(500) + (entry.who == "job") + (neighbour.sent if neighbour else 0)
-    rate = entry.plan.rate if entry.rate in ("auto", "off") else float(entry.rate)
+    rate = entry.plan.rate if entry.rate in ("auto", "off") else min(entry.plan.rate, float(entry.rate))
     return Drained(
         entry,
         spent.seconds,

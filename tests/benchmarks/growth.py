@@ -1,6 +1,7 @@
-"""`python -m tests.benchmarks.growth report`: what a command takes as its input grows, printed line by line.
+"""`python -m tests.benchmarks.growth report|resume|find|discard`: what a command takes as its input grows.
 
-Not a part of `python -m tests.benchmarks`, as the longest ledger takes two gigabytes of disk and a minute or two.
+Not a part of `python -m tests.benchmarks`: the longest ledger takes two gigabytes of disk, a million discards ten
+minutes.
 """
 
 import argparse
@@ -9,10 +10,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks.processes import job, measure
+from tests.benchmarks.processes import Spent, discarding, job, measure, simulator, stand_in, write_list
 
 LINES = (100_000, 1_000_000, 5_000_000)
-_RUN = '{{"type": "run", "run_id": "{run:032x}", "time": "2026-01-01T02:00:00Z", "user": "anna@example.com"}}\n'
+_RUN = (
+    '{{"type": "run", "run_id": "{run:032x}", "time": "2026-01-01T02:00:00Z", "user": "anna@example.com", '
+    '"base_url": "https://api.smallest.ai/atoms/v1"}}\n'
+)
 _END = '{{"type": "end", "run_id": "{run:032x}", "time": "2026-01-01T03:00:00Z", "exit_code": 75, "counts": {{}}}}\n'
 _PAIR = (
     '{{"type": "pair", "time": "2026-{month:02}-{day:02}T02:{minute:02}:{second:02}.{thousandth:03}Z", '
@@ -44,21 +48,65 @@ def _lines(pairs: int) -> Iterator[str]:
             yield _END.format(run=run)
 
 
+def head(what: str) -> None:
+    """Print a table's first line."""
+    print(f"{what:>10} {'seconds':>9} {'CPU s':>9} {'peak MB':>9}")
+
+
+def row(size: int, spent: Spent) -> None:
+    """Print what a command took."""
+    assert spent.code == 0, f"the command ended with {spent.code}"
+    print(f"{size:>10,} {spent.seconds:>9.1f} {spent.processor:>9.1f} {spent.megabytes:>9.0f}", flush=True)
+
+
 def report(*flags: str) -> None:
     """`report` over ledgers of several lengths."""
-    print(f"{'lines':>10} {'MB on disk':>12} {'seconds':>9} {'CPU s':>9} {'peak MB':>9}")
+    head("lines")
     for lines in LINES:
         with tempfile.TemporaryDirectory() as folder:
             ledger = Path(folder) / "ledger.jsonl"
             write_ledger(ledger, lines)
-            spent = measure(job("report", ledger.name, "--format", "json", *flags), ledger.parent)
-            assert spent.code == 0, f"report ended with {spent.code}"
-            size = ledger.stat().st_size / 1e6
-            times = f"{spent.seconds:>9.1f} {spent.processor:>9.1f}"
-            print(f"{lines:>10,} {size:>12,.0f} {times} {spent.megabytes:>9.0f}", flush=True)
+            row(lines, measure(job("report", ledger.name, "--format", "json", *flags), ledger.parent))
 
 
-PARTS: dict[str, Callable[..., None]] = {"report": report}
+def resume(*flags: str) -> None:
+    """`check --resume` of a list of 10,000 pairs by ledgers of several lengths, which settle most of it."""
+    head("lines")
+    for lines in LINES:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            write_ledger(home / "ledger.jsonl", lines)
+            write_list(home / "drafts.csv", 10_000)
+            row(lines, measure(job("check", "drafts.csv", "--resume", "--ledger", "ledger.jsonl", *flags), home))
+
+
+def find(*flags: str) -> None:
+    """`find` over workspaces of several sizes, three drafts to an agent, at any rate."""
+    head("agents")
+    for agents in (1000, 3000, 10_000):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            with simulator(home, "--agents", str(agents), "--drafts", str(3 * agents)) as served:
+                command = job(
+                    "find", "--base-url", served.url, "--rate", "off", "--concurrency", "16", "-o", "found.csv"
+                )
+                row(agents, measure([*command, *flags], home))
+
+
+def discard(*flags: str) -> None:
+    """Lists of several lengths really discarded, with ledger and log, by a stand-in that answers at once."""
+    head("drafts")
+    for drafts in (10_000, 100_000, 1_000_000):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            write_list(home / "drafts.csv", drafts)
+            with stand_in(home, most=drafts) as served:
+                spent = measure([*discarding("job", home, served.url, 16), *flags], home)
+            row(drafts, spent)
+            assert served.seen["left"] == 0, f"{served.seen['left']} drafts are left"
+
+
+PARTS: dict[str, Callable[..., None]] = {"report": report, "resume": resume, "find": find, "discard": discard}
 
 
 def main() -> int:

@@ -110,7 +110,7 @@ def test_the_question_says_whose_drafts_they_are(
         return "y"
 
     async def run() -> None:
-        await confirm(2, 1, f"{Owner(organization).in_words(name)} at URL", Stop())
+        await confirm(2, 1, f"{Owner(organization, name=name).in_words()} at URL", Stop())
 
     monkeypatch.setattr("cleanup.console.ask.ask", answer)
     asyncio.run(run())
@@ -157,7 +157,7 @@ def test_a_dry_run_does_not_say_that_it_discards(job: Runner, sim: Simulator, dr
     ended, shown = on_a_terminal(job, job.list_of(drafts(3)), "--dry-run", answer=None, env=env)
     assert (ended.code, len(sim.left())) == (0, 3)
     assert "[y/N]" not in shown
-    assert "looking" in shown
+    assert "checking" in shown
     assert "discarding" not in shown
 
 

@@ -112,12 +112,15 @@ def test_an_outage_for_a_share_of_the_requests(client: httpx.Client, simulator: 
 
 
 @pytest.mark.parametrize("form", get_args(RetryAfterForm))
-def test_beyond_the_limit_there_is_429_in_the_form_asked_for(world: World, form: RetryAfterForm) -> None:
+def test_beyond_the_limit_there_is_a_refusal_in_the_form_asked_for(world: World, form: RetryAfterForm) -> None:
     limit = RateLimit(0.001, burst=3, retry_after=9, form=form)
     before = time.time()
     with Simulator(world, limit=limit) as simulator, httpx.Client(headers=KEY, trust_env=False) as client:
         responses = [client.get(f"{simulator.url}/user") for _ in range(4)]
-    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    assert [response.status_code for response in responses] == [200, 200, 200, 503 if form == "page" else 429]
+    if form == "page":
+        assert responses[3].headers["content-type"] == "text/html"
+        return
     header, body = responses[3].headers.get("Retry-After"), responses[3].json()
     assert (header == "9") == (form == "header")
     assert (body.get("retry_after") == 9) == (form == "body")

@@ -19,16 +19,28 @@ HOMES = {
     "tenacity": {"cleanup.api.retry"},
     "yaml": {"cleanup.documents"},
     "structlog": {"cleanup.console.log"},
+    "jinja2": {"cleanup.pages.page"},
+    "markupsafe": {"cleanup.pages.page"},
     "rich": {"cleanup.console.progress", "cleanup.console.table"},
     "prometheus_client": {"cleanup.records.metrics"},
-    "pydantic": {f"cleanup.settings.{module}" for module in ("definitions", "paths", "sources", "values")},
+    "pydantic": {f"cleanup.settings.{module}" for module in ("definitions", "flag", "paths", "sources", "values")},
     "pydantic_core": {"cleanup.settings.sources"},
 }
 """Which modules may import each library; the simulator has its own."""
 
 PURE = (
-    *("plan", "model", "errors", "discard.verdict", "discard.guards"),
-    *("api.answers", "api.adaptive_pace", "api.breaker", "api.pace", "api.reply", "api.retry_after", "api.trouble"),
+    *("plan", "model", "errors", "discard.verdict", "discard.guards", "find.rule"),
+    *(
+        "api.answers",
+        "api.adaptive_pace",
+        "api.breaker",
+        "api.changes",
+        "api.drafts",
+        "api.pace",
+        "api.reply",
+        "api.retry_after",
+        "api.trouble",
+    ),
     *("records.account", "records.forbidden", "records.next_step", "lists.ids", "console.printable"),
 )
 IMPURE = {"asyncio", "time", "os", "io", "socket", "random", "secrets", "pathlib", "subprocess", "threading", "sys"}

@@ -7,17 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanup.api.atoms import (
-    BadShape,
-    Draft,
-    agents_in,
-    draft_configuration_in,
-    drafts_in,
-    latest_in,
-    open_drafts_in,
-    owner_in,
-    says_no_such_agent,
-)
+from cleanup.api.atoms import agents_in, owner_in, says_no_such_agent
+from cleanup.api.drafts import BadShape, Draft, draft_configuration_in, drafts_in, latest_in, open_drafts_in
 from cleanup.api.reply import NOT_JSON, Reply
 from cleanup.lists.ids import is_draft
 

@@ -16,7 +16,7 @@ from cleanup.api.session import DRAIN_SECONDS
 from cleanup.errors import ExitCode
 from cleanup.records.heartbeat import PATIENCE_SECONDS
 from cleanup.records.metrics import write_metrics
-from cleanup.settings.definitions import all_settings
+from cleanup.settings.table import all_settings
 from cleanup.settings.values import parse_duration
 from tests.as_shipped import CRON, FOR_GOOD, crontab, files_of, loaded_from, minute_of_day
 

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanup.api.atoms import PAGE_SIZE, Draft
+from cleanup.api.atoms import PAGE_SIZE
+from cleanup.api.drafts import Draft
 from cleanup.api.reply import Reply
 from cleanup.discard.workspace import Workspace
-from cleanup.find.finder import COLUMNS, Finder, Findings, Rule
+from cleanup.find.finder import Finder
+from cleanup.find.findings import COLUMNS, Findings
+from cleanup.find.rule import Rule
 from cleanup.lists.reading import FORMATS, read_list
 from cleanup.settings.definitions import Find
 from tests.engine import session_of

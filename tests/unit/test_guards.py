@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanup.api.atoms import Draft
+from cleanup.api.drafts import Draft
 from cleanup.discard.guards import Guards
 from cleanup.model import Ending, Pair
 from cleanup.settings.definitions import Guard

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cleanup.cli.options import COMMANDS, make_parser
-from cleanup.settings.definitions import all_settings
+from cleanup.settings.table import all_settings
 from tests.conftest import JOB
 from tests.surroundings import clean_environment
 

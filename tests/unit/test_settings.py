@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cleanup.errors import SettingsError
-from cleanup.settings.definitions import all_settings
 from cleanup.settings.sources import Loaded, Refused, load
+from cleanup.settings.table import all_settings
 
 A, B, C = (f"01234567012345670123456{last}" for last in "abc")
 

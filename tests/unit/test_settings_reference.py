@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from cleanup.errors import SettingsError
-from cleanup.settings.definitions import Settings, all_settings
+from cleanup.settings.definitions import Settings
 from cleanup.settings.reference import ROOT, default_text, example, schema, with_tables
 from cleanup.settings.sources import load
+from cleanup.settings.table import all_settings
 
 A = "0123456701234567012345ab"
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(schema()))

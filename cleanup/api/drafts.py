@@ -1,0 +1,161 @@
+"""Drafts as the API's answers have them, on either model. Pure.
+
+An id that comes from the API is checked like one that comes from a list before it becomes part of a path.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from cleanup.api.reply import Reply
+from cleanup.lists.ids import is_draft
+
+
+class BadShape(Exception):
+    """An answer that is not of the documented shape; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An open draft, as far as anybody needs to know it. `branch` is the branch's id on the branch model.
+
+    `source`: the published version that it was made from, on the branch model the branch's head revision. `edits`: how
+    many there were, None where that is not known.
+    """
+
+    agent: str
+    draft: str
+    name: str = ""
+    editor: str = ""
+    updated_at: str = ""
+    branch: str = ""
+    branch_name: str = ""
+    publishing: bool = False
+    source: str = ""
+    edits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """An agent's open drafts by id. `odd`: what is wrong with those that cannot be named, if there are any."""
+
+    by_id: dict[str, Draft]
+    odd: str | None = None
+
+
+def drafts_in(reply: Reply, agent: str) -> Drafts:
+    """An agent's drafts. Raises BadShape."""
+    if not isinstance(reply.data, list):
+        raise BadShape("an answer without a list of drafts")
+    return _collected(partial(_draft, agent, item) for item in reply.data)
+
+
+def _collected(readings: Iterable[Callable[[], Draft | None]]) -> Drafts:
+    found: dict[str, Draft] = {}
+    odd = None
+    for read in readings:
+        try:
+            draft = read()
+        except BadShape as error:
+            odd = str(error)
+        else:
+            if draft is not None:
+                found[draft.draft] = draft
+    return Drafts(found, odd)
+
+
+def latest_in(reply: Reply, agent: str) -> Draft:
+    """The draft in an answer of `draft` or `open_draft`. Raises BadShape."""
+    latest = reply.data.get("latest") if isinstance(reply.data, dict) else None
+    if not isinstance(latest, dict):
+        raise BadShape("an answer without the latest state of the draft")
+    draft = _draft(agent, latest)
+    edits = _count(reply.data.get("editCount")) if isinstance(reply.data, dict) else None
+    editor = draft.editor or _last_editor(reply.data)
+    return replace(draft, editor=editor, edits=draft.edits if edits is None else edits)
+
+
+def _last_editor(data: object) -> str:
+    """The editor of the newest edit that names one. The history's order is not documented, its times are used."""
+    history = data.get("editHistory") if isinstance(data, dict) else None
+    edits = [edit for edit in history if isinstance(edit, dict)] if isinstance(history, list) else []
+    named = [(_edited_at(edit), text_of(edit.get("editorName"))) for edit in edits if edit.get("editorName")]
+    return max(named, key=lambda edit: edit[0], default=("", ""))[1]
+
+
+def _edited_at(edit: dict[str, Any]) -> str:
+    revision = edit.get("revision")
+    return text_of(edit.get("timestamp")) or (text_of(revision.get("updatedAt")) if isinstance(revision, dict) else "")
+
+
+def open_drafts_in(reply: Reply, agent: str) -> Drafts:
+    """The open draft of each of an agent's branches. Raises BadShape."""
+    summaries = reply.data.get("branches") if isinstance(reply.data, dict) else None
+    if not isinstance(summaries, list):
+        raise BadShape("an answer without a list of branches")
+    return _collected(partial(_open_draft, agent, summary) for summary in summaries)
+
+
+def _open_draft(agent: str, summary: object) -> Draft | None:
+    branch = summary.get("branch") if isinstance(summary, dict) else None
+    if not isinstance(summary, dict) or not isinstance(branch, dict):
+        raise BadShape("a branch without its description")
+    opened = branch.get("openDraftId")
+    draft, branch_id = text_of(opened), text_of(branch.get("_id"))
+    if not draft and (opened or summary.get("hasOpenDraft") is True):
+        raise BadShape("a branch with an open draft that is not named")
+    if draft and not (is_draft(draft) and is_draft(branch_id)):
+        raise BadShape("a branch or its open draft with an id that cannot be part of a path")
+    if not draft:
+        return None
+    source = _id(branch.get("headRevisionId"))
+    return Draft(agent, draft, branch=branch_id, branch_name=text_of(branch.get("name")), source=source)
+
+
+def draft_configuration_in(reply: Reply) -> dict[str, Any] | None:
+    """The answer of `configuration`, if it is the draft's and not the active one's, else None."""
+    data = reply.data
+    if not isinstance(data, dict) or data.get("_configSource") != "draft":
+        return None
+    return data if isinstance(data.get("_resolvedConfig"), dict) else None
+
+
+def _draft(agent: str, item: object) -> Draft:
+    if not isinstance(item, dict):
+        raise BadShape("a draft that is no object")
+    # `_id` is the revision's own id: only `draftId` names the draft.
+    draft = text_of(item.get("draftId"))
+    if not is_draft(draft):
+        raise BadShape("a draft without an id that can be part of a path")
+    return Draft(
+        agent,
+        draft,
+        text_of(item.get("draftName")),
+        text_of(item.get("lastEditorName")),
+        text_of(item.get("updatedAt")),
+        publishing=_is_publishing(item),
+        source=_id(item.get("sourceVersionId")),
+        edits=_count(item.get("draftRevision")),
+    )
+
+
+def _id(value: object) -> str:
+    """An id that can be part of a path; empty for anything else."""
+    text = text_of(value)
+    return text if is_draft(text) else ""
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _is_publishing(item: dict[str, Any]) -> bool:
+    """Whether a publish is under way for this revision; discarding would take it out from under a release."""
+    pending = item.get("pendingPublish")
+    return isinstance(pending, dict) and pending.get("state") == "active"
+
+
+def text_of(value: object) -> str:
+    """A text that can be written anywhere: JSON allows half characters, files do not."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
