@@ -57,9 +57,9 @@ class Rule:
         if find.exclude_agents:
             parts.append(f"except {', '.join(find.exclude_agents)}")
         if find.keep_newest:
-            parts.append(f"but not the {find.keep_newest} most recently edited of each agent")
+            parts.append(f"without the {find.keep_newest} most recently edited of each agent")
         if self.keep:
-            parts.append(f"nor those named {' or '.join(self.keep)}")
+            parts.append(f"without those named {' or '.join(self.keep)}")
         return " ".join(parts)
 
 

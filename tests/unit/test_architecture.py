@@ -20,7 +20,6 @@ HOMES = {
     "yaml": {"cleanup.documents"},
     "structlog": {"cleanup.console.log"},
     "jinja2": {"cleanup.pages.page"},
-    "markupsafe": {"cleanup.pages.page"},
     "rich": {"cleanup.console.progress", "cleanup.console.table"},
     "prometheus_client": {"cleanup.records.metrics"},
     "pydantic": {f"cleanup.settings.{module}" for module in ("definitions", "flag", "paths", "sources", "values")},

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from cleanup.cli.options import parse, takes
 from cleanup.errors import ExitCode, LedgerLocked, OutputError, SettingsError
 from cleanup.records.next_step import Again, End, make_again, next_step
-from cleanup.settings.sources import load
+from cleanup.settings.sources import Refused, load
 
 NOWHERE = Path("/nowhere")
 AGAIN = Again("/srv/it's here", ("/usr/bin/python3", "/opt/job.py", "drafts.csv"))
@@ -57,7 +57,10 @@ def value_of(settings: Any, key: str) -> Any:
 @given(given_values=st.fixed_dictionaries({}, optional=VALUES))
 def test_the_flags_say_the_same_as_the_settings(command: str, given_values: dict[str, Any]) -> None:
     """Wherever a setting came from, the command read in an empty environment gives the very same value."""
-    settings = load(given_values, {}, None, NOWHERE).settings
+    try:
+        settings = load(given_values, {}, None, NOWHERE).settings
+    except Refused:  # a word such as NULL where a path is meant
+        reject()
     again = make_again("/", [], settings, takes=lambda key: takes(command, key))
     _, flags = parse(command, shlex.split(shlex.join(again.words)))
     read = load(flags, {}, None, NOWHERE).settings
