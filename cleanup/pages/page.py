@@ -1,8 +1,8 @@
 """One HTML file out of a template, a style, a script and data. The only module that imports jinja2.
 
 The markup escapes what is put into it, but for the page's own style and script. Data stands in a script element that no
-browser runs, with every `<` escaped, so that no text can end it. The Content-Security-Policy allows this style and this script, by their hashes,
-and nothing else: no request, no frame, no form.
+browser runs, with every `<` escaped, so that no text can end it. The Content-Security-Policy allows this style and this
+script, by their hashes, and nothing else: no request, no frame, no form.
 """
 
 import base64

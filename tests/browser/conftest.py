@@ -1,4 +1,7 @@
-"""Chromium, where it is installed, driven by Playwright: one browser for all tests, a page without network for each."""
+"""Chromium, where it is installed, driven by Playwright: one for a module, as its loop must not be in others' way.
+
+Each test has a page of its own, which should ask the network for nothing.
+"""
 
 import os
 import shutil
@@ -23,7 +26,7 @@ def where() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, without a sandbox only where root runs it, as it would not start."""
     path = where()

@@ -83,7 +83,7 @@ def test_the_summary_is_of_the_promised_shape(mixed: Callable[..., Ended], sim: 
     assert summary["requests"]["total"] == len(sim.requests()) == sum(summary["requests"]["by_status"].values())
     assert summary["requests"]["by_status"] == sim.journal.by_status()
     assert list(summary["seconds_per_request"]) == ["p50", "p95", "max"]
-    assert list(summary["rate"]) == ["achieved", "limit"]
+    assert list(summary["rate"]) == ["achieved", "limit", "began_at", "because"]
     fields = ["agent", "draft", "reason", "status", "attempts", "request_id", "message", "source"]
     assert [list(failure) for failure in summary["failures"]] == [fields] * 3
     assert TIME.fullmatch(summary["started_at"])
