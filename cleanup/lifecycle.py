@@ -13,6 +13,7 @@ from cleanup.api.key import VARIABLE, Key
 from cleanup.console.meter import Meter
 from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen
+from cleanup.discard.proof import Proof
 from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
 from cleanup.model import KnownLimit
@@ -77,6 +78,8 @@ class Run:
         stop = Stop()
         self.screen = job.screen(self._hide, identity.run_id)
         self.state = State(identity, stop, Reporter(self.screen.log, stop), settings.api.model)
+        if not identity.dry_run:
+            self.state.proof = Proof(settings.guard.verify)
         self._key: Key | None = None
         self._past: Past | None = None
         self._ledger: Ledger | None = None

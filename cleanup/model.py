@@ -56,6 +56,7 @@ class Ending(Enum):
     CONFLICT = (Outcome.FAILED, "conflict")
     MIGRATION_REQUIRED = (Outcome.FAILED, "migration_required")
     BACKUP_FAILED = (Outcome.FAILED, "backup_failed")
+    NOT_GONE = (Outcome.FAILED, "not_gone")
     UNEXPECTED_RESPONSE = (Outcome.FAILED, "unexpected_response")
     UNAUTHORIZED = (Outcome.FAILED, "unauthorized")
 
@@ -127,6 +128,7 @@ class StopCause(StrEnum):
     MIGRATION_REQUIRED = "migration_required"
     OUTPUT = "output"
     TLS = "tls"
+    PROOF = "proof"
 
     @property
     def leaves(self) -> Ending:

@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 from itertools import count
 from random import Random
+from typing import Final
 
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
@@ -13,19 +14,84 @@ from cleanup.console.screen import Screen
 from cleanup.discard.discard import Case, Means
 from cleanup.discard.guards import Guards
 from cleanup.discard.preview import Preview
+from cleanup.discard.read_back import ReadBack
 from cleanup.discard.workers import Queue, Workers
 from cleanup.discard.workspace import Workspace
+from cleanup.model import Result
 from cleanup.records.backup import Backup
 from cleanup.records.recorder import Recorder
 from cleanup.records.state import State
 from cleanup.settings.sources import Loaded
 
+UNKNOWN: Final = "some discarded drafts could not be read back, so it is not known that they are gone (guard.verify)"
+
 
 async def send_all(state: State, recorder: Recorder, session: Session, loaded: Loaded, screen: Screen) -> None:
     """Ask a person if there is one, then discard (or preview) all planned pairs. Raises JobError, Stopped."""
+    settings, plan = loaded.settings, recorder.plan
+    dry_run = settings.run.dry_run
+    await _begin(state, recorder, session, loaded, screen)
+    backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
+    # What a sweep has learned while it was finding holds for its discards.
+    model = "branches" if state.model == "branches" else settings.api.model
+    workspace = Workspace(session.stop, model, state.moved, session.throttle.now, only_reads=dry_run)
+    guards = Guards(settings.guard)
+    means = Means(workspace, guards, backup, session.stop)
+    kind = Preview if dry_run else Case
+    checks = not dry_run and guards.need_check(dated=plan.pairs.columns.updated_at is not None)
+
+    def subject(place: int) -> Subject:
+        pair = plan.pairs[place]
+        return Subject(place, pair.agent, pair.draft)
+
+    async def process(place: int, caller: Caller) -> None:
+        case = kind(plan.pairs[place], caller, means)
+        over = read_back.begin()
+        caller.on_retry = over  # it is not about to be discarded while it fails
+        try:
+            result = await case.run()
+        except BaseException as error:
+            cut_off = isinstance(error, asyncio.CancelledError)
+            result = case.interrupted("cut off in flight" if cut_off else "a bug in this program came between")
+            if result is not None:
+                recorder.record(result)
+            raise
+        if result is not None:
+            recorder.record(result)
+            caller.finish()  # it needs no slot to wait for its proof
+            await read_back.after(result)
+        over()
+
+    def learned(result: Result, *, gone: bool | None) -> None:
+        if gone is None:
+            state.reporter.warn(UNKNOWN, kind="unverified")
+        else:
+            recorder.prove(result, gone=gone)
+
+    read_back = ReadBack(session, workspace, state.proof, learned)
+    workers = Workers(
+        session,
+        Queue(plan.decisions, Random(plan.pairs.sha256)),  # noqa: S311 - chance, not secrecy
+        subject,
+        process,
+        admit=read_back.admit,
+        requests=lambda: 2 if checks or (workspace.model == "branches" and not dry_run) else 1,
+        is_witness=lambda place: not workspace.is_waited_for(plan.pairs[place].agent),
+    )
+    with state.traffic.sending():
+        what, done = "checking" if dry_run else "discarding", count(1)
+        log = partial(_log_progress, state, recorder)
+        with progress(screen, what, log, quiet=settings.output.quiet) as show:
+            recorder.on_record = lambda: show(next(done), plan.to_send)
+            await session.cuttable(workers.run())
+            await session.cuttable(read_back.finish())
+        recorder.conclude()
+
+
+async def _begin(state: State, recorder: Recorder, session: Session, loaded: Loaded, screen: Screen) -> None:
+    """Ask a person if there is one, open the record, and say that the run begins. Raises JobError, Stopped."""
     settings, plan, identity = loaded.settings, recorder.plan, state.identity
     dry_run = settings.run.dry_run
-    backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
     if screen.person and not settings.run.yes and not dry_run:
         where = f"{state.owner.in_words()} at {identity.base_url}"
         await confirm(plan.to_send, plan.agents(), where, session.stop)
@@ -43,46 +109,6 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
     )
     if dry_run:
         state.reporter.note("a dry run: whether this key may discard these drafts (403) cannot be read")
-    # What a sweep has learned while it was finding holds for its discards.
-    model = "branches" if state.model == "branches" else settings.api.model
-    workspace = Workspace(session.stop, model, state.moved, session.throttle.now, only_reads=dry_run)
-    guards = Guards(settings.guard)
-    means = Means(workspace, guards, backup, session.stop)
-    kind = Preview if dry_run else Case
-    checks = not dry_run and guards.need_check(dated=plan.pairs.columns.updated_at is not None)
-
-    def subject(place: int) -> Subject:
-        pair = plan.pairs[place]
-        return Subject(place, pair.agent, pair.draft)
-
-    async def process(place: int, caller: Caller) -> None:
-        case = kind(plan.pairs[place], caller, means)
-        try:
-            result = await case.run()
-        except BaseException as error:
-            cut_off = isinstance(error, asyncio.CancelledError)
-            result = case.interrupted("cut off in flight" if cut_off else "a bug in this program came between")
-            if result is not None:
-                recorder.record(result)
-            raise
-        if result is not None:
-            recorder.record(result)
-
-    workers = Workers(
-        session,
-        Queue(plan.decisions, Random(plan.pairs.sha256)),  # noqa: S311 - chance, not secrecy
-        subject,
-        process,
-        requests=lambda: 2 if checks or (workspace.model == "branches" and not dry_run) else 1,
-        is_witness=lambda place: not workspace.is_waited_for(plan.pairs[place].agent),
-    )
-    with state.traffic.sending():
-        what, done = "checking" if dry_run else "discarding", count(1)
-        log = partial(_log_progress, state, recorder)
-        with progress(screen, what, log, quiet=settings.output.quiet) as show:
-            recorder.on_record = lambda: show(next(done), plan.to_send)
-            await session.cuttable(workers.run())
-        recorder.conclude()
 
 
 def _log_progress(state: State, recorder: Recorder) -> None:

@@ -56,6 +56,7 @@ class Caller:
         """`slot`: for the first attempt. `witness`: to be told whether the API answers, while the breaker is open."""
         self.subject = subject
         self.in_flight = False
+        self.on_retry: Callable[[], None] = lambda: None
         self._shared = shared
         self._slot = slot
         self._witness = witness
@@ -130,6 +131,7 @@ class Caller:
         if self._is_probing and self._witness is not None and (reply.down or decisive):
             self._witness.set_result(not reply.down)
         if reply.deserves_retry:
+            self.on_retry()
             # While the breaker is open nobody knows whose fault it is.
             in_doubt = reply.down and shared.throttle.breaker.is_open and self.subject.item is not None
             if not in_doubt or await shared.throttle.blames():

@@ -61,6 +61,12 @@ def _print_end(summary: dict[str, Any], console: Console) -> None:
     if requests["total"]:
         many = f"{requests['total']} request{'' if requests['total'] == 1 else 's'}"
         console.print(Text(f"{many} ({requests['retries']} retries) in {summary['seconds']:.1f} s", "dim"))
+    verified = summary.get("verified") or {}
+    if verified.get("checked"):
+        found = ", ".join(
+            f"{verified[key]} {key.replace('_', ' ')}" for key in ("gone", "not_gone", "unknown") if verified[key]
+        )
+        console.print(Text(f"read back after the discard: {found}", "red" if verified["not_gone"] else "dim"))
     why = f" ({summary['stopped_by'].replace('_', ' ')})" if summary["stopped_by"] else ""
     console.print(Text(f"exit {summary['exit_code']}{why}: {summary['meaning']}", "bold"))
     if summary.get("next"):

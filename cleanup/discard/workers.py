@@ -69,9 +69,10 @@ class Workers:
         process: Callable[[int, Caller], Awaitable[None]],
         *,
         requests: Callable[[], int] = lambda: 1,
+        admit: Callable[[], Awaitable[None]] | None = None,
         is_witness: Callable[[int], bool] = lambda _: True,
     ) -> None:
-        """`requests`: how many an item's first attempt usually sends.
+        """`requests`: how many an item's first attempt usually sends. `admit` is awaited before an item is begun.
 
         `is_witness`: whether an item that was not tried yet may tell an API that is down from items that are bad.
         """
@@ -82,6 +83,7 @@ class Workers:
         self._subject = subject
         self._process = process
         self._requests = requests
+        self._admit = admit
         self._is_witness = is_witness
         self._next = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,6 +113,8 @@ class Workers:
                 async with self._next:
                     if self._queue.is_empty:
                         return
+                    if self._admit is not None:
+                        await self._admit()
                     slot = await self._throttle.acquire(self._requests())
                     place = self._queue.next()
                 if place is None:  # a probe has taken the last one meanwhile

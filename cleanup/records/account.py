@@ -32,6 +32,11 @@ class Account:
         if result.ending.outcome is Outcome.FAILED and len(self.failures) < MOST_FAILURES:
             self.failures.append(result)
 
+    def overturn(self, result: Result) -> None:
+        """Enter another ending of a pair that has one: it was discarded by the API's word, and is not gone."""
+        self._codes[result.pair.index] = _OPEN
+        self.enter(result)
+
     def close(self, left: Ending) -> None:
         """Enter `left` for every pair that was to be sent and has no ending."""
         for index in self.plan.indexes(Decision.SEND):

@@ -44,6 +44,9 @@ def write_metrics(
     warned = gauge("warnings", "Warnings of the last run, by kind.", "kind")
     for kind, number in (warnings or {}).items():
         warned(kind).set(number)
+    verified = gauge("verified", "Discards of the last run that were read back, by what was found.", "result")
+    for result in ("gone", "not_gone", "unknown"):
+        verified(result).set(summary["verified"].get(result) or 0)
     gauge("retries", "Retried attempts of the last run.")().set(summary["requests"]["retries"])
     gauge("duration_seconds", "Seconds that the last run took.")().set(summary["seconds"])
     gauge("exit_code", "Exit code of the last run.")().set(summary["exit_code"])

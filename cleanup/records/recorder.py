@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -72,11 +73,7 @@ class Recorder:
 
     def record(self, result: Result) -> None:
         """Record how a pair ended."""
-        if self._ledger is not None:
-            try:
-                self._ledger.write(self._line(result))
-            except OutputError as error:
-                self._reporter.could_not_write(str(error))
+        self._write(self._line(result))
         self.account.enter(result)
         self._reporter.log_result(result)
         self.on_record()
@@ -84,6 +81,22 @@ class Recorder:
             self._stop.request(
                 StopCause.FORBIDDEN, "the first 50 answers were all 403: this key may discard nothing here"
             )
+
+    def prove(self, result: Result, *, gone: bool) -> None:
+        """Record what was read back of a discard. One that is not gone overrides what was recorded before."""
+        self._write({"type": "proof", **self._head(result), "gone": gone})
+        if not gone:
+            overturned = not_gone(result)
+            self._write(self._line(overturned))
+            self.account.overturn(overturned)
+            self._reporter.log_result(overturned)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._ledger is not None:
+            try:
+                self._ledger.write(line)
+            except OutputError as error:
+                self._reporter.could_not_write(str(error))
 
     def conclude(self) -> None:
         """Every pair has ended: look at all of them together."""
@@ -115,10 +128,7 @@ class Recorder:
     def _line(self, result: Result) -> dict[str, Any]:
         return {
             "type": "pair",
-            "time": utc(datetime.now(UTC)),
-            "run_id": self.identity.run_id,
-            "agent": result.pair.agent,
-            "draft": result.pair.draft,
+            **self._head(result),
             "outcome": result.ending.outcome.value,
             "reason": result.ending.reason,
             "status": result.status,
@@ -128,3 +138,17 @@ class Recorder:
             "source": result.pair.source,
             **{key: result.details[key] for key in _OF_A_DRAFT if key in result.details},
         }
+
+    def _head(self, result: Result) -> dict[str, Any]:
+        return {
+            "time": utc(datetime.now(UTC)),
+            "run_id": self.identity.run_id,
+            "agent": result.pair.agent,
+            "draft": result.pair.draft,
+        }
+
+
+def not_gone(result: Result) -> Result:
+    """How a pair ends that was discarded by the API's word alone."""
+    said = "the API said that it discarded this draft, and guard.verify found it still open"
+    return replace(result, ending=Ending.NOT_GONE, message=said)

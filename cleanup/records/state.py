@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from cleanup.api.traffic import Traffic
 from cleanup.console.reporter import Reporter
+from cleanup.discard.proof import Proof
 from cleanup.errors import JobError
 from cleanup.model import Owner, StopCause
 from cleanup.records.recorder import Recorder
@@ -24,6 +25,7 @@ class State:
     recorder: Recorder | None = None
     refusal: JobError | None = None
     causes: tuple[StopCause, ...] = ()
+    proof: Proof = field(default_factory=lambda: Proof(None))
 
     def moved(self, why: str) -> None:
         """The workspace turned out to be on the branch model."""
@@ -45,6 +47,7 @@ class State:
             organization=self.owner.organization,
             organization_name=self.owner.name,
             model=self.model,
+            verified=self.proof.summary(),
         )
         if self.recorder is None:
             return known

@@ -50,6 +50,7 @@ class Facts:
     organization_name: str | None = None
     model: str | None = None
     list_sha256: str | None = None
+    verified: dict[str, int] = field(default_factory=dict)
 
     @property
     def stopped_by(self) -> StopCause | None:
@@ -97,7 +98,7 @@ def exit_code(facts: Facts) -> ExitCode:
             ExitCode.TRY_AGAIN,
             unauthorized or StopCause.OUTAGE in causes or any(ending.passing for ending in failed),
         ),
-        (ExitCode.FAILED, bool(failed)),
+        (ExitCode.FAILED, bool(failed) or StopCause.PROOF in causes),
         (ExitCode.USAGE, False),
         (ExitCode.BUG, facts.bug),
     )
@@ -145,6 +146,7 @@ def summarize(
         "shard": identity.shard,
         "model": facts.model,
         **fold(facts.endings, dry_run=identity.dry_run),
+        "verified": facts.verified,
         **traffic,
         "failures": [failure_entry(result) for result in facts.failures],
         "warnings": list(facts.warnings),

@@ -26,6 +26,7 @@ from cleanup.settings.values import (
     ShareOrOff,
     Switch,
     TextOrOff,
+    VerifyShare,
 )
 
 
@@ -134,6 +135,11 @@ class Guard(Section):
         Field(description="Leave a draft alone that was edited more recently than this"),
         Flag("--min-idle", "TIME"),
     ] = None
+    verify: Annotated[
+        VerifyShare,
+        Field(description="Read back whether discarded drafts are gone: the first three and this share, all, or off"),
+        Flag("--verify", "SHARE"),
+    ] = 0.01
     backup: Annotated[
         FolderOrOff,
         Field(description="Folder where each draft's configuration is saved before it is discarded"),

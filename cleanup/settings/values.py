@@ -83,6 +83,10 @@ def _parse_share(value: Any) -> float:
     return share
 
 
+def _is_all(value: Any) -> bool:
+    return str(value).strip().lower() == "all"
+
+
 class ShardOf(NamedTuple):
     """Share `number` (from 0) of `of` shares."""
 
@@ -198,6 +202,23 @@ ShareOrOff = Annotated[
             "pattern": r"^(?=.*[1-9])(100(\.0+)?|\d{1,2}(\.\d+)?)%$",
             "exclusiveMinimum": 0,
             "maximum": 1,
+        }
+    ),
+]
+VerifyShare = Annotated[
+    float | None,
+    BeforeValidator(lambda value: None if is_off(value) else _parse_share("100%" if _is_all(value) else value)),
+    _off_or(
+        {
+            "anyOf": [
+                {"enum": ["all"]},
+                {
+                    "type": ["string", "number"],
+                    "pattern": r"^(?=.*[1-9])(100(\.0+)?|\d{1,2}(\.\d+)?)%$",
+                    "exclusiveMinimum": 0,
+                    "maximum": 1,
+                },
+            ]
         }
     ),
 ]
