@@ -17,7 +17,7 @@ from cleanup.records.totals import Unfinished, code_of, counts_of, reasons_of, u
 
 By = Literal["agent", "day", "user", "organization"]
 _OF_A_FAILURE: Final = ("agent", "draft", "reason", "status", "attempts", "request_id", "source")
-_OF_A_RUN: Final = ("time", "mode", "base_url", "organization", "user", "list", "list_sha256")
+_OF_A_RUN: Final = ("time", "mode", "base_url", "organization", "organization_name", "user", "list", "list_sha256")
 _OF_AN_END: Final = ("time", "exit_code", "counts")
 
 

@@ -26,6 +26,7 @@ def ledger(job: Runner, *words: str) -> Ended:
     return job(*words, "--ledger", "ledger.jsonl")
 
 
+@pytest.mark.unverified
 @pytest.mark.parametrize("workspace", ["v1", "branches", "moves"])
 def test_the_same_list_discards_the_same_drafts(
     workspace: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
@@ -61,6 +62,7 @@ def test_the_same_list_discards_the_same_drafts(
         assert all(len(sim.requests("branches", agent=agent)) <= 1 for agent in world.agents)
 
 
+@pytest.mark.unverified
 def test_model_branches_never_touches_the_old_endpoint(
     job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_removed_endpoint_is_noticed(
     assert len(sim.requests("agents")) <= 1
 
 
+@pytest.mark.unverified
 @pytest.mark.parametrize(("first", "workspace"), [("gone", "v1"), ("unknown agent", "v1"), ("unknown agent", "empty")])
 def test_a_draft_that_is_really_gone_is_no_removed_endpoint(
     first: str, workspace: str, job: Runner, sim: Simulator, world: World, drafts: Drafts

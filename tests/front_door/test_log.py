@@ -69,7 +69,7 @@ def test_the_summary_is_of_the_promised_shape(mixed: Callable[..., Ended], sim: 
         **dict.fromkeys(("run_id", "version", "meaning", "started_at", "finished_at", "base_url", "list"), str),
         **dict.fromkeys(("mode", "status", "organization", "list_sha256", "model", "next"), str),
         **dict.fromkeys(("stopped_by", "reason", "shard", "organization_name"), type(None)),
-        **dict.fromkeys(("counts", "skipped", "failed", "not_attempted", "requests", "rate"), dict),
+        **dict.fromkeys(("counts", "skipped", "failed", "not_attempted", "requests", "rate", "verified"), dict),
         **dict.fromkeys(("failures", "warnings"), list),
         "exit_code": int,
         "seconds": float,

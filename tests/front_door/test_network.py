@@ -48,6 +48,7 @@ def test_a_certificate_that_cannot_be_verified_ends_the_run(runner: Runner, cert
     assert ended.summary["requests"] == {"total": 1, "retries": 0, "by_status": {"tls": 1}}
 
 
+@pytest.mark.unverified
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
 def test_a_ca_of_ones_own(runner: Runner, certificate: Path, tmp_path: Path, variable: str) -> None:
     """Named in the environment, it is trusted, also behind a proxy's tunnel."""
@@ -126,6 +127,7 @@ UNUSABLE = {
 }
 
 
+@pytest.mark.unverified
 @pytest.mark.parametrize("before", [0, 3], ids=["at the start", "in the middle"])
 @pytest.mark.parametrize("kind", UNUSABLE)
 def test_a_connection_that_can_never_be_used_ends_the_run_at_once(
@@ -223,6 +225,7 @@ def test_an_unexpected_response_is_reported_in_its_own_words(runner: Runner) -> 
     }
 
 
+@pytest.mark.unverified
 def test_what_is_carried_along(runner: Runner, tmp_path: Path) -> None:
     """The key, what is accepted and who asks: no cookie that came, no password of a .netrc, no body."""
     home = tmp_path / "home"

@@ -142,10 +142,12 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "nightly.prom"
     counts = {"listed": 1, "discarded": 0, "skipped": 0, "failed": 1, "not_attempted": 0}
     requests = {"total": 1, "retries": 0, "by_status": {"500": 1}}
-    summary = {"counts": counts, "failed": {"server_error": 1}, "requests": requests, "seconds": 1.0, "exit_code": 0}
+    verified = {"checked": 0, "gone": 0, "not_gone": 0, "unknown": 0}
+    summary = {"counts": counts, "failed": {"server_error": 1}, "requests": requests, "verified": verified}
+    summary |= {"seconds": 1.0, "exit_code": 0}
     write_metrics(str(path), summary, 1.0)
     names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE)) | {"draft_cleanup_warnings"}
-    assert len(names) == 9
+    assert len(names) == 10
     alerts = list(rules())
     assert len({rule["alert"] for rule in alerts}) == len(alerts) >= 6
     for rule in alerts:

@@ -46,7 +46,7 @@ def codes_that_apply(facts: Facts) -> set[int]:
         (78, causes & {StopCause.TLS, StopCause.MIGRATION_REQUIRED}),
         (4, StopCause.DEADLINE in causes),
         (75, StopCause.OUTAGE in causes or refused or failed & PASSING),
-        (3, failed),
+        (3, failed or StopCause.PROOF in causes),
         (1, facts.bug),
     ):
         if applies:
