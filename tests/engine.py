@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from cleanup.api.adaptive_pace import AdaptivePace
 from cleanup.api.atoms import Atoms
 from cleanup.api.key import Key
-from cleanup.api.pace import NoPace, Pace
+from cleanup.api.pace import Pace
 from cleanup.api.renewal import Renewal
 from cleanup.api.reply import Reply, Trouble
 from cleanup.api.retry import Calling, make_jitter
@@ -80,7 +80,7 @@ class Engine:
     retry_max_wait: float = 4.0
     max_outage: float = 60.0
     concurrency: int = 4
-    pace: Pace = field(default_factory=NoPace)
+    pace: Pace = field(default_factory=Pace)
     key: Key = field(default_factory=lambda: Key(None, "sk_test_key"))
     sent: list[tuple[float, str]] = field(default_factory=list)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -153,7 +153,7 @@ def scripted(*replies: Reply) -> Callable[[str], Reply]:
 
 def session_of(api: Any, *, concurrency: int = 8, attempts: int = 3) -> Session:
     """A session whose requests are calls of `api`'s methods; no waits, no limit. Needs a running loop."""
-    stop, key, pace, max_outage = Stop(), Key(None, "sk_test"), NoPace(), 300.0
+    stop, key, pace, max_outage = Stop(), Key(None, "sk_test"), Pace(), 300.0
 
     def log(_event: str, **_fields: Any) -> None:
         pass

@@ -4,7 +4,7 @@ An id that comes from the API is checked like one that comes from a list before 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ class Draft:
     """An open draft, as far as anybody needs to know it. `branch` is the branch's id on the branch model.
 
     `source`: the published version that it was made from, on the branch model the branch's head revision. `edits`: how
-    many there were, None where that is not known.
+    many there were, None where that is not known. `branch_document`: the branch as the API gave it.
     """
 
     agent: str
@@ -34,6 +34,7 @@ class Draft:
     publishing: bool = False
     source: str = ""
     edits: int | None = None
+    branch_document: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,12 @@ def latest_in(reply: Reply, agent: str) -> Draft:
     return replace(draft, editor=editor, edits=draft.edits if edits is None else edits)
 
 
+def latest_document(reply: Reply) -> dict[str, Any]:
+    """The last revision in an answer of `draft` or `open_draft`, as the API gave it; empty if there is none."""
+    latest = reply.data.get("latest") if isinstance(reply.data, dict) else None
+    return latest if isinstance(latest, dict) else {}
+
+
 def _last_editor(data: object) -> str:
     """The editor of the newest edit that names one. The history's order is not documented, its times are used."""
     history = data.get("editHistory") if isinstance(data, dict) else None
@@ -110,7 +117,8 @@ def _open_draft(agent: str, summary: object) -> Draft | None:
     if not draft:
         return None
     source = _id(branch.get("headRevisionId"))
-    return Draft(agent, draft, branch=branch_id, branch_name=text_of(branch.get("name")), source=source)
+    name = text_of(branch.get("name"))
+    return Draft(agent, draft, branch=branch_id, branch_name=name, source=source, branch_document=branch)
 
 
 def draft_configuration_in(reply: Reply) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
 WINDOW: Final = 1.006
 """Seconds in which no more than the rate are sent: a second, and what may lie between sending and arriving."""
@@ -16,19 +16,22 @@ HURRY: Final = 0.8
 """The share of the usual interval that is kept while catching up."""
 
 
-class Pace(Protocol):
-    """When the next requests may be sent. Times are seconds of one monotonic clock."""
+class Pace:
+    """When the next requests may be sent: this one lets them pass as they come. Times are seconds of one clock."""
 
     @property
     def limit(self) -> float | None:
         """Requests a second, as set or as found; None when there is no limit, or none was found."""
+        return None
 
     @property
     def rate(self) -> float | None:
         """Requests a second that are sent now; None when nothing limits them."""
+        return None
 
-    def ready_at(self, now: float, requests: int) -> float:
+    def ready_at(self, now: float, requests: int) -> float:  # noqa: ARG002
         """The earliest time at which so many requests may be sent one right after the other."""
+        return now
 
     def reserve(self, now: float, requests: int) -> None:
         """So many requests are about to be sent; `wrote` tells of each, or `give_back` that it never was."""
@@ -43,30 +46,7 @@ class Pace(Protocol):
         """An answer arrived to a request written at `sent`; `refused`: the rate limit refused it."""
 
 
-class NoPace:
-    """Requests are sent as they come."""
-
-    limit: float | None = None
-    rate: float | None = None
-
-    def ready_at(self, now: float, requests: int) -> float:  # noqa: ARG002
-        """Always now."""
-        return now
-
-    def reserve(self, now: float, requests: int) -> None:
-        """Nothing to note."""
-
-    def wrote(self, now: float) -> None:
-        """Nothing to note."""
-
-    def give_back(self) -> None:
-        """Nothing to note."""
-
-    def answered(self, now: float, *, sent: float, refused: bool) -> None:
-        """Nothing to note."""
-
-
-class EvenPace:
+class EvenPace(Pace):
     """Requests at even intervals: 9.5 a second are 95 in ten seconds, and never more than 10 in one."""
 
     def __init__(self, rate: float) -> None:

@@ -153,10 +153,6 @@ class Caller:
         await self._shared.stop.sleep(self._shared.jitter(attempts))
         self._shared.stop.check()
 
-    def wait_for_others(self) -> None:
-        """Others go first: they may need the slot, and may wait for the end of the outage that this item is to tell."""
-        self.finish()
-
     def finish(self) -> None:
         """Nothing more is asked for this item, or not now."""
         slot, self._slot = self._slot, None

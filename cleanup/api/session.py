@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from cleanup.api.adaptive_pace import AdaptivePace
 from cleanup.api.atoms import Atoms
 from cleanup.api.key import Key
-from cleanup.api.pace import NoPace, Pace
+from cleanup.api.pace import Pace
 from cleanup.api.renewal import Renewal
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller, Calling, Subject, Witness, make_jitter
@@ -127,7 +127,7 @@ async def open_session(
 def make_pace(rate: float | str | None, log: Log, known_limit: KnownLimit | None) -> Pace:
     """The pace that `limits.rate` asks for."""
     if rate is None:
-        return NoPace()
+        return Pace()
     if isinstance(rate, str):
         return AdaptivePace(log, known=None if known_limit is None else known_limit.rate)
     return AdaptivePace(log, most=rate)

@@ -9,10 +9,10 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from cleanup.api.atoms import Atoms
-from cleanup.api.drafts import BadShape, Draft, draft_configuration_in, latest_in
+from cleanup.api.drafts import BadShape, Draft, draft_configuration_in, latest_document, latest_in
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller
 from cleanup.api.transport import BeforeWrite
@@ -21,7 +21,7 @@ from cleanup.discard.guards import Guards, Objection
 from cleanup.discard.workspace import Unanswered, Workspace
 from cleanup.errors import OutputError
 from cleanup.model import Ending, Pair, Result, StopCause
-from cleanup.records.backup import Backup
+from cleanup.records.backup import Backup, Copy
 from cleanup.stop import Stop, Stopped
 
 FRESH_SECONDS: Final = 1.0
@@ -61,6 +61,8 @@ class Case:
         self._seconds = 0.0
         self._reply: Reply | None = None
         self._details: dict[str, str] = {}
+        self._configuration: dict[str, Any] | None = None
+        self._branch: dict[str, Any] | None = None
         self._sent = self._refused = self._maybe_done = self._by_check = False
         self._objection: Objection | None = None
 
@@ -90,9 +92,9 @@ class Case:
     async def _process(self) -> Result:
         workspace, rounds = self._means.workspace, 0
         if self._means.backup is not None:
-            kept_from = await self._save(self._means.backup)
-            if kept_from is not None:
-                return kept_from
+            without = await self._read_configuration()
+            if without is not None:
+                return without
         while True:
             model = workspace.model
             ended = await (self._by_draft() if model == "drafts" else self._by_branch())
@@ -130,6 +132,7 @@ class Case:
         if found is None:
             return self._result(verdict.of_absence(maybe_done=self._maybe_done))
         self._details["branch"] = found.branch_name
+        self._branch = found.branch_document
 
         async def discard(api: Atoms, check: BeforeWrite) -> Reply:
             return await api.discard_open_draft(pair.agent, found.branch, check)
@@ -194,6 +197,8 @@ class Case:
             self._objection = ending, "another draft is open on the branch now"
         else:
             self._objection = self._means.guards.objection(self.pair, draft)
+        if self._objection is None and self._means.backup is not None:
+            self._objection = await self._save(self._means.backup, latest_document(reply))
         if self._objection is not None:
             raise _Kept(reply)
 
@@ -215,24 +220,31 @@ class Case:
             return None if in_an_outage else self._result(Ending.DISOWNED, CONTRADICTED)
         return self._result(verdict.of_read(reply) if self._by_check else verdict.of_discard(reply))
 
-    async def _save(self, backup: Backup) -> Result | None:
-        """Keep a copy. None: it is kept; a Result: without it, the draft stays. Raises Stopped, Unanswered."""
+    async def _read_configuration(self) -> Result | None:
+        """Read what a copy needs. A Result: without it, the draft stays. Raises Stopped, Unanswered."""
         pair = self.pair
         reply = await self._caller.operate(lambda api: api.configuration(pair.agent, pair.draft), decisive=False)
         self._heard(reply)
-        configuration = draft_configuration_in(reply)
-        if configuration is None:
-            if reply.deserves_retry or reply.status in (401, 403):
-                return self._result(verdict.of_read(reply))
-            if await self._means.workspace.find(self._caller, pair.agent, pair.draft) is None:
-                return self._result(Ending.NOT_FOUND)
-            return self._result(Ending.BACKUP_FAILED, reply.message or "the API gave no configuration of this draft")
+        self._configuration = draft_configuration_in(reply)
+        if self._configuration is not None:
+            return None
+        if reply.deserves_retry or reply.status in (401, 403):
+            return self._result(verdict.of_read(reply))
+        if await self._means.workspace.find(self._caller, pair.agent, pair.draft) is None:
+            return self._result(Ending.NOT_FOUND)
+        return self._result(Ending.BACKUP_FAILED, reply.message or "the API gave no configuration of this draft")
+
+    async def _save(self, backup: Backup, latest: dict[str, Any]) -> Objection | None:
+        """Keep a copy, once all guards have let the draft pass. A copy that cannot be kept stops the run."""
+        if "copy" in self._details or self._configuration is None:
+            return None
+        pair, model = self.pair, self._means.workspace.model
+        copy = Copy(model, pair.agent, pair.draft, self._branch, latest, self._configuration)
         try:
-            self._details["copy"] = await asyncio.to_thread(backup.save, pair.agent, pair.draft, configuration)
+            self._details["copy"] = await asyncio.to_thread(backup.save, copy)
         except OutputError as error:
             self._means.stop.request(StopCause.OUTPUT, str(error))
-            return self._result(Ending.BACKUP_FAILED, str(error))
-        self._means.stop.check()
+            return Ending.BACKUP_FAILED, str(error)
         return None
 
     def _heard(self, reply: Reply) -> Reply:

@@ -139,7 +139,7 @@ class Workspace:
         since = came_at - KEPT_SECONDS if since is None else since
         lookup.waiting[caller.subject.item] = lookup.waiting.get(caller.subject.item, 0) + 1
         if sum(lookup.waiting.values()) > 1:
-            caller.wait_for_others()
+            caller.finish()  # others go first: they may need its slot, and wait for the outage that it was to tell of
         try:
             async with lookup.one_at_a_time:
                 known = lookup.listing

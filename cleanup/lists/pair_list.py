@@ -3,7 +3,6 @@
 import json
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import overload
 
 from cleanup.lists.rows import Columns, Row, parse_time
 from cleanup.model import Pair
@@ -11,7 +10,7 @@ from cleanup.model import Pair
 _AGENT_BYTES = 12
 
 
-class PairList(Sequence[Pair]):
+class PairList:
     """The pairs of a list in their order. Costs about 90 bytes a row; pairs are made when asked for."""
 
     def __init__(self, name: str, columns: Columns | None = None) -> None:
@@ -33,13 +32,10 @@ class PairList(Sequence[Pair]):
     def __len__(self) -> int:
         return len(self._keys)
 
-    @overload
-    def __getitem__(self, index: int) -> Pair: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Pair]: ...
-    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
+    def __iter__(self) -> Iterator[Pair]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Pair:
         agent, draft = unpack(self._keys[index])
         updated_at = None
         place = self.columns.updated_at
@@ -47,9 +43,6 @@ class PairList(Sequence[Pair]):
             cells = self.others(index)
             updated_at = parse_time(cells[place]) if cells[place] else None
         return Pair(index, agent, draft, self.source(index), updated_at)
-
-    def __iter__(self) -> Iterator[Pair]:
-        return (self[index] for index in range(len(self)))
 
     def source(self, index: int) -> str:
         """Where a pair stands: `list.csv:18`."""

@@ -43,11 +43,6 @@ class Account:
             if self._codes[index] == _OPEN:
                 self._codes[index] = _CODE[left]
 
-    def ending(self, index: int) -> Ending | None:
-        """How a pair ended; None while it is open, or another share's."""
-        code = self._codes[index]
-        return None if code == _OPEN else _ALL[code - 1]
-
     def endings(self) -> dict[Ending, int]:
         """How many pairs ended in each way."""
         return {_ALL[code - 1]: count for code, count in sorted(Counter(self._codes).items()) if code != _OPEN}

@@ -1,16 +1,37 @@
-"""A copy of each draft's configuration, durable before the draft goes."""
+"""A copy of each draft, durable before the draft goes: all that is needed to make it anew."""
 
 import json
 import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cleanup.errors import OutputError
 from cleanup.records.files import require_folder, sync_folder, whole_file, why
+from cleanup.records.summary import utc
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A draft as the API gave it. `branch`: where it is open, on the branch model; `latest`: its last revision."""
+
+    model: str
+    agent: str
+    draft: str
+    branch: dict[str, Any] | None
+    latest: dict[str, Any]
+    configuration: dict[str, Any]
+
+    def document(self, saved_at: datetime) -> dict[str, Any]:
+        """The copy as it is written."""
+        return {"format": FORMAT, "saved_at": utc(saved_at)} | asdict(self)
 
 
 class Backup:
-    """Saves configurations as `FOLDER/<agent>/<draft>.json`, readable by their owner alone."""
+    """Saves copies as `FOLDER/<agent>/<draft>.json`, readable by their owner alone."""
 
     def __init__(self, folder: str) -> None:
         """Create the folder if need be. Raises OutputError."""
@@ -28,18 +49,18 @@ class Backup:
         except OSError as error:
             raise OutputError(f"{folder}: the folder for backups cannot be used: {error.strerror} ({place})") from None
 
-    def save(self, agent: str, draft: str, configuration: dict[str, Any]) -> str:
-        """Write one configuration; it is on disk when this returns. Returns its path. Raises OutputError."""
-        folder = self._folder / agent
+    def save(self, copy: Copy) -> str:
+        """Write one copy; it is on disk when this returns. Returns its path. Raises OutputError."""
+        folder = self._folder / copy.agent
         self._make(folder)
-        path = str(folder / f"{draft}.json")
+        path = str(folder / f"{copy.draft}.json")
         if folder.is_symlink():
             raise OutputError(f"{path}: could not be written: {folder} is a link, and may lead anywhere")
         try:
             # ASCII alone: a configuration may hold half characters, which no file can.
-            text = json.dumps(configuration, indent=1)
+            text = json.dumps(copy.document(datetime.now(UTC)), indent=1)
         except RecursionError:
-            raise OutputError(f"{path}: could not be written: the configuration is nested too deeply") from None
+            raise OutputError(f"{path}: could not be written: the draft is nested too deeply") from None
         with whole_file(path, mode=0o600, through_links=False) as stream:
             stream.write(text + "\n")
         return path

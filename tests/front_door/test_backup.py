@@ -16,7 +16,47 @@ from tests.conftest import MODES, Drafts, Runner
 
 def copy_of(folder: Path, draft: Any) -> Any:
     """The configuration in a draft's copy."""
-    return json.loads((folder / draft.agent / f"{draft.id}.json").read_text(encoding="utf-8"))["_resolvedConfig"]
+    return document_of(folder, draft)["configuration"]["_resolvedConfig"]
+
+
+def document_of(folder: Path, draft: Any) -> Any:
+    """A draft's whole copy."""
+    return json.loads((folder / draft.agent / f"{draft.id}.json").read_text(encoding="utf-8"))
+
+
+@MODES
+def test_a_copy_has_all_that_is_needed_to_make_the_draft_anew(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Configuration, last revision and branch as the API gave them, for no request more than the check costs."""
+    world.mode = mode
+    (held,) = drafts(1)
+    branch = world.agents[held.agent].branches[held.branch]
+    head = world.agents[held.agent].version
+    ended = job(job.list_of([held]), "--backup", "backups", "--model", mode, "--verify", "off")
+    assert ended.code == 0
+    copy = document_of(job.folder / "backups", held)
+    assert set(copy) == {"format", "saved_at", "model", "agent", "draft", "branch", "latest", "configuration"}
+    assert (copy["format"], copy["model"], copy["agent"], copy["draft"]) == (1, mode, held.agent, held.id)
+    assert (copy["latest"]["draftId"], copy["latest"]["sourceVersionId"]) == (held.id, head)
+    if mode == "drafts":
+        assert copy["branch"] is None
+    else:
+        assert (copy["branch"]["name"], copy["branch"]["headRevisionId"]) == (branch.name, head)
+    assert len(sim.requests("backup")) == len(sim.requests("look")) == 1
+
+
+@MODES
+def test_of_a_draft_that_stays_there_is_no_copy(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """A guard lets it be: nothing is written."""
+    world.mode = mode
+    held = drafts(2)
+    held[0].name = world.agents[held[0].agent].branches[held[0].branch].name = "keep-this"
+    ended = job(job.list_of(held), "--backup", "backups", "--keep", "keep-*")
+    assert (ended.code, ended.summary["skipped"]) == (0, {"kept": 1})
+    assert [path.stem for path in (job.folder / "backups").rglob("*.json")] == [held[1].id]
 
 
 @MODES

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanup.api.pace import SLACK, WINDOW, EvenPace, NoPace
+from cleanup.api.pace import SLACK, WINDOW, EvenPace, Pace
 
 RATES = st.one_of(st.integers(1, 300).map(float), st.floats(0.05, 300))
 DELAYS = st.lists(st.one_of(st.just(0.0), st.floats(0, 0.3), st.floats(0, 3)), min_size=1, max_size=20)
@@ -197,6 +197,6 @@ def test_a_slow_check_below_one_a_second_counts_with_its_discard_from_when_it_is
 
 def test_no_pace() -> None:
     """Without a rate everything may leave at once."""
-    pace = NoPace()
+    pace = Pace()
     assert [pace.ready_at(5.0, requests) for requests in (1, 2, 1)] == [5.0] * 3
     assert pace.limit is None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cleanup.api.pace import NoPace, Pace
+from cleanup.api.pace import Pace
 from cleanup.api.reply import NOT_JSON, Reply, Trouble
 from cleanup.api.throttle import Slot, Throttle
 from cleanup.model import StopCause
@@ -23,7 +23,7 @@ class Gate:
         self.events: list[str] = []
         self.stop = Stop()
         self.throttle = Throttle(
-            concurrency, pace or NoPace(), self.stop, lambda event, **_: self.events.append(event), max_outage
+            concurrency, pace or Pace(), self.stop, lambda event, **_: self.events.append(event), max_outage
         )
         self.began = self.throttle.now()
         self.order: list[int] = []
@@ -339,7 +339,7 @@ def test_nothing_is_written_after_a_stop() -> None:
 
 
 @pytest.mark.parametrize("victim", range(6))
-@pytest.mark.parametrize("pace", [NoPace, lambda: steady(3)], ids=["no pace", "a pace"])
+@pytest.mark.parametrize("pace", [Pace, lambda: steady(3)], ids=["no pace", "a pace"])
 def test_a_waiter_that_is_cancelled_loses_no_place(victim: int, pace: Callable[[], Pace]) -> None:
     """At whatever step of the loop it happens, all others are served in their order, and all places are free again."""
 
@@ -367,7 +367,7 @@ PAGE = Reply(503, body=NOT_JSON, seconds=1.0)
 """What nginx answers beyond its `limit_req`, and to everything when its backends are gone."""
 
 
-class Refusals(NoPace):
+class Refusals(Pace):
     """Counts the refusals that the pace learns of."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanup.api.pace import NoPace
+from cleanup.api.pace import Pace
 from cleanup.api.reply import Reply, Trouble
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
@@ -338,7 +338,7 @@ def test_every_item_is_processed_exactly_once(
         answers = left.get(path.rpartition("/")[2])
         return answers.pop(0) if answers else OK
 
-    engine = Engine(answer, concurrency=concurrency, pace=NoPace() if rate is None else steady(rate))
+    engine = Engine(answer, concurrency=concurrency, pace=Pace() if rate is None else steady(rate))
     work = Work(engine, 31)
 
     async def process(place: int, caller: Caller) -> None:
