@@ -69,7 +69,7 @@ def test_without_a_rate_there_is_no_limit(job: Runner, sim: Simulator, drafts: C
 
 def test_the_limit_is_found_and_kept(world: World, drafts: Callable[..., list[Any]], runner: Runner) -> None:
     """`auto` tells what it found, leaves nothing, and is hardly ever refused."""
-    listed = drafts(260, agents=8)
+    listed = drafts(200, agents=8)
     with Simulator(world, limit=RateLimit(100, 20, retry_after=0.2), latency=0.02) as sim:
         runner.defaults += ["--base-url", sim.url, "--rate", "auto", "--concurrency", "32", "--retry-wait", "50ms"]
         ended = runner(runner.list_of(listed))
@@ -85,15 +85,15 @@ def test_the_limit_is_found_and_kept(world: World, drafts: Callable[..., list[An
 
 def test_a_night_learns_from_the_last_one(world: World, drafts: Callable[..., list[Any]], runner: Runner) -> None:
     """The ledger's last line has the limit that was found, and the next run begins at nine tenths of it."""
-    listed = drafts(180, agents=8)
+    listed = drafts(130, agents=8)
     runner.defaults += ["--rate", "auto", "--concurrency", "32", "--retry-wait", "50ms", "--ledger", "ledger.jsonl"]
     with Simulator(world, limit=RateLimit(60, 20, retry_after=0.2), latency=0.02) as sim:
-        first = runner(runner.list_of(listed[:130]), "--base-url", sim.url)
+        first = runner(runner.list_of(listed[:100]), "--base-url", sim.url)
         found = first.summary["rate"]["limit"]
         assert found is not None
         end = json.loads((runner.folder / "ledger.jsonl").read_text().splitlines()[-1])
         assert (end["type"], end["limit"]) == ("end", found)
-        second = runner(runner.list_of(listed[130:]), "--base-url", sim.url)
+        second = runner(runner.list_of(listed[100:]), "--base-url", sim.url)
         assert sim.left() == set()
     rate = second.summary["rate"]
     assert rate["began_at"] == pytest.approx(0.9 * found, abs=0.01)
@@ -105,7 +105,7 @@ def test_a_fixed_rate_that_is_refused_slows_down_and_says_so(
     world: World, drafts: Callable[..., list[Any]], runner: Runner, form: RetryAfterForm
 ) -> None:
     """By a 429, and by a gateway's page of 503. Nothing is lost with the attempts of a run as shipped."""
-    listed = drafts(120, agents=8)
+    listed = drafts(75, agents=8)
     with Simulator(world, limit=RateLimit(30, 5, retry_after=0.2, form=form), latency=0.02) as sim:
         runner.defaults += ["--base-url", sim.url, "--rate", "60", "--retry-wait", "100ms"]
         ended = runner(runner.list_of(listed))

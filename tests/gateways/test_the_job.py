@@ -128,7 +128,7 @@ def test_the_gateway_limits_the_rate_with_503(
     Without a burst it would refuse each discard that follows its check at once, as on the branch model.
     """
     world.mode = mode
-    held = drafts(40)
+    held = drafts(24)
     gateway.reload(f"limit_req zone=slow {burst}; {gateway.proxied}")
     ended = job(job.list_of(held), *FLAGS, "--rate", rate, "--retry-wait", "100ms", "--model", mode)
     check_all_discarded(ended, sim, held)
