@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.limits`, or `make bench-limits`: at any limit, how long a list takes against the floor.
 
-Three limits are drained at a time, as all of them mostly wait; those of 1,000 a second one after the other, at the end.
+Four limits are drained at a time, as all of them mostly wait; those of 1,000 a second one after the other, at the end.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def _in_flight(rate: float) -> int:
 
 
 def entries() -> tuple[list[Entry], list[Entry]]:
-    """What is drained three at a time, the longest first; and what needs the machine for itself."""
+    """What is drained four at a time, the longest first; and what needs the machine for itself."""
     side_by_side = [
         auto(plan(100, 20), work=300),
         auto(plan(100, 20, retry_after=60), work=200),
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     began = time.monotonic()
     side_by_side, alone = ([entry for entry in each if options.only in entry.plan.name] for each in entries())
-    with ThreadPoolExecutor(3) as lanes:
+    with ThreadPoolExecutor(4) as lanes:
         found = list(lanes.map(_drained, side_by_side))
     found += [_drained(entry) for entry in alone]
     print(f"\n{table(found)}\n({time.monotonic() - began:.0f} s)")
