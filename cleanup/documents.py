@@ -20,7 +20,7 @@ _LOADER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 class DocumentError(Exception):
-    """The text is no document of its kind; `line` counts from 1."""
+    """The text is not a document of its kind. `line` counts from 1."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -38,7 +38,7 @@ class Kind(Enum):
 
 
 class Event(NamedTuple):
-    """One step through a document. `text` is None for null; `is_text` tells whether JSON would call it a string."""
+    """One step through a document. `text` is None for null; `is_text`: whether JSON would call it a string."""
 
     kind: Kind
     line: int

@@ -58,13 +58,13 @@ _IN_OTHER_WORDS: Final = {
         ExitCode.FAILED: "finished, but some drafts failed for good",
     },
     "dry-run": {
-        ExitCode.OK: "every pair was looked at, and nothing was discarded",
-        ExitCode.FAILED: "nothing was discarded, and some pairs could not be looked at, for good",
+        ExitCode.OK: "every pair was checked, and nothing was discarded",
+        ExitCode.FAILED: "nothing was discarded, and some pairs could never be checked",
         ExitCode.DEADLINE: "out of time, and nothing was discarded",
         ExitCode.TRY_AGAIN: "nothing was discarded; worth another run",
     },
     "find": {
-        ExitCode.OK: "the workspace was looked over, and nothing was discarded",
+        ExitCode.OK: "the workspace was searched, and nothing was discarded",
         ExitCode.USAGE: "wrong usage",
         ExitCode.DEADLINE: "out of time, and nothing was discarded",
         ExitCode.TRY_AGAIN: "nothing was discarded; worth another run",
@@ -89,7 +89,7 @@ class JobError(Exception):
 
 
 class SettingsError(JobError):
-    """Settings that cannot be used; `problems` holds one sentence for each."""
+    """Settings that cannot be used. `problems`: one sentence for each."""
 
     code = ExitCode.SETTINGS
 

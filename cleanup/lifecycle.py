@@ -140,7 +140,7 @@ class Run:
         *,
         reads_past: bool = False,
     ) -> None:
-        """The lock, the key, the places of all files: what can be refused without looking at the list.
+        """The lock, the key and the paths of all files: what can be refused before the list is read.
 
         `listed`: the list's path. `reads_past`: the ledger is judged now, not once the list is known.
         """

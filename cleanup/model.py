@@ -18,7 +18,7 @@ class Pair:
 
 
 class Outcome(StrEnum):
-    """The four columns of the account, and the one that stands for the first in a dry run."""
+    """What may become of a listed pair. `WOULD_DISCARD` takes the place of `DISCARDED` in a dry run."""
 
     DISCARDED = "discarded"
     WOULD_DISCARD = "would_discard"

@@ -24,7 +24,7 @@ _ANOTHER: Final = "name another ledger (output.ledger, --ledger)"
 
 
 def check_resume(settings: Settings) -> None:
-    """Raise SettingsError when there is no ledger to resume by."""
+    """Raise SettingsError if `run.resume` is set without a ledger."""
     if settings.run.resume and settings.output.ledger is None:
         raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
 
@@ -137,7 +137,7 @@ def check_past(past: Past, settings: Settings, organization: str | None = None) 
 
 
 def _lacking(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """The flags of what held the last run back and does not hold this one back; another value is a decision."""
+    """The flags of guards that the last run had and this one lacks. Another value is a decision, not a lack."""
     for setting in all_settings():
         if setting.section != "guard" and setting.key != "api.organization":
             continue

@@ -34,7 +34,7 @@ def discard_list(job: Job, read: Callable[[Reporter], PairList] | None) -> int:
 
     def work() -> None:
         recorder = None
-        if read is not None:  # even if something is wrong already: its rows are named, and what still stands
+        if read is not None:  # even if something is wrong already: bad rows are named, and the leftover is written
             with run.reporting_errors():
                 recorder = run.plan(read(run.state.reporter))
         if recorder is None or run.is_refused:

@@ -32,7 +32,7 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
     dry_run = settings.run.dry_run
     await _begin(state, recorder, session, loaded, screen)
     backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
-    # What a sweep has learned while it was finding holds for its discards.
+    # A sweep may have learned while searching that the workspace has moved.
     model = "branches" if state.model == "branches" else settings.api.model
     workspace = Workspace(session.stop, model, state.moved, session.throttle.now, only_reads=dry_run)
     guards = Guards(settings.guard)

@@ -132,7 +132,7 @@ class AdaptivePace(EvenPace):
                 self._caution = max(1.0, self._caution / PATIENCE)
         # What a refusal costs is the pause that it asks for.
         self._caution = max(self._caution, (now - refused_at) / HOLD)
-        # While requests are refused, the share of them that is not tells how much of the rate the limit lets through.
+        # Of the requests in flight at a refusal, the accepted share shows how much of the rate the limit lets through.
         through = self._rate * self._let_through / self._in_flight
         estimate = (TRUST * estimate + self._in_flight * through) / (TRUST + self._in_flight)
         if self._proven is not None:

@@ -30,7 +30,7 @@ class Answer:
 
 
 def needs_its_body(status: int) -> bool:
-    """Whether the meaning of a status depends on its body, so that one cut short is no answer."""
+    """Whether the meaning of a status depends on its body, so that a body that was cut short is not an answer."""
     return 200 <= status < 300 or status in (401, 403, 404, 405, 409)
 
 
@@ -70,13 +70,13 @@ def _message(answer: Answer, parsed: object, hide: Callable[[str], str]) -> str 
         text = "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
     else:
         text = _page_text(answer, hide) if parsed is NOT_JSON else ""
-    # Before it is cut short: half a key is no key any more that could be found and hidden.
+    # Before the text is cut: half a key could no longer be recognized and hidden.
     start = hide(text)[:_EXCERPT]
     return " ".join("".join(char if char.isprintable() else " " for char in start).split())[:300] or None
 
 
 def _page_text(answer: Answer, hide: Callable[[str], str]) -> str:
-    """What stands in a body that is not JSON, for a person: the words of a page."""
+    """The words in a body that is not JSON, for a person."""
     if answer.unread:
         return answer.unread
     text = hide(answer.body.decode("utf-8", "replace"))[: 8 * _EXCERPT]

@@ -19,7 +19,7 @@ PAGE_SIZE = 50
 class Atoms:
     """One request per call, within one attempt. Nothing here waits, retries or decides.
 
-    `before_write` is called when a request is about to be written, `observe` is told of its reply.
+    `before_write` is called right before a request is written, `observe` with its reply.
     """
 
     def __init__(self, transport: Transport, before_write: BeforeWrite, observe: Callable[[Reply], None]) -> None:
@@ -103,7 +103,7 @@ class Atoms:
 
 
 def owner_in(reply: Reply) -> tuple[str | None, str | None]:
-    """The organization and the user's id in an answer of `user`, None where they are not told."""
+    """The organization and the user's id in an answer of `user`, None where it has none."""
     data = reply.data
     if not isinstance(data, dict):
         return None, None
@@ -111,7 +111,7 @@ def owner_in(reply: Reply) -> tuple[str | None, str | None]:
 
 
 def organization_name_in(reply: Reply, organization: str) -> str | None:
-    """The name of an organization in an answer of `account`, None where it is not told."""
+    """The name of an organization in an answer of `account`, None where it has none."""
     found = reply.body.get("organizations") if reply.status == 200 and isinstance(reply.body, dict) else None
     for item in found if isinstance(found, list) else []:
         if isinstance(item, dict) and item.get("orgId") == organization:

@@ -1,8 +1,8 @@
-"""A circuit breaker: it tells an API that is down from drafts that are bad. Pure: it keeps no clock.
+"""A circuit breaker: it distinguishes an API that is down from drafts that are bad. Pure: it has no clock.
 
 It opens when the latest attempts, of three different items, all failed without an answer or with 5xx. While it is
-open, nothing is sent but probes. It is told what the probes found, and closes: either the API was down, and nobody is
-to blame, or those items are bad, and their failures are no evidence from then on.
+open, nothing is sent but probes. The probes' findings close it: either the API was down, and no item is to blame, or
+those items are bad, and their failures are no evidence from then on.
 """
 
 from collections.abc import Hashable, Iterable
@@ -13,7 +13,7 @@ SEVERAL: Final = 3
 
 
 class Breaker:
-    """Closed while requests may be sent as usual. An item is a listed pair, or an agent that is looked over."""
+    """Closed while requests may be sent as usual. An item is a listed pair, or an agent whose drafts are read."""
 
     def __init__(self) -> None:
         self.is_open = False
@@ -34,7 +34,7 @@ class Breaker:
             self._failing.clear()
 
     def close(self, *, items_are_bad: bool) -> None:
-        """Close; `items_are_bad`: the API is well, or nobody is left who could tell, so they fail by themselves."""
+        """Close. `items_are_bad`: the API works, or nothing is left to find that out with, so they fail by themselves."""
         if items_are_bad:
             self._bad.update(self._failing)
         self._failing.clear()

@@ -20,13 +20,13 @@ _OTHER_KINDS: Final = (
     (re.compile(r".*\s"), "it has blanks in it"),
     (re.compile(r"$"), "it is empty"),
 )
-"""What stands in place of a key, by how it begins."""
+"""What a text is instead of a key, by how it begins."""
 
 
 class Key:
     """The key in use. `number` counts the different keys read so far, so that a reply can say which it used.
 
-    `unsettled`: when last looked at, the file was gone, empty or not a key: somebody is about to write it anew.
+    `unsettled`: the file was missing, empty or not a key when last read, so somebody may be writing it.
     """
 
     def __init__(self, file: str | None, value: str | None) -> None:
@@ -49,7 +49,7 @@ class Key:
         return f"Bearer {self._values[-1]}"
 
     def read_again(self) -> str | None:
-        """Read the file again if it changed; the key that it holds now, if that is another one than the one in use."""
+        """Read the file again if it changed. Returns its key if that is not the one in use."""
         if self._file is None:
             return None
         try:
@@ -68,7 +68,7 @@ class Key:
         self._values.append(text)
 
     def put_off(self) -> None:
-        """It could not be determined whether a new key may be used: look at the file again next time."""
+        """It could not be determined whether a new key may be used: read the file again next time."""
         self.unsettled = True
 
     def hide(self, text: str) -> str:

@@ -40,7 +40,7 @@ async def whose_key(session: Session, required: str | None) -> Owner:
 
 
 async def with_name(session: Session, owner: Owner) -> Owner:
-    """The same owner with the organization's name, for a person; a failure is no more than a missing name.
+    """The same owner with the organization's name, for a person. If that cannot be read, the name is missing.
 
     Raises Stopped.
     """

@@ -34,7 +34,7 @@ class Pace:
         return now
 
     def reserve(self, now: float, requests: int) -> None:
-        """So many requests are about to be sent; `wrote` tells of each, or `give_back` that it never was."""
+        """So many requests are about to be sent. For each, `wrote` or `give_back` is called next."""
 
     def wrote(self, now: float) -> None:
         """The first byte of a reserved request is written now."""

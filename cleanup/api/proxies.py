@@ -47,7 +47,7 @@ def is_excepted(base_url: str, no_proxy: str) -> bool:
 
 
 def _split(entry: str) -> tuple[str, str]:
-    """Host and port of an entry; an IPv6 address may stand without its brackets."""
+    """Host and port of an entry; an IPv6 address may have no brackets."""
     if entry.startswith("["):
         host, _, rest = entry[1:].partition("]")
         return host, rest.removeprefix(":")

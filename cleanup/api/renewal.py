@@ -1,4 +1,4 @@
-"""Another key in the middle of a run, where the one in use is refused and its file holds a new one."""
+"""Another key in the middle of a run, where the one in use is refused and its file has a new one."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def wrong_owner(organization: str, required: str) -> WrongOwner:
 
 
 class Renewal:
-    """Goes on with another key when the one in use is refused and its file holds another by now, or soon."""
+    """Goes on with another key when the one in use is refused and its file has a new one by now, or soon."""
 
     def __init__(
         self, key: Key, required: str | None, stop: Stop, attempts: int, jitter: Callable[[int], float]

@@ -19,7 +19,7 @@ class Trouble(StrEnum):
 
 
 class Body(Enum):
-    """Bodies that no JSON value stands for."""
+    """Bodies that are not a JSON value."""
 
     NOT_JSON = "not JSON"
     NULL = "null"

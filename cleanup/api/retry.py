@@ -53,7 +53,7 @@ class Caller:
     """One item's way to the API: operations, each of one attempt or of several."""
 
     def __init__(self, shared: Calling, subject: Subject, slot: Slot | None, witness: Witness | None) -> None:
-        """`slot`: for the first attempt. `witness`: to be told whether the API answers, while the breaker is open."""
+        """`slot`: for the first attempt. `witness`: set to whether the API answers, while the breaker is open."""
         self.subject = subject
         self.in_flight = False
         self.on_retry: Callable[[], None] = lambda: None
@@ -79,11 +79,11 @@ class Caller:
         decisive: bool = True,
         once: bool = False,
     ) -> Reply:
-        """Attempt until an answer stands or the attempts are used up, and return the last reply.
+        """Attempt until there is an answer or the attempts are used up, and return the last reply.
 
         `requests`: how many an attempt usually sends. `waiting`: the items that wait for it, if not this one alone.
         `decisive`: an answer shows that the API does what this run needs of it. `once`: never try again.
-        When the run stops the last reply stands; raises Stopped if there is none.
+        When the run stops, the last reply is returned. Raises Stopped if there is none.
         """
         attempts = _Attempts(self._shared, self.subject, once=once)
 
@@ -121,7 +121,7 @@ class Caller:
             self.in_flight = True
             reply = await attempt(shared.atoms(slot))
             self.in_flight = False
-            # Before the slot is free: what this answer says holds for whoever is next.
+            # Before the slot is released: the next attempt has to obey what this answer says.
             attempts.add(reply)
             shared.throttle.learn(reply, waiting(), shared.jitter(attempts.made))
             if reply.unauthorized:

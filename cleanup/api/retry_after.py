@@ -9,7 +9,7 @@ def wait_asked_for(status: int, header: str | None, body: object, now: float) ->
     """Seconds asked for by a 429 or 503: `Retry-After` (seconds or a date), or what the body says.
 
     The body's is `retry_after`, or `rateLimit.retryAfterSec`: the API has both.
-    `now`: seconds since the epoch, by the server's clock where it tells the time, as ours may be off.
+    `now`: seconds since the epoch, by the server's clock where it sends a Date, as ours may be wrong.
     """
     if status not in (429, 503):
         return None

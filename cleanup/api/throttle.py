@@ -44,7 +44,7 @@ class Throttle:
         self._refused_since: float | None = None
         self._last_answer = -math.inf
         self._loop = asyncio.get_running_loop()
-        # Whoever waits there is to notice, and the first in turn may wait for a place.
+        # A stop wakes those who wait for the breaker, and the one who waits for a place.
         stop.listen(self._closed.set)
         stop.listen(self._places.release)
 

@@ -81,7 +81,7 @@ class Traffic:
         }
 
     def summary(self) -> dict[str, Any]:
-        """What the summary tells of it."""
+        """What the summary says of the requests."""
         return {
             "requests": {
                 "total": self.total,

@@ -124,7 +124,7 @@ def _with_negative_values(argv: Sequence[str]) -> list[str]:
 
 
 def make_parser(command: str) -> argparse.ArgumentParser:
-    """The parser of one command; the job's own also names the others. Flags without use for it are known, not told."""
+    """The parser of one command; the job's own also names the others. Flags of other commands are hidden."""
     parser = _Parser(
         prog=f"python job.py {command}".rstrip(),
         usage=f"python job.py {command + ' ' if command else ''}{'[PAIRS] ' if command in _WITH_PAIRS else ''}[flags]",

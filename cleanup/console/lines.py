@@ -20,7 +20,7 @@ def is_routine(event: Mapping[str, Any]) -> bool:
 
 
 def line_of(event: Mapping[str, Any], *, colours: bool) -> str:
-    """Time, level, event, and what there is to say of it; a traceback, if any, stands below."""
+    """Time, level, event, and what there is to say of it; a traceback, if any, below."""
     name = f"{event['event']:<15}"
     if colours:
         name = f"\x1b[{_COLOURS[event['level']]}m{name}\x1b[0m"
@@ -53,7 +53,7 @@ def _details(event: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_the_end(event: Mapping[str, Any]) -> str:
-    """How a run ended, why, with which counts, and what to do next, as far as it is told."""
+    """How a run ended, why, with which counts, and what to do next, as far as that is given."""
     why = f" ({event['stopped_by']})" if event.get("stopped_by") else ""
     said = [
         f"exit {event['exit_code']}{why}: {event['meaning']}",

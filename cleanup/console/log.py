@@ -41,7 +41,7 @@ class Output:
     log = debug = info = warning = warn = error = critical = exception = failure = fatal = msg
 
     def show(self) -> None:
-        """Write what was held back, and hold nothing back from now on."""
+        """Write what was kept back, and everything from now on."""
         held, self._held = self._held, None
         if held:
             self._write("\n".join(held) + "\n")

@@ -28,7 +28,7 @@ def progress(screen: Screen, what: str, log: Callable[[], None], *, quiet: bool 
 
 @contextmanager
 def _bar(output: Output, what: str, *, colours: bool) -> Iterator[Show]:
-    """A progress bar where the log goes; what is logged meanwhile stands above it."""
+    """A progress bar where the log goes; what is logged meanwhile appears above it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from cleanup.console.table import make_console

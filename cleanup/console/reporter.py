@@ -91,7 +91,7 @@ class Reporter:
             self.log("run.warning", message=sentence)
 
     def note(self, sentence: str) -> None:
-        """Say, once, what is no warning but worth a place in the summary."""
+        """Say, once, what is not a warning but belongs in the summary."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
             self.log("run.info", message=sentence)

@@ -1,4 +1,4 @@
-"""The standard streams as they come: full, gone, or of an encoding that cannot hold everything."""
+"""The standard streams as they come: full, closed, or with an encoding that cannot represent everything."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ def make_lossless() -> None:
 
 
 def give_up(stream: TextIO) -> None:
-    """Forget what a stream still holds that cannot be written: Python would try again at the end, and exit with 120."""
+    """Drop what a stream has buffered and cannot write: Python would try again at the end, and exit with 120."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

@@ -18,7 +18,7 @@ Objection = tuple[Ending, str]
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What has to be so before a draft goes. `now` tells the time."""
+    """What must be true before a draft is discarded. `now`: the clock."""
 
     settings: Guard
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What a branch says of the draft that is open on it, where nothing is to be discarded."""
+"""Reads the draft that is open on a branch, where nothing is to be discarded."""
 
 from cleanup.api.atoms import Atoms
 from cleanup.api.drafts import Draft
@@ -10,7 +10,7 @@ from cleanup.discard.workspace import Workspace
 async def read_open_draft(caller: Caller, workspace: Workspace, place: Draft) -> Reply:
     """The last answer about a branch's open draft; a 404 is held against the agent's list, and asked again if untrue.
 
-    One that stands means that the draft is gone. Raises Unanswered, BadShape, Stopped.
+    A 404 that is confirmed means that the draft is gone. Raises Unanswered, BadShape, Stopped.
     """
 
     async def ask(api: Atoms) -> Reply:

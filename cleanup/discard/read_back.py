@@ -27,7 +27,7 @@ class Learned(Protocol):
 
 
 class ReadBack:
-    """Reads back what `proof` wants, and holds other pairs back until the first three are known."""
+    """Reads back what `proof` wants, and lets no other pair begin until the first three are known."""
 
     def __init__(self, session: Session, workspace: Workspace, proof: Proof, learned: Learned) -> None:
         self._session = session

@@ -10,7 +10,7 @@ def of_read(reply: Reply) -> Ending:
 
 
 def of_discard(reply: Reply) -> Ending:
-    """The ending after the last attempt to discard, unless it is a 404, which needs a second witness."""
+    """The ending after the last attempt to discard, unless it is a 404, which the agent's list has to confirm."""
     if reply.status == 204 or (reply.ok and not _says_not_discarded(reply.data)):
         return Ending.DISCARDED
     return of_read(reply)

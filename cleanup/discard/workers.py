@@ -74,7 +74,7 @@ class Workers:
     ) -> None:
         """`requests`: how many an item's first attempt usually sends. `admit` is awaited before an item is begun.
 
-        `is_witness`: whether an item that was not tried yet may tell an API that is down from items that are bad.
+        `is_witness`: whether an item that was not tried yet may show that discards work, while the breaker is open.
         """
         self._session = session
         self._throttle = session.throttle
@@ -98,7 +98,7 @@ class Workers:
                 while self._tasks:  # also those that a probe has begun
                     await asyncio.wait(self._tasks)
                 probes.cancel()
-        except ExceptionGroup as errors:  # the first bug stands for all
+        except ExceptionGroup as errors:  # the first bug is enough to report
             raise errors.exceptions[0] from None
 
     def _begin(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
@@ -158,13 +158,13 @@ class Workers:
                 self._session.log("outage.ended", seconds=round(self._throttle.now() - began, 3))
 
     async def _user_answers(self) -> bool:
-        """Whether the first witness says that the API is there."""
+        """Whether `GET /user` shows that the API is there."""
         probe: Witness = asyncio.get_running_loop().create_future()
         user = await self._session.caller(witness=probe).operate(lambda api: api.user(), once=True, decisive=False)
         return user.is_alive
 
     async def _another_item_works(self, group: asyncio.TaskGroup) -> bool:
-        """The second witness: an item that was not tried yet. If none is left, nobody can tell any more: yes.
+        """Whether an item that was not tried yet is answered. True if none is left, as nothing more can be found out.
 
         Raises Stopped.
         """

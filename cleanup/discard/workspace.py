@@ -20,7 +20,7 @@ Model = Literal["drafts", "branches"]
 """`drafts`: an agent has drafts, each discarded by its id. `branches`: it has branches, each with one open draft."""
 
 KEPT_SECONDS: Final = 60.0
-"""How long an agent's list of drafts is good enough to tell that a draft is not in it."""
+"""How long an agent's list of drafts may be used to say that a draft is not in it."""
 RECENT_SECONDS: Final = 10.0
 """For how long a gateway that answered in the API's place may be behind another 404."""
 _REMEMBERED: Final = 10_000
@@ -68,9 +68,9 @@ class Workspace:
         *,
         only_reads: bool = True,
     ) -> None:
-        """`moved` is told, once, why the workspace is taken to be on the branch model. `now`: seconds of any clock.
+        """`moved` is called once, with the reason, when the workspace turns out to be on the branch model.
 
-        `only_reads`: an answered list shows that the API does what this run needs; discards are not needed.
+        `now`: seconds of any clock. `only_reads`: an answered list shows that the API does what this run needs; discards are not needed.
         """
         self._stop = stop
         self._moved = moved
@@ -139,7 +139,7 @@ class Workspace:
         since = came_at - KEPT_SECONDS if since is None else since
         lookup.waiting[caller.subject.item] = lookup.waiting.get(caller.subject.item, 0) + 1
         if sum(lookup.waiting.values()) > 1:
-            caller.finish()  # others go first: they may need its slot, and wait for the outage that it was to tell of
+            caller.finish()  # those who wait may need its slot, and it may be the probe they wait for
         try:
             async with lookup.one_at_a_time:
                 known = lookup.listing
@@ -241,7 +241,7 @@ class _Lookup:
 
 
 class _Question:
-    """Attempts at an agent's drafts, in which a 404 is looked into before it counts."""
+    """Attempts at reading an agent's drafts, in which a 404 is investigated before it counts."""
 
     def __init__(self, agent: str, note_gateway: Callable[[], None]) -> None:
         self.agent = agent

@@ -25,7 +25,7 @@ class Rule:
     keep: tuple[str, ...] = ()
 
     def chosen(self, drafts: Iterable[Draft]) -> list[Draft]:
-        """Those of one agent's drafts that are meant, as far as the drafts themselves tell."""
+        """Those of one agent's drafts that the rule means, by what the drafts themselves say."""
         all_of_them = list(drafts)
         newest = sorted(all_of_them, key=lambda draft: edited_at(draft) or _ALWAYS, reverse=True)
         left_out = {draft.draft for draft in newest[: self.find.keep_newest or 0]}

@@ -38,7 +38,7 @@ def page(name: str, data: object, **texts: Any) -> str:
 
 
 def as_data(value: object) -> str:
-    """JSON that can stand in a script element, whatever it holds."""
+    """JSON that is safe inside a script element, whatever it contains."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character, escape in _ESCAPES.items():
         text = text.replace(character, escape)

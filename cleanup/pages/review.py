@@ -1,4 +1,4 @@
-"""What `find` brought, as a page to look it over: what goes is ticked, and the list is saved from there."""
+"""What `find` found, as a page to review it: tick what is to go, and save the list."""
 
 import json
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from cleanup.model import Owner
 from cleanup.pages.page import page
 
 _MOST: Final = 20_000
-"""Characters of one value that a page holds: a longer prompt is cut, and the page says so."""
+"""Characters of one value: a longer one is cut, and the page says so."""
 
 
 def review_page(findings: Findings, owner: Owner, rule: str, made_at: datetime, command: str) -> str:

@@ -57,7 +57,7 @@ class Backup:
         if folder.is_symlink():
             raise OutputError(f"{path}: could not be written: {folder} is a link, and may lead anywhere")
         try:
-            # ASCII alone: a configuration may hold half characters, which no file can.
+            # ASCII alone: a configuration may contain lone surrogates, which UTF-8 cannot encode.
             text = json.dumps(copy.document(datetime.now(UTC)), indent=1)
         except RecursionError:
             raise OutputError(f"{path}: could not be written: the draft is nested too deeply") from None

@@ -75,7 +75,7 @@ def _open_in_place(path: str, mode: int) -> int:
 
 
 def _inherited(path: str) -> int | None:
-    """The open file of this process that a name such as /dev/stderr stands for, also behind links."""
+    """The open file of this process that a name such as /dev/stderr refers to, also through links."""
     for _ in range(40):
         if found := _DESCRIPTOR.fullmatch(path):
             return int(found[1])
@@ -148,7 +148,7 @@ def sync_folder(folder: Path) -> None:
 def check_writable(path: str, *, trying: bool = True) -> None:
     """Refuse a target that could not be written at the end of the run. Raises OutputError.
 
-    `trying`: by writing a file beside it, as only that tells for sure; without, nothing is written at all.
+    `trying`: by writing a file beside it, which is the only sure test. Without it nothing is written.
     """
     target = Path(path)
     try:
@@ -166,7 +166,7 @@ def check_writable(path: str, *, trying: bool = True) -> None:
         if not trying:
             require_folder(target.parent)
             return
-        # Only trying tells: a file system may be read-only or full.
+        # The only sure test: a file system may be read-only or full.
         probe = _beside(target)
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         probe.unlink()

@@ -28,7 +28,7 @@ _NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Everything that is written at the end of a run. `ledger`: closed here. `heartbeat`: told the exit code."""
+    """Everything that is written at the end of a run. `ledger` is closed here, and `heartbeat` gets the exit code."""
 
     state: State
     settings: Settings

@@ -17,7 +17,7 @@ _CALLER: Final = f"atoms-draft-cleanup/{__version__}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A monitor that sends its callers elsewhere has moved, or is no monitor: an error, reported as its status."""
+    """A monitor that redirects has moved, or is not a monitor: the redirect counts as an error."""
 
     def redirect_request(
         self,

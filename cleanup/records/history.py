@@ -10,7 +10,7 @@ from cleanup.records.latest import DISCARDED, RESTORED, said_by
 from cleanup.records.lines import Damage, Line, Progress, Spoilt, read_lines, silent
 
 Event = dict[str, Any]
-"""A line of a draft, with where it stands and what the line of its run says."""
+"""A line about a draft, with its file and number and what its run's line says."""
 _OF_THE_RUN: Final = (
     *("mode", "version", "host", "os_user", "user", "organization", "organization_name", "base_url"),
     *("list", "list_sha256", "note"),

@@ -1,4 +1,4 @@
-"""Which line of a pair counts. Millions of lines are kept at 36 bytes each, and looked at in the order of time.
+"""Which line of a pair counts. Millions of lines are kept at 36 bytes each, and folded in the order of time.
 
 As a temporary SQLite table they would take four times as long, and a folder to write to; as a dictionary of pairs,
 several times the memory.
@@ -16,7 +16,7 @@ OUTCOMES: Final = ("discarded", "restored", "skipped", "failed", "not_attempted"
 """What a ledger's line can say of a pair."""
 
 End = tuple[str, str | None]
-"""Outcome and reason, as they stand in a ledger; the reason may be one of a later version."""
+"""Outcome and reason as a ledger has them. The reason may be one of a later version."""
 
 DISCARDED: Final = ("discarded", None)
 RESTORED: Final = ("restored", None)
@@ -71,7 +71,7 @@ class Lines:
 
     def add(self, agent: str, draft: str, time: float, run: int, said: End) -> None:
         """Keep a line: how the pair ended, or `GONE` or `NOT_GONE`."""
-        # 64 bits tell the drafts of one agent apart; with five million of them the odds of a mix-up are one in a
+        # 64 bits distinguish the drafts of one agent; with five million of them the odds of a mix-up are one in a
         # million.
         name = hash(draft)
         code = self._ends.setdefault(said, len(self._ends))

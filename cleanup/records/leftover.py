@@ -1,4 +1,4 @@
-"""What still stands, as a list that goes straight back in."""
+"""The pairs that failed or were not attempted, as a list for the next run."""
 
 from collections.abc import Iterator
 

@@ -32,7 +32,7 @@ class Again:
     needs: tuple[str, ...] = ()
 
     def command(self, why: str, *more: str) -> str:
-        """A sentence that ends with the command, or that says what stands in its way."""
+        """A sentence that ends with the command, or that says why there is none."""
         line = f"cd {shlex.quote(self.folder or '')} && {shlex.join([*self.words, *more])}"
         needs = f"with {' and '.join(self.needs)}, " if self.needs else ""
         sentence = f"{why}, {needs}run: {line}"

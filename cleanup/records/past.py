@@ -22,7 +22,7 @@ _PAIR: Final = re.compile(
 )
 _OFTEN: Final = 1 << 14
 _NONE, _DISCARDED, _SETTLED = 0, -1, -2
-"""How a listed pair stands: no line, discarded, settled otherwise, or else the number of the run that tried it last."""
+"""The state of a listed pair: no line, discarded, settled otherwise, or the number of the run that tried it last."""
 
 
 def read(path: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
@@ -61,7 +61,7 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _is_there(path: str) -> bool:
-    """Whether there is a ledger to read. Raises SettingsError when that cannot be determined, or it is no file."""
+    """Whether there is a ledger to read. Raises SettingsError if that cannot be determined, or if it is not a file."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def _is_there(path: str) -> bool:
 
 
 class Past:
-    """What a ledger says of earlier runs: against what, with which guards, and how the listed pairs stand.
+    """What a ledger says of earlier runs: against what, with which guards, and the state of each listed pair.
 
     `settings` are those of the last run that discarded; `unreadable` and `orphan` are numbers of lines, the latter
     of the first pair that has no run line before it. `limit` is the rate limit that was found last.
@@ -125,7 +125,7 @@ class Past:
         return self._tried
 
     def _is_of_no_concern(self, line: bytes) -> bool:
-        """Whether this is a whole line of a pair that is not listed: told without parsing it."""
+        """Whether this is a whole line of a pair that is not listed, found out without parsing it."""
         head = _PAIR.match(line)
         return (
             head is not None

@@ -1,4 +1,4 @@
-"""Where runs were: ledgers of several organizations are told apart. Pure."""
+"""Where runs were: which organization and which API a ledger is of. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -20,7 +20,7 @@ from cleanup.records.summary import Identity, utc
 from cleanup.stop import Stop
 
 _OF_A_DRAFT: Final = ("name", "branch", "updated_at", "copy")
-"""What a line of the ledger tells of the draft itself, where it is known."""
+"""What a ledger line says of the draft itself, where that is known."""
 
 
 class Recorder:
@@ -99,7 +99,7 @@ class Recorder:
                 self._reporter.could_not_write(str(error))
 
     def conclude(self) -> None:
-        """Every pair has ended: look at all of them together."""
+        """Every pair has ended: apply the rules that need all of them."""
         if self._forbidden.all_of_a_few():
             self._stop.request(StopCause.FORBIDDEN, "every answer was 403: this key may discard nothing here")
 

@@ -110,7 +110,7 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
-        """What the numbers alone do not tell: what is missing, what is not one, what cannot be read."""
+        """What the numbers alone do not show: runs without an end, several organizations, lines that cannot be read."""
         names = names_of(self.places)
         apart = ", ".join(f"{name} ({place.base_url})" for place, name in names.items())
         told = [f"these ledgers are of {len(names)} organizations, which are counted one by one too: {apart}"]
@@ -160,7 +160,7 @@ class Report:
                 return lambda entry: entry.run, lambda run: names[found[runs[run]]]
 
     def summary(self) -> dict[str, Any]:
-        """The same as a run's summary; what ledgers do not hold is null."""
+        """The same as a run's summary. What ledgers do not record is null."""
         by_run, gone = Counter[tuple[int, End]](), Counter[bool | None]()
         last, shown = float("-inf"), list[Latest]()
         for entry in self.latest():
