@@ -34,7 +34,7 @@ class Breaker:
             self._failing.clear()
 
     def close(self, *, items_are_bad: bool) -> None:
-        """Close. `items_are_bad`: the API works, or nothing is left to find that out with, so they fail by themselves."""
+        """Close. `items_are_bad`: the API works, or nothing is left to try, so they fail by themselves."""
         if items_are_bad:
             self._bad.update(self._failing)
         self._failing.clear()

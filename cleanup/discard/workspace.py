@@ -70,7 +70,8 @@ class Workspace:
     ) -> None:
         """`moved` is called once, with the reason, when the workspace turns out to be on the branch model.
 
-        `now`: seconds of any clock. `only_reads`: an answered list shows that the API does what this run needs; discards are not needed.
+        `now`: seconds of any clock. `only_reads`: this run discards nothing, so an
+        answered list shows that the API does what it needs.
         """
         self._stop = stop
         self._moved = moved
