@@ -37,7 +37,7 @@ class ReadBack:
         self._learned = learned
         self._tasks: set[asyncio.Task[None]] = set()
         self._early = 0
-        self._changed = asyncio.Event()
+        self._changed, self._closing = asyncio.Event(), asyncio.Event()
         session.stop.listen(self._changed.set)
 
     async def admit(self) -> None:
@@ -73,7 +73,8 @@ class ReadBack:
             await task
 
     async def finish(self) -> None:
-        """Wait for what is still to be read back."""
+        """Wait for what is still to be read back: no other pairs will come to be read back with it."""
+        self._closing.set()
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
@@ -81,7 +82,9 @@ class ReadBack:
         gone = None
         self._early += early
         with suppress(Unanswered, BadShape, Stopped):
-            await self._stop.sleep(0.0 if early else GATHERING)
+            if not early:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), GATHERING)
             gone = await self._is_gone(result.pair, discarded_at)
         self._early -= early
         self._proof.add(gone=gone, early=early)
