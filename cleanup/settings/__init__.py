@@ -1,6 +1,9 @@
-"""Settings: `definitions` (each once), `values` (their types), `file` and `sources` (where they come from).
+"""The settings: what they are, how they are validated, and where they come from.
 
-`paths` and `urls` say which of these are taken, `hidden` what no message shows.
-
-`reference` writes what follows from the definitions: schema, example, table.
+- `definitions`  every setting, once
+- `values`       the types of settings
+- `paths`, `urls`  which paths and URLs are accepted
+- `hidden`       which values no message may show
+- `file`, `sources`  reading the settings file, and merging it with flags and environment variables
+- `reference`    generates the schema, the example and the README's tables
 """

@@ -1,4 +1,4 @@
-"""Every setting, once: key, type, default, flag and help text. File, variables, flags and schema follow."""
+"""Every setting, once: key, type, default, flag and help text. All else about settings is derived from these."""
 
 from typing import Annotated, Literal
 
@@ -31,7 +31,7 @@ from cleanup.settings.values import (
 
 
 class Api(Section):
-    """Which API, with whose key."""
+    """The API and its key."""
 
     base_url: Annotated[
         BaseUrl,
@@ -40,12 +40,12 @@ class Api(Section):
     ] = "https://api.smallest.ai/atoms/v1"
     key_file: Annotated[
         KeyFileOrOff,
-        Field(description="File with the key, read again when it changes; off: the variable SMALLEST_API_KEY"),
+        Field(description="File that holds the key, read again when it changes; off: the variable SMALLEST_API_KEY"),
         Flag("--key-file", **FILE),
     ] = None
     model: Annotated[
         Literal["auto", "drafts", "branches"],
-        Field(description="How drafts are kept there; auto notices a workspace that has moved to branches"),
+        Field(description="How the workspace keeps drafts; auto detects one that has moved to branches"),
         Flag("--model", "MODEL"),
     ] = "auto"
     organization: Annotated[
@@ -55,7 +55,7 @@ class Api(Section):
     ] = None
     timeout: Annotated[
         PositiveSeconds,
-        Field(description="One attempt in all, from connecting to the last byte"),
+        Field(description="Time limit of one attempt, from connecting to the last byte"),
         Flag("--timeout", "TIME"),
     ] = 10.0
 
@@ -65,64 +65,62 @@ class Limits(Section):
 
     concurrency: Annotated[
         int,
-        Field(ge=1, le=256, description="Requests in flight at once, 1 to 256; limits.rate says how fast they follow"),
+        Field(ge=1, le=256, description="Requests in flight at once, 1 to 256; limits.rate sets the pace"),
         Flag("--concurrency", "N"),
     ] = 8
     rate: Annotated[
         Rate,
-        Field(
-            description="Requests a second, all kinds together: a number, off, or auto to find the workspace's limit"
-        ),
+        Field(description="Requests per second of all kinds: a number, off, or auto to find the workspace's limit"),
         Flag("--rate", "N"),
     ] = 5.0
     max_discards: Annotated[
         int,
-        Field(ge=0, description="With more pairs than this to send, nothing is sent: a wrong list is noticed first"),
+        Field(ge=0, description="Send nothing if there are more pairs to send than this: catches a wrong list"),
         Flag("--max-discards", "N"),
     ] = 1000
     per_run: Annotated[
         CountOrOff,
-        Field(description="Send at most that many pairs, in the list's order; a later run takes the rest"),
+        Field(description="Send at most this many pairs, in the list's order; a later run takes the rest"),
         Flag("--limit", "N"),
     ] = None
     deadline: Annotated[
         PositiveSecondsOrOff,
-        Field(description="After this long nothing new is sent, no retry either"),
+        Field(description="After this long, send nothing more, not even a retry"),
         Flag("--deadline", "TIME"),
     ] = None
     max_outage: Annotated[
         Seconds,
-        Field(description="How long to wait for an API that is down, or wants to be left alone"),
+        Field(description="How long to wait for an API that is down or asks for a pause"),
         Flag("--max-outage", "TIME"),
     ] = 300.0
 
 
 class Retry(Section):
-    """What is tried again, and when."""
+    """Retries."""
 
     attempts: Annotated[
         int,
-        Field(ge=1, le=100, description="Attempts of one API operation, the first included"),
+        Field(ge=1, le=100, description="Attempts per API operation, including the first"),
         Flag("--attempts", "N"),
     ] = 5
     wait: Annotated[
         Seconds,
-        Field(description="The longest wait before the second attempt; doubles with each, full jitter"),
+        Field(description="Longest wait before the second attempt; doubles with each further one, with full jitter"),
         Flag("--retry-wait", "TIME"),
     ] = 0.5
     max_wait: Annotated[
         Seconds,
-        Field(description="The longest wait before any attempt"),
+        Field(description="Longest wait before any attempt"),
         Flag("--retry-max-wait", "TIME"),
     ] = 30.0
 
 
 class Guard(Section):
-    """What is left alone, and what is kept."""
+    """What to leave alone, and what to back up."""
 
     protect: Annotated[
         Agents,
-        Field(description="Agents that are never touched; all sources together"),
+        Field(description="Agents whose drafts are never touched; flags, variables and file add up"),
         Flag("--protect", "AGENT", several=True),
     ] = ()
     keep: Annotated[
@@ -132,7 +130,7 @@ class Guard(Section):
     ] = ()
     min_idle: Annotated[
         AgeOrOff,
-        Field(description="Leave a draft alone that was edited more recently than this"),
+        Field(description="Leave drafts alone that were edited more recently than this"),
         Flag("--min-idle", "TIME"),
     ] = None
     verify: Annotated[
@@ -167,7 +165,7 @@ class Find(Section):
         Agents, Field(description="Only drafts of these agents"), Flag("--agent", "AGENT", several=True)
     ] = ()
     exclude_agents: Annotated[
-        Agents, Field(description="Drafts of all agents but these"), Flag("--exclude-agent", "AGENT", several=True)
+        Agents, Field(description="Drafts of all agents except these"), Flag("--exclude-agent", "AGENT", several=True)
     ] = ()
     keep_newest: Annotated[
         CountOrOff,
@@ -181,21 +179,21 @@ class Find(Section):
     ] = False
     max_share: Annotated[
         ShareOrOff,
-        Field(description="A sweep that would discard more than this share of the drafts it saw sends nothing"),
+        Field(description="A sweep discards nothing if it found more than this share of the drafts it saw"),
         Flag("--max-share", "SHARE"),
     ] = 0.25
 
 
 class Run(Section):
-    """How this one run goes."""
+    """Options of one run."""
 
     dry_run: Annotated[
-        Switch, Field(description="Only read: say of each pair what a run would do"), Flag("--dry-run")
+        Switch, Field(description="Only read, and report what a run would do with each pair"), Flag("--dry-run")
     ] = False
-    resume: Annotated[Switch, Field(description="Leave out what the ledger already settles"), Flag("--resume")] = False
+    resume: Annotated[Switch, Field(description="Skip pairs that the ledger already settles"), Flag("--resume")] = False
     shard: Annotated[
         Shard,
-        Field(description="Only the pairs of share K of N, K from 0: one list, several processes"),
+        Field(description="Take only share K of N of the list, K from 0: for several processes"),
         Flag("--shard", "K/N"),
     ] = None
     yes: Annotated[Switch, Field(description="Do not ask before discarding"), Flag("--yes")] = False
@@ -205,25 +203,25 @@ class Run(Section):
         Flag("--sha256", "HASH"),
     ] = None
     note: Annotated[
-        NoteOrOff, Field(description="A word for the record, a change number say"), Flag("--note", "TEXT")
+        NoteOrOff, Field(description="A note for the record, such as a change number"), Flag("--note", "TEXT")
     ] = None
 
 
 class Output(Section):
-    """What is written, and where."""
+    """Which files are written, and what is logged."""
 
     ledger: Annotated[
         PathOrOff,
-        Field(description="JSON Lines, one for each pair; appended, never overwritten; what run.resume reads"),
+        Field(description="JSON Lines, one for each pair; appended, never overwritten; run.resume reads it"),
         Flag("--ledger", **FILE),
     ] = None
     leftover: Annotated[
         PathOrOff,
-        Field(description="CSV of what still stands, a list for the next run"),
+        Field(description="CSV of the pairs that failed or were not attempted, as a list for the next run"),
         Flag("--leftover", **FILE),
     ] = None
     summary: Annotated[
-        PathOrOff, Field(description="The summary as JSON, also of a run that was refused"), Flag("--summary", **FILE)
+        PathOrOff, Field(description="The summary as JSON, even if the run is refused"), Flag("--summary", **FILE)
     ] = None
     list: Annotated[
         PathOrOff,
@@ -231,25 +229,25 @@ class Output(Section):
         Flag("--list", **FILE),
     ] = None
     metrics: Annotated[
-        PathOrOff, Field(description="Prometheus text file, for node_exporter to read"), Flag("--metrics", **FILE)
+        PathOrOff, Field(description="Prometheus text file for node_exporter"), Flag("--metrics", **FILE)
     ] = None
     heartbeat_url: Annotated[
         SecretUrlOrOff,
-        Field(description="Pinged at the start (/start) and at the end (/EXITCODE)"),
+        Field(description="URL pinged at the start (/start) and at the end (/EXITCODE)"),
         Flag(None),
     ] = None
     log_format: Annotated[
         Literal["auto", "json", "console"],
-        Field(description="auto: console on a terminal, else json"),
+        Field(description="auto is console on a terminal, else json"),
         Flag("--log-format", "FORMAT"),
     ] = "auto"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Field(description="The least level that is logged"),
+        Field(description="Lowest level that is logged"),
         Flag("--log-level", "LEVEL"),
     ] = "info"
     quiet: Annotated[
-        Switch, Field(description="No output at all when the exit code is 0: cron mails what it gets"), Flag("--quiet")
+        Switch, Field(description="No output if the exit code is 0, so that cron sends no mail"), Flag("--quiet")
     ] = False
 
 

@@ -11,7 +11,7 @@ from cleanup.settings.table import Setting
 
 
 class Given(NamedTuple):
-    """A value as somebody gave it, and where: `--rate`, `CLEANUP_LIMITS__RATE`, `config.yaml:12`."""
+    """A value as given, and where it was given: `--rate`, `CLEANUP_LIMITS__RATE`, `config.yaml:12`."""
 
     value: Any
     origin: str
@@ -21,9 +21,9 @@ Layer = dict[str, Given]
 
 
 def read_file(path: Path, reference: Mapping[str, Setting], problems: list[str]) -> tuple[Layer, Node | None]:
-    """Read a settings file: its values, and the list if it stands in there itself.
+    """Read a settings file: its values, and the list if the file contains it.
 
-    Adds a sentence to `problems` for each unknown key. Raises SettingsError for a file that is no settings file.
+    Adds a sentence to `problems` for each unknown key. Raises SettingsError if the file is not a settings file.
     """
     layer: Layer = {}
     sections = {setting.section: None for setting in reference.values()}
@@ -53,7 +53,9 @@ def _leaves(path: Path, top: Node | None, sections: Collection[str], problems: l
     if top is None or top.value is None:
         return {}
     if not isinstance(top.value, dict):
-        raise SettingsError(f"{path}:{top.line}: settings are a mapping: `limits:`, then `  rate: 5`")
+        raise SettingsError(
+            f"{path}:{top.line}: settings must be a mapping: `limits:`, then `  rate: 5` on the next line"
+        )
     leaves: dict[str, Node] = {}
     for name, node in top.value.items():
         inner = node.value if name in sections else {"": node}
@@ -64,7 +66,9 @@ def _leaves(path: Path, top: Node | None, sections: Collection[str], problems: l
                     problems.append(f"{path}:{leaf.line}: duplicate key '{whole}'")
                 leaves[whole] = leaf
         elif inner is not None:
-            problems.append(f"{path}:{node.line}: {name} is a group of settings: `{name}:`, then one a line, indented")
+            problems.append(
+                f"{path}:{node.line}: {name} is a group of settings: write `{name}:`, then one setting a line, indented"
+            )
     return leaves
 
 
@@ -78,7 +82,7 @@ def _plain(node: Node) -> Any:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The known name that was probably meant, as the end of a sentence, or nothing."""
+    """The known name that was probably meant, as the end of a sentence; empty if none is close."""
     known = {key.lower(): key for key in names}
     tails = {key.rpartition(".")[2]: key for key in known}
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6) or [

@@ -1,4 +1,4 @@
-"""Paths in settings: what they are relative to, and what is none: `-`, `no`, a key that was pasted there."""
+"""Paths in settings: what they are relative to, and what is refused: `-`, `no`, a pasted key."""
 
 import re
 from pathlib import Path
@@ -14,30 +14,32 @@ _MEANS_ON: Final = ("yes", "true", "on")
 
 
 def resolved(text: str, folder: Path | None = None) -> str:
-    """The path that a text means: `~` is the home folder, and what is relative is so to `folder`."""
+    """The path for a text: `~` is the home folder, and a relative path starts at `folder`."""
     if text.startswith("~"):
         try:
             text = str(Path(text).expanduser())
         except (RuntimeError, ValueError):
-            raise ValueError("begins with a home folder that is not known: write it out, or ./~ for a name") from None
+            raise ValueError(
+                "begins with an unknown home folder: write the full path, or ./~ for a file of that name"
+            ) from None
     return text if folder is None else str(folder / text)
 
 
 def path(dash: str, *, opaque: bool = True) -> AfterValidator:
-    """Takes a text for a path, relative to the folder that is the context. `dash`: what is said to a `-`.
+    """Validates a text as a path, relative to the folder in the validation context.
 
-    `opaque`: whether a name may be a long run of letters and digits, as keys are.
+    `dash`: why a `-` is refused. `opaque`: whether a name may be a long run of letters and digits, as keys are.
     """
 
     def understand(text: str, info: ValidationInfo[Any]) -> str:
         if looks_like_key(text) or (not opaque and _OPAQUE.fullmatch(text)):
-            raise Unshown("must be a path, and this looks like a key: put the key into a file, and name the file")
+            raise Unshown("must be a path, but this looks like a key: put the key into a file and give its path")
         if text == "-":
             raise ValueError(f"must be a path: {dash}")
         if text.lower() in _MEANS_OFF:
-            raise ValueError(f"is a path: `{text}` is refused, as `off` is meant (./{text} is a file of that name)")
+            raise ValueError(f"must be a path: write off for none, or ./{text} for a file of that name")
         if text.lower() in _MEANS_ON:
-            raise ValueError(f"must be a path, or off (./{text} is a file of that name)")
+            raise ValueError(f"must be a path or off (write ./{text} for a file of that name)")
         return resolved(text, info.context)
 
     return AfterValidator(understand)

@@ -1,4 +1,4 @@
-"""What is written from the definitions: the JSON Schema, `config.example.yaml`, the README's tables.
+"""Generates the JSON Schema, `config.example.yaml` and the README's tables from the definitions.
 
 `python -m cleanup.settings.reference` (`make settings`) writes them all.
 """
@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def _default_value(setting: Setting) -> Any:
-    """A default as it would stand in the settings file."""
+    """A default as the settings file would have it."""
     value: Any = setting.default
     if value is None:
         return "off"
@@ -45,18 +45,18 @@ def schema() -> str:
         group = document["$defs"][setting.section.title()]
         group["properties"][setting.name]["default"] = _default_value(setting)
     for section, reference in document["properties"].items():
-        if section != "pairs":  # a group with every key commented out is nothing
+        if section != "pairs":  # a group with every key commented out is null
             document["properties"][section] = {"anyOf": [{"$ref": reference["$ref"]}, {"type": "null"}]}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def example() -> str:
-    """`config.example.yaml`: every key with its default and a line of why."""
+    """`config.example.yaml`: every key with its default and its help text."""
     lines = [
         "# yaml-language-server: $schema=config.schema.json",
         "#",
-        "# Every setting with its default. Copy to config.yaml and keep what you change.",
-        "# Durations: 500ms, 10s, 5m, 2h, 7d, or seconds; ages need a unit. `off` switches off.",
+        "# Every setting with its default. Copy to config.yaml and keep only what you change.",
+        "# Durations: 500ms, 10s, 5m, 2h, 7d, or seconds; ages need a unit. `off` disables a setting.",
         "# Paths are relative to this file, `~` is the home folder. Written by `make settings`; do not edit.",
         "",
         "# The list: a path (.csv .tsv .yaml .yml .json .jsonl), or the list itself.",
@@ -96,11 +96,11 @@ def exit_code_table() -> str:
 
 
 def with_tables(text: str) -> str:
-    """A page with each table put anew between its marks, `<!-- settings -->` and `<!-- /settings -->`."""
+    """The page with each table replaced between its marks, `<!-- settings -->` and `<!-- /settings -->`."""
     for name, table in (("settings", settings_table()), ("exit codes", exit_code_table())):
         pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         text, count = pattern.subn(lambda marks, table=table: marks[1] + table + marks[2], text)  # type: ignore[misc]
-        assert count == 1, f"the page has its marks for {name} once"
+        assert count == 1, f"the page must have the marks for {name} exactly once"
     return text
 
 

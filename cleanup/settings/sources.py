@@ -1,4 +1,4 @@
-"""Where settings come from: flags over variables over the file over defaults, each value with its origin."""
+"""Merges the sources of settings: flags win over variables, these over the file, and that over defaults."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PREFIX = "CLEANUP_"
 
 
 class Refused(SettingsError):
-    """Settings with something wrong in them, and how to say so: the log's format, as far as that can be determined."""
+    """Invalid settings, with the log format to report them in, as far as it can be determined."""
 
     def __init__(self, log_format: str, *problems: str) -> None:
         super().__init__(*problems)
@@ -32,8 +32,8 @@ class Refused(SettingsError):
 class Loaded:
     """The settings of a run.
 
-    `inline_pairs` is the list itself when it stands in the settings file.
-    `unconfirmed`: the run is dry only because nobody said yes to it.
+    `inline_pairs` is the list itself if the settings file contains it.
+    `unconfirmed`: the run is dry only because nobody confirmed it.
     """
 
     settings: Settings
@@ -47,10 +47,10 @@ class Loaded:
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | None, home: Path) -> Loaded:
-    """Merge all sources. Raises Refused with one sentence for each thing that is wrong.
+    """Merge all sources. Raises Refused with one sentence for each problem.
 
-    `flags`: values from the command line by key, None for those not given. `config`: the file named there.
-    `home`: the folder in which `config.yaml` is taken if none is named.
+    `flags`: values from the command line by key, None for those not given. `config`: the settings file named there.
+    `home`: the folder whose `config.yaml` is read if no file is named.
     """
     reference = {setting.key: setting for setting in all_settings()}
     problems: list[str] = []
@@ -73,13 +73,13 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | Non
 def _file(
     config: str | None, environ: Mapping[str, str], home: Path, reference: Mapping[str, Setting], problems: list[str]
 ) -> tuple[Layer, Node | None, Path | None]:
-    """The settings file's values, the list if it stands in there, and which file it is."""
+    """The settings file's values, the list if the file contains it, and the file's path."""
     named = environ.get("CLEANUP_CONFIG") or None if config is None else config
     path = home / "config.yaml"
     if named is None and not os.path.lexists(path):
         return {}, None, None
     if named == "":
-        problems.append("--config: the settings file has no name")
+        problems.append("--config: the name of the settings file is empty")
         return {}, None, None
     try:
         path = path if named is None else Path(resolved(named))
@@ -92,7 +92,7 @@ def _file(
 
 
 def _log_format(layers: list[Layer]) -> str:
-    """How the log would be written by the first source that says so and can be understood, else `auto`."""
+    """The log format from the first source that has a valid one, else `auto`."""
     for layer in layers:
         given = layer.get("output.log_format")
         if given is not None and str(given.value).strip() in ("json", "console", "auto"):
@@ -101,9 +101,9 @@ def _log_format(layers: list[Layer]) -> str:
 
 
 def _validated(layer: Layer, folder: Path | None, problems: list[str]) -> Settings:
-    """One source by itself: what is wrong is refused where it stands, also where another source would win.
+    """Validates one source by itself, so that a bad value is refused even if another source would override it.
 
-    `folder`: what its paths are relative to; None, the working directory.
+    `folder`: what its paths are relative to; None for the working directory.
     """
     nested: dict[str, Any] = {}
     for key, given in layer.items():
@@ -117,7 +117,7 @@ def _validated(layer: Layer, folder: Path | None, problems: list[str]) -> Settin
 
 
 def _merged(sources: list[Settings]) -> Settings:
-    """The first source that has a value wins, but protected agents add up and a dry run in any source wins."""
+    """The first source that has a value wins, but protected agents add up, and one dry run makes it a dry run."""
     sections: dict[str, dict[str, Any]] = {name: {} for name in Settings.model_fields if name != "pairs"}
     for source in reversed(sources):
         for name, values in sections.items():
@@ -146,9 +146,9 @@ def _environment(environ: Mapping[str, str], reference: Mapping[str, Setting], p
 
 
 def _names_almost_right(reference: Mapping[str, Setting]) -> dict[str, str]:
-    """The variables by what they may be mistaken for: another number of underscores, no section, the flag's name.
+    """The variables by their likely misspellings: wrong underscores, no section, the flag's name.
 
-    Who writes CLEANUP_DRY_RUN must not see drafts go; while CLEANUP_PORT is how Kubernetes tells of a Service.
+    Only these are refused. CLEANUP_DRY_RUN must not go unnoticed, but Kubernetes sets CLEANUP_PORT for a Service.
     """
     meant: dict[str, str] = {}
     for setting in reference.values():

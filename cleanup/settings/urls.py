@@ -1,4 +1,4 @@
-"""URLs in settings: which are taken."""
+"""URLs in settings: which are accepted."""
 
 import ipaddress
 import re
@@ -9,7 +9,7 @@ from cleanup.settings.hidden import Unshown
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host of a URL can only be this machine."""
+    """Whether a URL's host is certainly this machine."""
     if host == "localhost":
         return True
     try:
@@ -19,7 +19,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_base_url(value: str) -> str:
-    """The API's address, without a slash at its end. Raises ValueError."""
+    """The API's base URL, without a trailing slash. Raises ValueError."""
     if set("@?#").intersection(value):
         raise Unshown("must be a plain URL, without user, query or fragment")
     try:
@@ -30,12 +30,12 @@ def check_base_url(value: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]+", value) or not host or url.scheme not in ("http", "https"):
         raise ValueError("must be a URL beginning with https://")
     if url.scheme == "http" and not is_loopback(host):
-        raise ValueError("must be https: http would show the key to the network (allowed to a loopback address)")
+        raise ValueError("must be https: http would expose the key (http is allowed to a loopback address only)")
     return value.rstrip("/")
 
 
 def check_web_url(given: Any) -> str:
-    """The address of a monitor, without a slash at its end; it may be a secret. Raises ValueError."""
+    """A monitor's URL, without a trailing slash; it may be a secret. Raises ValueError."""
     value = str(given)
     try:
         url = urlsplit(value)

@@ -1,4 +1,4 @@
-"""The types of settings that no library has: durations, shares, shards, and "off". Text in, value out."""
+"""The types of settings that no library provides: durations, shares, shards, and "off"."""
 
 import math
 import re
@@ -29,7 +29,7 @@ def parse_duration(value: Any) -> float:
 
 
 def _parse_age(value: Any) -> float:
-    """Seconds in an age. A bare `30` may be meant as days, so a text needs a unit; a number is the program's own."""
+    """Seconds in an age. Text needs a unit, since a bare `30` may mean days; only the program passes numbers."""
     if isinstance(value, (int, float)):
         return value
     match = _DURATION.fullmatch(str(value).strip())
@@ -47,7 +47,7 @@ def duration_text(seconds: float) -> str:
 
 
 def is_off(value: Any) -> bool:
-    """Whether a value switches off: `off`, or `false`, which is how YAML editors understand an `off` without quotes."""
+    """Whether a value means off: `off`, or `false`, which is how YAML editors read an unquoted `off`."""
     return str(value).strip().lower() in ("off", "false")
 
 
@@ -61,7 +61,7 @@ def _off_is_none(value: Any) -> Any:
 
 
 def _parse_number(text: str) -> float:
-    """A number, or nan for what is none (which is in no range)."""
+    """The number, or nan, which fails every range check, if the text is not a number."""
     return float(text) if _NUMBER.fullmatch(text) else math.nan
 
 
@@ -71,7 +71,7 @@ def _parse_rate(value: Any) -> float | Literal["auto"]:
         return "auto"
     rate = _parse_number(text)
     if not 0.001 <= rate <= 100_000:
-        raise ValueError("must be requests a second (0.001 to 100000), off, or auto")
+        raise ValueError("must be 0.001 to 100000 requests per second, off, or auto")
     return rate
 
 
@@ -148,7 +148,7 @@ def _check_text(value: str) -> str:
 
 def _check_pairs(value: Any) -> Any:
     if value == "":
-        raise ValueError("must not be empty: a list's path, or the list itself")
+        raise ValueError("must not be empty: give the path of a list, or the list itself")
     return _off_is_none(value)
 
 
@@ -156,12 +156,12 @@ def _pairs_path(value: Any, info: ValidationInfo[Any]) -> Any:
     if not isinstance(value, str) or value == "-":
         return value
     if looks_like_key(value):
-        raise Unshown("must be a list's path, and this looks like a key")
+        raise Unshown("must be the path of a list, but this looks like a key")
     return resolved(value, info.context)
 
 
 def _off_or(schema: dict[str, Any]) -> WithJsonSchema:
-    # An editor may read an `off` without quotes as false.
+    # An editor may read an unquoted `off` as false.
     return WithJsonSchema({"anyOf": [schema, {"enum": ["off", False]}]})
 
 
@@ -169,7 +169,7 @@ _DURATION_PATTERN = r"\d+(\.\d+)?\s*(ms|s|m|h|d)?$"
 _DURATION_SCHEMA = {"type": ["string", "number"], "pattern": "^" + _DURATION_PATTERN, "minimum": 0, "maximum": _LONGEST}
 _AGE_SCHEMA = {"type": "string", "pattern": "^(?=.*[1-9])" + _DURATION_PATTERN.replace("?$", "$")}
 _POSITIVE_SCHEMA = _DURATION_SCHEMA | {"pattern": "^(?=.*[1-9])" + _DURATION_PATTERN, "exclusiveMinimum": 0}
-# A text that looks like a number (a note 4711, an organization of digits alone) is one to an editor.
+# An editor takes unquoted digits (the note 4711, an organization's id) for a number.
 _TEXT_SCHEMA = {"type": ["string", "number"], "minLength": 1}
 _PATH_SCHEMA = _TEXT_SCHEMA | {"not": {"type": "string", "pattern": pattern_of_no_path()}}
 _AGENT_SCHEMA = {"type": ["string", "number"], "pattern": AGENT_PATTERN}
@@ -236,15 +236,15 @@ Sha256OrOff = Annotated[
 Text = Annotated[str, AfterValidator(_check_text)]
 TextOrOff = Annotated[Text | None, BeforeValidator(_off_is_none), _off_or(_TEXT_SCHEMA)]
 PathOrOff = Annotated[
-    Annotated[Text, path("standard output is /dev/stdout")] | None,
+    Annotated[Text, path("write /dev/stdout for standard output")] | None,
     BeforeValidator(_off_is_none),
     _off_or(_PATH_SCHEMA),
 ]
 FolderOrOff = Annotated[
-    Annotated[Text, path("a folder is meant")] | None, BeforeValidator(_off_is_none), _off_or(_PATH_SCHEMA)
+    Annotated[Text, path("`-` is not a folder")] | None, BeforeValidator(_off_is_none), _off_or(_PATH_SCHEMA)
 ]
 KeyFileOrOff = Annotated[
-    Annotated[Text, path("a key is read from a file, or from the variable SMALLEST_API_KEY", opaque=False)] | None,
+    Annotated[Text, path("the key is read from a file or the variable SMALLEST_API_KEY", opaque=False)] | None,
     BeforeValidator(_off_is_none),
     _off_or(_PATH_SCHEMA),
 ]

@@ -91,7 +91,7 @@ def test_everything_that_is_wrong_is_named_with_its_place(job: Runner, sim: Simu
         "--concurrency: limits.concurrency must be at least 1 (given: 0)",
         "--deadline: limits.deadline is not a duration",
         "CLEANUP_RETRY__WAIT: retry.wait is not a duration",
-        "c.yaml:2: limits.rate must be requests a second",
+        "c.yaml:2: limits.rate must be 0.001 to 100000 requests",
         "c.yaml:5: output.heartbeat_url must be a URL",
     ]
     assert [message[: len(start)] for message, start in zip(messages, starts, strict=True)] == starts
@@ -135,7 +135,7 @@ def test_wrong_usage_is_exit_2(runner: Runner, words: list[str], said: str) -> N
 def test_the_last_line_of_a_refusal_says_what_to_correct(job: Runner) -> None:
     """The first thing that is wrong, however long the value is: the line stays one that Kubernetes shows."""
     ended = job("l.csv", "--rate", "fast", "--attempts", "0", "--protect", "x" * 5000)
-    assert ended.events[-1]["next"].startswith("correct this and run it again: --rate: limits.rate must be requests")
+    assert ended.events[-1]["next"].startswith("correct this and run it again: --rate: limits.rate must be 0.001 to")
     ended = job("l.csv", "--protect", "\u00e4" * 5000)
     assert ended.events[-1]["next"].startswith("correct this and run it again: --protect: guard.protect")
     assert len(ended.stderr.splitlines()[-1].encode()) <= 2000
@@ -171,8 +171,8 @@ def test_a_dry_run_by_a_variable_of_almost_the_right_name_is_refused(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--ledger", "-"), "--ledger: output.ledger must be a path: standard output is /dev/stdout (given: -)"),
-        (("--ledger", "no"), "--ledger: output.ledger is a path: `no` is refused, as `off` is meant"),
+        (("--ledger", "-"), "--ledger: output.ledger must be a path: write /dev/stdout for standard output (given: -)"),
+        (("--ledger", "no"), "--ledger: output.ledger must be a path: write off for none, or ./no for"),
         (("--older-than", "30"), "--older-than: find.older_than is not an age"),
         (("--older-than", "0"), "--older-than: find.older_than is not an age"),
     ],

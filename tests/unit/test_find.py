@@ -53,6 +53,12 @@ def test_a_rule_means_a_draft_by_age_name_and_editor(find: dict[str, Any], found
     assert Rule(Find.model_validate(find), NOW).means(draft(**found)) is meant
 
 
+def test_an_unknown_list_format_is_an_error() -> None:
+    """It must not silently become YAML."""
+    with pytest.raises(ValueError, match="unknown list format 'xml'"):
+        Findings().text("xml")
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["=1+1", "@SUM(A1)", "+49", "-", "a,b", 'say "x"', "two\nlines", "a;b", "\t", "#", "~", "null", "on", "1e5", "- x"]
 )

@@ -167,8 +167,8 @@ def test_nothing_is_no_setting(sources: Sources, file: str) -> None:
 @pytest.mark.parametrize(
     ("file", "problem"),
     [
-        ("hello\n", "c.yaml:1: settings are a mapping"),
-        ("- a\n", "c.yaml:1: settings are a mapping"),
+        ("hello\n", "c.yaml:1: settings must be a mapping"),
+        ("- a\n", "c.yaml:1: settings must be a mapping"),
         ("limits: 5\n", "c.yaml:1: limits is a group of settings"),
         ("limits: [5]\n", "c.yaml:1: limits is a group of settings"),
         ("limits:\n  rate: 5\n  rate: 6\n", "c.yaml:3: duplicate key 'rate'"),
@@ -284,9 +284,9 @@ def test_a_wrong_value_is_refused_also_where_another_source_would_win(sources: S
         "CLEANUP_X__Y: no such setting; did you mean CLEANUP_RUN__YES?",
         "c.yaml:7: zzzzzz: no such setting",
         f"--protect: guard.protect 'zz' is not a valid agent id (24 lower-case hex digits) (given: ['{A}', 'zz'])",
-        "CLEANUP_LIMITS__RATE: limits.rate must be requests a second (0.001 to 100000), off, or auto (given: fast)",
+        "CLEANUP_LIMITS__RATE: limits.rate must be 0.001 to 100000 requests per second, off, or auto (given: fast)",
         "CLEANUP_RUN__DRY_RUN: run.dry_run must be true or false (given: maybe)",
-        "c.yaml:2: limits.rate must be requests a second (0.001 to 100000), off, or auto (given: slow)",
+        "c.yaml:2: limits.rate must be 0.001 to 100000 requests per second, off, or auto (given: slow)",
         f"c.yaml:4: guard.protect 'yy' is not a valid agent id (24 lower-case hex digits) (given: ['{B}', 'yy'])",
     ]
 
@@ -298,7 +298,7 @@ def test_what_is_wrong_beside_a_broken_file_is_named_too(sources: Sources) -> No
 
 
 DURATION = "is not a duration: write 500ms, 10s, 5m, 2h, 7d, or seconds as a number"
-RATE = "must be requests a second (0.001 to 100000), off, or auto"
+RATE = "must be 0.001 to 100000 requests per second, off, or auto"
 SHARE = "must be a share such as 25%, above 0% and at most 100%"
 WHOLE = "must be a whole number"
 AGE = "is not an age: write a number above zero with its unit, such as 30d, 12h or 45m"
@@ -367,12 +367,12 @@ BAD: list[tuple[str, str, str]] = [
     ("output.ledger", "[a]", "must be text"),
     ("output.ledger", '"a\\0b"', "must not contain a NUL character"),
     ("output.ledger", "''", "must not be empty"),
-    *(("output.ledger", text, f"`{text}` is refused, as `off` is meant") for text in ("no", "NO", "none")),
-    *((key, "yes", "must be a path, or off") for key in ("output.summary", "guard.backup", "api.key_file")),
-    ("output.leftover", "'-'", "standard output is /dev/stdout"),
-    ("guard.backup", "'-'", "a folder is meant"),
-    ("api.key_file", "'-'", "a key is read from a file"),
-    ("output.ledger", "~nobody-of-this-name/l", "begins with a home folder that is not known"),
+    *(("output.ledger", text, f"must be a path: write off for none, or ./{text} for") for text in ("no", "NO", "none")),
+    *((key, "yes", "must be a path or off") for key in ("output.summary", "guard.backup", "api.key_file")),
+    ("output.leftover", "'-'", "write /dev/stdout for standard output"),
+    ("guard.backup", "'-'", "`-` is not a folder"),
+    ("api.key_file", "'-'", "the key is read from a file"),
+    ("output.ledger", "~nobody-of-this-name/l", "begins with an unknown home folder"),
     ("pairs", "''", "must not be empty"),
     ("run.note", "x" * 1001, "must be at most 1000 characters"),
     ("api.model", "v3", "must be 'auto', 'drafts' or 'branches'"),

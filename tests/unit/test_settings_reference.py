@@ -140,3 +140,11 @@ def test_an_id_of_digits_alone_needs_no_quotes(text: str, tmp_path: Path) -> Non
     """An editor takes it for a number, the program for what it is."""
     assert accepted_by_program(text, tmp_path)
     assert accepted_by_schema(text)
+
+
+def test_no_two_settings_share_a_flag_or_a_key() -> None:
+    """argparse would end every command with a traceback if two settings had the same flag."""
+    flags = [setting.flag.name for setting in all_settings() if setting.flag.name is not None]
+    keys = [setting.key for setting in all_settings()]
+    assert sorted(set(flags)) == sorted(flags)
+    assert sorted(set(keys)) == sorted(keys)
