@@ -1,5 +1,10 @@
-"""Lists of pairs: `reading` opens them; `delimited`, `nested` and `json_lines` know the formats, `ids` what an id is.
+"""Reading and writing lists of pairs.
 
-`rows` is what every format comes down to, `lines` what some begin with, `pair_list` keeps a million of them,
-`writing` writes a list again.
+- `reading`    opens a list, and detects its format
+- `delimited`, `nested`, `json_lines`  the parsers: CSV and TSV; YAML and JSON; JSON Lines
+- `lines`      decodes a file line by line
+- `rows`       what every parser yields
+- `ids`        validates ids
+- `pair_list`  holds the pairs, up to a million and more, in little memory
+- `writing`    writes CSV and TSV
 """

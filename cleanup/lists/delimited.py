@@ -12,7 +12,7 @@ from cleanup.lists.rows import AGENT_NAMES, DRAFT_NAMES, TORN, BadRow, Columns, 
 
 _BLANK: Final = " \t"
 _DELIMITERS: Final = ",;\t"
-_TOLD: Final = re.compile(r"sep=(.?)\s*", re.IGNORECASE)
+_DECLARED: Final = re.compile(r"sep=(.?)\s*", re.IGNORECASE)
 
 
 def read_rows(stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bool = False) -> Iterator[Row | BadRow]:
@@ -20,17 +20,17 @@ def read_rows(stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bo
     lines = Lines(stream, head)
     source = iter(lines)
     first = _first_line(lines, source)
-    told = _TOLD.fullmatch(first.replace('"', ""))
-    if told:
-        if not told[1] or told[1] not in _DELIMITERS:
-            yield BadRow(lines.number, f"{first.strip()!r} tells of a delimiter that is not read: use , ; or a tab")
+    declared = _DECLARED.fullmatch(first.replace('"', ""))
+    if declared:
+        if not declared[1] or declared[1] not in _DELIMITERS:
+            yield BadRow(lines.number, f"{first.strip()!r} names an unsupported delimiter: use , ; or a tab")
             return
         lines.at_record = True
         first = _first_line(lines, source)
     if not first:
-        yield BadRow(max(lines.number, 1), "there is neither a header nor a pair in this list")
+        yield BadRow(max(lines.number, 1), "the list has neither a header nor a pair")
         return
-    delimiter = told[1] if told else "\t" if tabs_only else _delimiter(first, lines)
+    delimiter = declared[1] if declared else "\t" if tabs_only else _delimiter(first, lines)
     text = _without_blanks(chain([first], source), lines, delimiter)
     reader = csv.reader(text, delimiter=delimiter, strict=True, skipinitialspace=True)
     layout: _Layout | None = None
@@ -51,7 +51,7 @@ def read_rows(stream: IO[bytes], head: bytes, columns: Columns, *, tabs_only: bo
 
 
 def _first_line(lines: Lines, source: Iterator[str]) -> str:
-    """The first line that is neither blank nor a comment; nothing if there is none."""
+    """The first line that is neither blank nor a comment; empty if there is none."""
     for line in source:
         if line.strip(_BLANK + "\r\n,;") and not line.lstrip(_BLANK + '"').startswith("#"):
             return line
@@ -60,10 +60,10 @@ def _first_line(lines: Lines, source: Iterator[str]) -> str:
 
 
 def _without_blanks(source: Iterator[str], lines: Lines, delimiter: str) -> Iterator[str]:
-    """The lines without the blanks around quoted cells, of which the csv module knows only leading spaces."""
+    """The lines without blanks around quoted cells: the csv module skips only leading spaces."""
     blank = "[ ]" if delimiter == "\t" else "[ \t]"
     suspicious = re.compile(f'"{blank}' if delimiter == "\t" else f'"{blank}|\t *"')
-    inside = r'(?:[^"]++|"")*+(?:"|\Z)'  # of a quoted cell, up to its end or that of the line
+    inside = r'(?:[^"]++|"")*+(?:"|\Z)'  # a quoted cell after its opening quote, up to its end or the end of the line
     ends = rf"{blank}*+(?={re.escape(delimiter)}|[\r\n]|\Z)"
     begun_before = re.compile(rf"\A({inside}){ends}")
     quoted = re.compile(rf'(\A|{re.escape(delimiter)}){blank}*+("{inside}){ends}')
@@ -72,15 +72,15 @@ def _without_blanks(source: Iterator[str], lines: Lines, delimiter: str) -> Iter
             yield line
         elif lines.number == lines.record:
             yield quoted.sub(r"\1\2", line)
-        else:  # a line of a quoted cell that goes on
+        else:  # a further line of a quoted cell
             cell = begun_before.match(line)
             yield line if cell is None else cell[1] + quoted.sub(r"\1\2", line[cell.end() :])
 
 
 def _records(reader: Iterator[list[str]], lines: Lines) -> Iterator[list[str] | BadRow]:
-    """The cells of each record that is no comment and not blank.
+    """The cells of each record that is neither blank nor a comment.
 
-    A BadRow for one that is not CSV, after which the next line begins anew.
+    Yields a BadRow for a record that is not valid CSV, and goes on with the next line.
     """
     while True:
         try:
@@ -92,7 +92,7 @@ def _records(reader: Iterator[list[str]], lines: Lines) -> Iterator[list[str] | 
         else:
             if lines.undecodable is not None:
                 yield BadRow(lines.undecodable, lines.why_undecodable)
-            elif any(cells) and not cells[0].startswith("#"):  # a comment that a spreadsheet has put into quotes
+            elif any(cells) and not cells[0].startswith("#"):  # a spreadsheet may have quoted a comment
                 yield cells
         lines.at_record = True
 
@@ -100,18 +100,18 @@ def _records(reader: Iterator[list[str]], lines: Lines) -> Iterator[list[str] | 
 def _csv_reason(error: csv.Error) -> str:
     text = str(error)
     if "unexpected end of data" in text:
-        return "a quote is opened here and never closed"
+        return "a quote is opened here but never closed"
     if "field larger" in text:
-        return f"a quote is opened here and not closed within {csv.field_size_limit()} characters, or a cell is longer"
+        return f"a quote opened here is not closed within {csv.field_size_limit()} characters, or a cell is longer"
     if "new-line character" in text:
-        return "a carriage return alone ends no row: save the list with LF or CRLF line ends"
+        return "a carriage return alone does not end a row: save the list with LF or CRLF line endings"
     if "expected after" in text:
-        return "a quoted cell goes on after its closing quote"
+        return "there is text after the closing quote of a cell"
     return f"not valid CSV: {text}"
 
 
 def _delimiter(first: str, lines: Lines) -> str:
-    """The delimiter that makes the first row a header or a pair; else the one that splits it most."""
+    """The delimiter that makes the first row a header or a pair; else the one that yields the most cells."""
 
     def cells(delimiter: str) -> list[str]:
         try:
@@ -134,12 +134,12 @@ def _is_pair(cells: list[str]) -> bool:
 
 
 def _is_meant_as_pair(cells: list[str]) -> bool:
-    """A first row with digits where the agent would stand is a pair, if perhaps a bad one: a header has names."""
+    """Whether a first row is a pair, valid or not: unlike a header, its first cell has digits."""
     return len(cells) >= 2 and any(digit in cells[0] for digit in "0123456789")
 
 
 class _Layout:
-    """Which cell of a row is what."""
+    """Which cell of a row holds what."""
 
     def __init__(self, width: int, agent: int, draft: int, *, has_header: bool, problem: str | None = None) -> None:
         self.width = width
@@ -184,4 +184,4 @@ def _header_problem(names: list[str], titles: list[str], agents: int, drafts: in
         if found != 1:
             return f"the header has {'no' if found == 0 else 'more than one'} column {what!r}"
     doubled = next((titles[place] for place, name in enumerate(names) if names.index(name) < place), None)
-    return f"the header names the column {doubled!r} twice" if doubled else None
+    return f"duplicate column {doubled!r} in the header" if doubled else None

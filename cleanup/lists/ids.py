@@ -1,4 +1,4 @@
-"""Which text is an agent or a draft. An id becomes part of a DELETE's URL, so nothing else may pass."""
+"""Validates agent and draft ids. They become part of the URL of a DELETE, so nothing else may pass."""
 
 import re
 from array import array
@@ -16,12 +16,12 @@ _spreadsheet_number = re.compile(r"\d+([.,]\d*)?[eE]\+?\d+").fullmatch
 
 
 def is_agent(text: str) -> bool:
-    """Whether the whole text is an agent's id: 24 lower-case hexadecimal digits."""
+    """Whether the whole text is an agent's id: 24 lower-case hex digits."""
     return _agent(text) is not None
 
 
 def is_draft(text: str) -> bool:
-    """Whether the whole text is a draft's id: 1 to 128 of `A-Z a-z 0-9 _ -`, no `_` or `-` in front."""
+    """Whether the whole text is a draft's id: 1 to 128 of `A-Z a-z 0-9 _ -`, not beginning with `_` or `-`."""
     return _draft(text) is not None
 
 
@@ -47,18 +47,18 @@ def _describe(what: str, text: str, rule: str) -> str:
 
 
 def why_url(text: str) -> str | None:
-    """What to do about a text that is a page of the console and so has ids in it; None if it is not."""
+    """What is wrong with the URL of a console page given in place of an id; None if the text is not one."""
     ids = _ids_within(text) if _url(text) else []
-    return f"a URL, not an id: {text[:200]} (write the ids alone; in it are {' and '.join(ids)})" if ids else None
+    return f"a URL, not an id: {text[:200]} (write only the ids; it contains {' and '.join(ids)})" if ids else None
 
 
 def odd_drafts(drafts: Iterable[str]) -> list[int]:
-    """The places of draft ids that look unlike the rest: in upper case, cut short, or of some other kind.
+    """The positions of draft ids that look unlike the rest: in upper case, cut short, or of another kind.
 
-    The rest has to be clear: at least three ids, and three times as many as the odd ones, that are
-    24 lower-case hex digits. A list of other or mixed ids has no odd ones.
+    Only where the rest is uniform: at least three ids, and three times as many as the odd ones, are 24 lower-case
+    hex digits. In a list of other or mixed ids none is odd.
     """
-    odd = array("L")  # of a million ids all may be odd
+    odd = array("L")  # all of a million ids may be odd
     count = 0
     for draft in drafts:
         if _agent(draft) is None:

@@ -14,7 +14,7 @@ _NAMES: Final = AGENT_NAMES | DRAFT_NAMES
 
 
 def begin(text: str) -> bool:
-    """Whether a text begins like JSON Lines: its first line is a whole record or pair."""
+    """Whether a text begins like JSON Lines: its first line is a complete record or pair."""
     try:
         first = json.loads(text.lstrip().partition("\n")[0])
     except (ValueError, RecursionError):

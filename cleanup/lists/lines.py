@@ -1,4 +1,4 @@
-"""A file's bytes → its lines, each with its number, for formats that are read line by line."""
+"""A file's bytes → numbered lines of text, for formats that are read line by line."""
 
 import codecs
 import io
@@ -11,11 +11,11 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Lines:
-    """The lines of a file, decoded one by one so that an error has its line.
+    """The lines of a file, decoded one by one so that an error has its line number.
 
-    Skips comments, but only where a record begins: `at_record` is for the reader to set, `record` the line it
-    begins with. `undecodable` is the first line of the record that is not text; the lines after it are read all
-    the same. `ended`: whether the latest line has its line break.
+    Skips comments, but only where a record begins. The reader sets `at_record` when the next line begins a record;
+    `record` is the line at which the current one began. `undecodable` is the first line of the record that cannot be
+    decoded; the lines after it are read nevertheless. `ended`: whether the latest line has its line break.
     """
 
     def __init__(self, stream: IO[bytes], head: bytes) -> None:
@@ -43,10 +43,10 @@ class Lines:
 
     @property
     def why_undecodable(self) -> str:
-        """What is wrong with a record that has an `undecodable` line."""
-        return f"undecodable: these bytes are not {self.encoding}; save the list as UTF-8"
+        """The message for a record that has an `undecodable` line."""
+        return f"cannot be decoded as {self.encoding}: save the list as UTF-8"
 
-    # What cannot be decoded becomes a lone surrogate, which no text contains, so that only its own line is refused.
+    # What cannot be decoded becomes a lone surrogate, which valid text never contains: only its own line is refused.
 
     def _utf8(self, stream: IO[bytes]) -> Iterator[str]:
         for number, line in enumerate(stream, 1):
@@ -55,5 +55,5 @@ class Lines:
     def _utf16(self, stream: IO[bytes]) -> Iterator[str]:
         try:
             yield from io.TextIOWrapper(stream, encoding="utf-16", errors="surrogatepass", newline="\n")
-        except UnicodeError:  # half a character at the very end
+        except UnicodeError:  # a lone surrogate or an odd byte at the very end
             yield "\ud800"

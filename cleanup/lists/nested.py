@@ -1,4 +1,4 @@
-"""YAML and JSON → rows, out of the three shapes: records, [agent, draft], and agent → drafts."""
+"""YAML and JSON → rows. A list has one of three shapes: records, [agent, draft] pairs, or agent → drafts."""
 
 import json
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ _SHAPES = "a list of {agent: …, draft: …} or [agent, draft], or a mapping of
 
 
 def read_rows(events: Iterator[Event], columns: Columns) -> Iterator[Row | BadRow]:
-    """Read a document's rows. An event stream that ends early ends the list with a BadRow."""
+    """Read a document's rows. If the document is invalid, the last one is a BadRow."""
     reader = _Reader(events, columns)
     try:
         first = next(events, None)
         if first is None:
-            yield BadRow(1, "there is nothing in this list; an empty one is written []")
+            yield BadRow(1, "the list is empty: an empty list is written []")
         else:
             yield from reader.top(first, wrapped=False)
-        # What follows the list is read too: it may not be valid.
+        # What follows the list is read too, since it may be invalid.
         for _ in events:
             pass
     except DocumentError as error:
@@ -53,16 +53,16 @@ class _Reader:
             if not wrapped and agent in _WRAPPERS:
                 yield from self.top(value, wrapped=True)
                 if len(seen) > 1:
-                    yield BadRow(key.line, f"{agent!r} must stand alone at the top of a list")
+                    yield BadRow(key.line, f"{agent!r} must be the only key at the top level")
             elif not wrapped and seen & set(_WRAPPERS):
                 self._skip(value)
-                yield BadRow(key.line, f"{agent!r} stands beside the list: only the list may stand here")
+                yield BadRow(key.line, f"unexpected key {agent!r}: only the list may be at the top level")
             elif value.kind is Kind.LIST:
                 for item in self._until_end():
                     yield self._draft_of(key, item)
             else:
                 self._skip(value)
-                yield BadRow(value.line, f"a list of drafts must follow {agent!r}: write {_SHAPES}")
+                yield BadRow(value.line, f"{agent!r} must be followed by a list of drafts: write {_SHAPES}")
 
     def _draft_of(self, agent: Event, item: Event) -> Row | BadRow:
         if item.kind is not Kind.SCALAR:
@@ -86,7 +86,7 @@ class _Reader:
             self._skip(item)
             items.append(item)
         if nested or len(items) != 2:
-            return BadRow(start.line, "a pair is written [agent, draft]")
+            return BadRow(start.line, "a pair must be written [agent, draft]")
         return self._row(start.line, items[0], items[1])
 
     def _record(self, start: Event) -> Row | BadRow:
@@ -111,7 +111,9 @@ class _Reader:
                 place = self._columns.add(name)
                 others[place] = text or ""
                 if place >= _MAX_COLUMNS:
-                    problem = problem or f"{name!r}: the records have more than {_MAX_COLUMNS} different other keys"
+                    problem = (
+                        problem or f"{name!r}: the records have more than {_MAX_COLUMNS} different additional keys"
+                    )
         missing = next((what for what in ("agent", "draft") if what not in ids), None)
         if problem or missing:
             return BadRow(start.line, problem or f"the {missing} is missing")
@@ -125,7 +127,7 @@ class _Reader:
         return Row(line, agent.text or "", draft.text or "", others)
 
     def _as_json(self, event: Event) -> str:
-        """A value in one line of JSON, its scalars as they are written. Raises DocumentError."""
+        """A value as one line of JSON, its scalars as written. Raises DocumentError."""
         if event.kind is Kind.SCALAR:
             if event.text is None:
                 return "null"
@@ -147,7 +149,7 @@ class _Reader:
             yield event
 
     def _skip(self, event: Event) -> None:
-        """Step over the rest of a value that begins with `event`."""
+        """Skip the rest of a value that begins with `event`."""
         depth = 0 if event.kind is Kind.SCALAR else 1
         while depth:
             kind = next(self._events).kind

@@ -1,4 +1,4 @@
-"""The listed pairs, kept small: a list may have a million rows."""
+"""The listed pairs, in little memory: a list may have a million rows."""
 
 import json
 from array import array
@@ -11,7 +11,7 @@ _AGENT_BYTES = 12
 
 
 class PairList:
-    """The pairs of a list in their order. Costs about 90 bytes a row; pairs are made when asked for."""
+    """The pairs of a list, in order. Takes about 90 bytes a row; `Pair` objects are made on access."""
 
     def __init__(self, name: str, columns: Columns | None = None) -> None:
         self.name = name
@@ -45,12 +45,12 @@ class PairList:
         return Pair(index, agent, draft, self.source(index), updated_at)
 
     def source(self, index: int) -> str:
-        """Where a pair stands: `list.csv:18`."""
+        """Where a pair is listed: `list.csv:18`."""
         return f"{self.name}:{self._lines[index]}"
 
     @property
     def keys(self) -> Sequence[bytes]:
-        """Each pair as one value: equal for equal pairs, the agent in front."""
+        """Each pair as one value, which begins with the agent; equal for equal pairs."""
         return self._keys
 
     def others(self, index: int) -> list[str]:
@@ -60,7 +60,7 @@ class PairList:
 
 
 def pack(agent: str, draft: str) -> bytes:
-    """A pair as one small value."""
+    """A pair as one compact value."""
     return bytes.fromhex(agent) + draft.encode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""A list's file, standard input or settings → the checked pairs, or every reason why not."""
+"""A list from a file, standard input or the settings → the validated pairs, or every bad row."""
 
 import hashlib
 import io
@@ -26,14 +26,14 @@ _BY_ENDING: Final = (
 _HEAD: Final = 1 << 16
 _TAIL: Final = 512
 _COMMENTS: Final = re.compile(r"\A(?:\s+|#[^\n]*)+")
-_NO_BYTES: Final = "the list is a file of no bytes: was it written to the end? An empty list has a header, or is []"
+_NO_BYTES: Final = "the file is empty: was it written completely? An empty list has a header, or is []"
 
 Report = Callable[[str, str], None]
-"""Told of each bad row: its source (`list.csv:18`) and the reason."""
+"""Called for each bad row with its source (`list.csv:18`) and the reason."""
 
 
 def written_as(path: str | None) -> str:
-    """The format in which a list is written to a path, or to standard output: what the name says, else CSV."""
+    """The format in which to write a list: by the path's extension, else CSV."""
     found = _BY_ENDING.get(Path(path).suffix.lower()) if path else None
     return found if found in FORMATS else "csv"
 
@@ -43,7 +43,7 @@ def read_list(
 ) -> PairList:
     """Read and check a whole list. Raises ListMissing, or ListMalformed after reporting every bad row.
 
-    `most`: report no more rows than that; the error's sentence tells how many there are. `now` for another time.
+    `most`: report at most that many rows; the error's message has the number of all. `now` replaces the clock.
     """
     name = "<stdin>" if path == "-" else Path(path).name
     format_name = format_name or _BY_ENDING.get(Path(path).suffix.lower())
@@ -66,7 +66,7 @@ def _opened(path: str) -> AbstractContextManager[io.BufferedReader]:
 def read_inline(
     node: Node, source: str, report: Report, most: int | None = None, now: datetime | None = None
 ) -> PairList:
-    """Check the list that stands in the settings file itself."""
+    """Check a list that the settings file contains."""
     columns = Columns()
     pairs = PairList(source, columns)
     _fill(pairs, nested.read_rows(node_events(node), columns), _Checks(report, most, now or datetime.now(UTC)))
@@ -75,9 +75,9 @@ def read_inline(
 
 
 class _Source(io.RawIOBase):
-    """A stream that adds up the SHA-256 of what was read from it, and leaves out a Ctrl-Z at its end.
+    """A stream that computes the SHA-256 of what is read from it, and drops a Ctrl-Z at its end.
 
-    `tail` is how it ended, as far as it was read.
+    `tail` holds the last bytes that were read.
     """
 
     def __init__(self, stream: io.BufferedReader) -> None:
@@ -90,7 +90,7 @@ class _Source(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        # A terminal has an end each time that somebody types it: once is enough.
+        # A terminal can be read on after each Ctrl-D: the first one is the end.
         data = b"" if self._ended else self._stream.read(len(buffer)) or b""
         self._ended = len(data) < len(buffer)
         self.sha256.update(data)
@@ -102,7 +102,7 @@ class _Source(io.RawIOBase):
 
 
 class _Checks(NamedTuple):
-    """What the rows are held against, and who is told of bad ones, and of how many at most."""
+    """How rows are checked: where bad ones are reported, how many at most, and what time it is."""
 
     report: Report
     most: int | None
@@ -133,17 +133,17 @@ def _fill(
             pairs.add(row)  # type: ignore[arg-type]
     if not bad and _ends_inside_an_id(pairs.keys, tail()):
         bad = 1
-        report(pairs.source(len(pairs) - 1), f"{TORN} If the id is whole, end the file with a line break")
+        report(pairs.source(len(pairs) - 1), f"{TORN} If the id is complete, end the file with a line break")
     if bad:
         rows_are = "row is" if bad == 1 else "rows are"
-        named = "" if most is None or bad <= most else f" (the first {most} are named above, {bad - most} more are not)"
+        shown = "" if most is None or bad <= most else f" (only the first {most} are shown)"
         raise ListMalformed(
-            f"{pairs.name}: {bad} {rows_are} wrong{named}, so nothing was sent: correct the list and run again"
+            f"{pairs.name}: {bad} {rows_are} invalid{shown}, so nothing was sent: correct the list and run again"
         )
 
 
 def _ends_inside_an_id(keys: Sequence[bytes], tail: bytes) -> bool:
-    """Whether a list ends right after its last draft's id, which is shorter than all others."""
+    """Whether a list seems cut off: it ends with the last draft's id, which is shorter than all others."""
     if len(keys) < 2 or not tail.replace(b"\0", b"").endswith(unpack(keys[-1])[1].encode()):
         return False
     return all(len(keys[-1]) < len(keys[place]) for place in range(len(keys) - 1))
@@ -170,7 +170,7 @@ def _json_rows(stream: IO[bytes], columns: Columns) -> Iterator[Row | BadRow]:
     try:
         text = data.decode(_encoding(data))
     except UnicodeDecodeError as error:
-        return iter([BadRow(data[: error.start].count(b"\n") + 1, "undecodable: save the list as UTF-8")])
+        return iter([BadRow(data[: error.start].count(b"\n") + 1, "cannot be decoded: save the list as UTF-8")])
     return nested.read_rows(json_events(text), columns)
 
 
@@ -179,7 +179,7 @@ def _encoding(data: bytes) -> str:
 
 
 def _text(head: bytes) -> str:
-    """The beginning of a list as text, for a guess."""
+    """The beginning of a list as text, to guess its format from."""
     return head.decode(_encoding(head), "ignore")
 
 
@@ -188,7 +188,7 @@ def _guess(head: bytes) -> str:
     text = _text(head)
     rest = _COMMENTS.sub("", text)
     if rest[:1] in ("[", "{"):
-        # JSON has no comments, and quotes every id; what else stands in brackets is YAML.
+        # JSON has no comments and quotes every id; anything else in brackets is YAML.
         return "json" if rest == text.lstrip() and rest.lstrip("[{ \t\r\n")[:1] in ('"', "]", "}", "") else "yaml"
     line = rest.partition("\n")[0].strip()
     if line in ("-", "---") or line.startswith(("- ", "--- ", "%")):

@@ -1,4 +1,4 @@
-"""Rows → CSV or TSV that the readers of this package read back, and that a spreadsheet only shows."""
+"""Rows → CSV or TSV that this package reads back, and in which a spreadsheet runs no formula."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -18,10 +18,10 @@ def write_rows(stream: TextIO, header: Sequence[str], rows: Iterable[Sequence[st
     texts = [plain_name(name) not in _AS_THEY_ARE for name in header]
     for row in chain([header], rows):
         cells = [_as_text(cell) if text else cell for cell, text in zip(row, texts, strict=True)]
-        # The writer quotes only the line breaks that it writes itself; the reader minds them all.
+        # The writer quotes a cell only for the line break it writes itself, but a reader stumbles over any.
         (careful if any("\r" in cell for cell in cells) else plain).writerow(cells)
 
 
 def _as_text(cell: str) -> str:
-    """A cell that a spreadsheet does not run, whoever named a draft: a formula gets a `'` in front."""
+    """A cell with a `'` in front if a spreadsheet would run it as a formula: anyone can name a draft."""
     return "'" + cell if cell.startswith(_FORMULA) else cell

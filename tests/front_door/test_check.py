@@ -59,7 +59,7 @@ def test_a_person_reads_sentences(check: Callable[..., Ended], job: Runner, sim:
 @pytest.mark.parametrize(
     ("words", "content", "code", "said"),
     [
-        (["l.csv"], f"agent,draft\n{A},../archive\n", 65, "l.csv: 1 row is wrong"),
+        (["l.csv"], f"agent,draft\n{A},../archive\n", 65, "l.csv: 1 row is invalid"),
         (["missing.csv"], "", 66, "missing.csv: the list cannot be read"),
         (["l.csv", "--max-discards", "1"], f"{A},d1\n{A},d2\n", 78, "pass --max-discards 2"),
         (["l.csv", "--rate", "-1"], f"{A},d1\n", 78, "--rate: limits.rate must be"),

@@ -216,7 +216,7 @@ def test_a_person_sees_the_first_bad_rows_a_log_sees_all(job: Runner, sim: Simul
         assert "l.csv:21" in text
         if shown == 20:
             assert "l.csv:22" not in text
-            assert "57 rows are wrong (the first 20 are named above, 37 more are not)" in text
+            assert "57 rows are invalid (only the first 20 are shown)" in text
     assert not sim.requests()
 
 

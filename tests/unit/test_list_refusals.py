@@ -42,15 +42,15 @@ def refused(tmp_path: Path) -> Refused:
 HEAD = "agent,draft\n"
 ROW = f"{A},d1\n"
 CSV: dict[str, tuple[str | bytes, dict[int, str]]] = {
-    "no bytes": ("", {1: "no bytes"}),
+    "no bytes": ("", {1: "the file is empty"}),
     "a BOM alone": (codecs.BOM_UTF8, {1: "neither a header nor a pair"}),
     "comments alone": ("# one\n# two\n", {2: "neither a header nor a pair"}),
     "no header": (f"name,when\n{ROW}", {1: "neither a header (agent, draft) nor a pair"}),
     "no draft column": (f"agent,name\n{ROW}", {1: "no column 'draft'"}),
     "no agent column": (f"name,draft id\n{ROW}", {1: "no column 'agent'"}),
     "draft column twice": (f"agent,draft,Draft_ID\n{ROW}", {1: "more than one column 'draft'"}),
-    "another column twice": (f"agent,draft,Name,n_ame\n{ROW}", {1: "'n_ame' twice"}),
-    "an unnamed column that is named all the same": (f"agent,draft,,column 3\n{ROW}", {1: "'column 3' twice"}),
+    "another column twice": (f"agent,draft,Name,n_ame\n{ROW}", {1: "duplicate column 'n_ame'"}),
+    "an unnamed column that is named all the same": (f"agent,draft,,column 3\n{ROW}", {1: "duplicate column 'column 3'"}),
     "too few cells": (HEAD + f"{A}\n" + ROW + f"{A},d1,x\n", {2: "1 cell where", 4: "3 cells where"}),
     "missing ids": (HEAD + f"{A},\n,d1\n", {2: "the draft is missing", 3: "the agent is missing"}),
     "numbers of a spreadsheet": (
@@ -70,31 +70,31 @@ CSV: dict[str, tuple[str | bytes, dict[int, str]]] = {
     ),
     "text after a quote": (
         HEAD + f'{A},"d1"x\n{A},d2\nx,d3\n',
-        {2: "after its closing quote", 4: "'x' is not a valid"},
+        {2: "after the closing quote", 4: "'x' is not a valid"},
     ),
     "a cell without end": (HEAD + f"{A}," + "x" * 2_000_000 + "\n", {2: "or a cell is longer"}),
     "carriage returns alone": (f"agent,draft\r{A},d1\r", {1: "carriage return alone"}),
     "bytes that are no text": (
         HEAD.encode() + b"\xff,d1\n" + ROW.encode() + b"x\xc3,d1\n",
-        {2: "undecodable: these bytes are not UTF-8", 4: "undecodable: these bytes are not UTF-8"},
+        {2: "cannot be decoded as UTF-8", 4: "cannot be decoded as UTF-8"},
     ),
     "half a character in UTF-16": (
         f"\ufeff{HEAD}{ROW}\ud800,{A}\n{ROW}x,d1\n".encode("utf-16-le", "surrogatepass"),
-        {3: "undecodable: these bytes are not UTF-16", 5: "'x' is not a valid"},
+        {3: "cannot be decoded as UTF-16", 5: "'x' is not a valid"},
     ),
     "half a character at the end": (
         codecs.BOM_UTF16_BE + (HEAD + ROW).encode("utf-16-be") + b"\x00",
-        {3: "undecodable: these bytes are not UTF-16"},
+        {3: "cannot be decoded as UTF-16"},
     ),
     "bytes that are no text within quotes": (
         f'agent,draft,note\n{A},d1,"one\n'.encode() + b'\xff\n"\n' + b"x,d2,\n",
-        {3: "undecodable", 5: "'x' is not a valid"},
+        {3: "cannot be decoded", 5: "'x' is not a valid"},
     ),
     "NUL": (HEAD + f"{A},d\x001\n\x00\n", {2: "'d\\x001' is not a valid", 3: "1 cell"}),
     "a spreadsheet by its content": (b"PK\x03\x04" + b"\x00" * 99, {1: "a spreadsheet: save it as CSV"}),
     "an unreadable time": (
         f"agent,draft,updated at\n{A},d,yesterday\n{A},d,\n{A},d,17000\n{A},d,0001-01-01T00+23:59\n",
-        {2: "updated_at 'yesterday' is not a time", 4: "'17000' is not a time", 5: "not a time of this age"},
+        {2: "updated_at 'yesterday' is not a time", 4: "'17000' is not a time", 5: "out of range for a time"},
     ),
     "a time without a zone": (
         f"agent,draft,updated_at\n{A},d,2026-01-01\n{A},d,2026-01-01T12:00\n{A},d,2026-01-01T12:00+02:00\n{ROW[:-1]},\n",
@@ -102,26 +102,32 @@ CSV: dict[str, tuple[str | bytes, dict[int, str]]] = {
     ),
     "a time to come": (
         f"agent,draft,updated_at\n{A},d,2099-01-01T00:00:00Z\n{A},d,9999-12-31T23:59:59.9+00:01\n",
-        {2: "'2099-01-01T00:00:00Z' is in the future (here it is 20", 3: "is in the future"},
+        {2: "'2099-01-01T00:00:00Z' is in the future (it is now 20", 3: "is in the future"},
     ),
-    "another delimiter, told": (f"sep=|\nagent|draft\n{A}|d1\n", {1: "'sep=|' tells of a delimiter that is not read"}),
+    "another delimiter, told": (f"sep=|\nagent|draft\n{A}|d1\n", {1: "'sep=|' names an unsupported delimiter"}),
     "nothing after the told delimiter": ("sep=;\n\n", {2: "neither a header nor a pair"}),
-    "text after a quote with blanks": (HEAD + f'{A}, "d1" x\n"{A}" ,"x" \n"x" , d3\n', {2: "after its", 4: "'x' is"}),
-    "a comment in quotes that goes on": (HEAD + f'"# a" ,\n"# b\n{A}",\n"# c"x,\nx,d\n', {5: "after its", 6: "'x' is"}),
+    "text after a quote with blanks": (
+        HEAD + f'{A}, "d1" x\n"{A}" ,"x" \n"x" , d3\n',
+        {2: "after the closing quote", 4: "'x' is"},
+    ),
+    "a comment in quotes that goes on": (
+        HEAD + f'"# a" ,\n"# b\n{A}",\n"# c"x,\nx,d\n',
+        {5: "after the closing quote", 6: "'x' is"},
+    ),
     "an end inside a row": (
         HEAD + f"{A},d1\n{A}",
-        {3: "the list ends inside this row: was it written to the end? (1 cell"},
+        {3: "the list ends in the middle of this row: was it written completely? (1 cell"},
     ),
-    "an end inside an id": (HEAD + f"{A},d10\n{A},d11\n{A},d1", {4: "the list ends inside this row"}),
+    "an end inside an id": (HEAD + f"{A},d10\n{A},d11\n{A},d1", {4: "the list ends in the middle of this row"}),
     "an end inside an id in UTF-16": (
         (HEAD + f"{A},d10\n{A},d1").encode("utf-16"),
-        {3: "the list ends inside this row"},
+        {3: "the list ends in the middle of this row"},
     ),
     "URLs of the console": (
         HEAD + f"https://app.smallest.ai/agents/{A}/drafts/{B},d1\n{A},HTTP://x/{A}?draft=d1\n{A},https://x/{A}0\n",
         {
             2: f"a URL, not an id: https://app.smallest.ai/agents/{A}/drafts/{B} (",
-            3: f"in it are {A})",
+            3: f"it contains {A})",
             4: "not a valid",
         },
     ),
@@ -137,7 +143,7 @@ def test_each_bad_row_of_a_csv_is_named(refused: Refused, content: str | bytes, 
 
 
 YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
-    "nothing but comments": ("# x\n", {1: "an empty one is written []"}),
+    "nothing but comments": ("# x\n", {1: "an empty list is written []"}),
     "a word": ("hello\n", {1: "this is not a list"}),
     "nothing under pairs": ("pairs:\n", {1: "this is not a list"}),
     "null for an id": (
@@ -151,7 +157,10 @@ YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
         },
     ),
     "null for a draft": (f"{A}: [d1,\n ~]\n", {2: "the draft is missing"}),
-    "no drafts": (f"{A}:\n{B}: d1\n", {1: "a list of drafts must follow", 2: "a list of drafts must follow"}),
+    "no drafts": (
+        f"{A}:\n{B}: d1\n",
+        {1: "must be followed by a list of drafts", 2: "must be followed by a list of drafts"},
+    ),
     "an anchor": (f"- &a [{A}, d1]\n", {1: "an anchor (&)"}),
     "an alias": (f"- [{A}, d1]\n- *a\n", {2: "an alias (*)"}),
     "a tag": (f"- [{A}, d1]\n- [{A}, !!str d2]\n", {2: "a tag (!)"}),
@@ -172,9 +181,12 @@ YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
     "half a character": (f'- [{A}, d1]\n- [{A}, "\\ud800"]\n', {2: "valid YAML"}),
     "a tab in front": (f"- agent: {A}\n\tdraft: d1\n", {2: "valid YAML"}),
     "an open quote": (f'- [{A}, "d1]\n', {2: "valid YAML"}),
-    "something beside the list": (f"pairs:\n- [{A}, d1]\nname: x\n", {3: "stands beside the list"}),
-    "both wrappers": (f"pairs:\n- [{A}, d1]\ndrafts:\n- [{A}, d2]\n", {3: "must stand alone"}),
-    "one record": (f"agent: {A}\ndraft: d1\n", {1: "a list of drafts must follow", 2: "a list of drafts must follow"}),
+    "something beside the list": (f"pairs:\n- [{A}, d1]\nname: x\n", {3: "unexpected key 'name'"}),
+    "both wrappers": (f"pairs:\n- [{A}, d1]\ndrafts:\n- [{A}, d2]\n", {3: "must be the only key"}),
+    "one record": (
+        f"agent: {A}\ndraft: d1\n",
+        {1: "must be followed by a list of drafts", 2: "must be followed by a list of drafts"},
+    ),
     "no pairs": (
         f"- [{A}, d1, d2]\n- [{A}]\n- {{}}\n- x\n- \n- [[{A}], d1]\n",
         dict(
@@ -192,7 +204,7 @@ YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
         f"- [{A}, d1]\n- {{agent: {A}, draft: d, updatedAt: soon}}\n- {{agent: {A}, draft: d, updated_at: [2026]}}\n",
         {2: "updated_at 'soon' is not a time", 3: "is not a time"},
     ),
-    "an end inside an id": (f"- [{A}, d10]\n- agent: {A}\n  draft: d1", {2: "the list ends inside this row"}),
+    "an end inside an id": (f"- [{A}, d10]\n- agent: {A}\n  draft: d1", {2: "the list ends in the middle of this row"}),
     "URLs of the console": (f"- https://x/{A}\n- [https://x/{A}, d]\n", {1: "a URL, not an id", 2: "a URL, not an id"}),
     "blanks in quotes": (f'- ["{A} ", d1]\n- [{A}, "d1\\n"]\n', {1: "is not a valid", 2: "'d1\\n' is not a valid"}),
     "too many different keys": (
@@ -234,7 +246,7 @@ JSON: dict[str, tuple[str | bytes, dict[int, str]]] = {
     "too deep": ("[\n" * 30 + "]" * 30, {21: "deeper than 20"}),
     "a hundred thousand brackets": ("[" * 100_000 + "]" * 100_000, {1: "deeper than 20"}),
     "a hundred thousand braces": ('{"a":' * 100_000, {1: "deeper than 20"}),
-    "bytes that are no text": (b'[\n"\xed\xa0\x80"]', {2: "undecodable"}),
+    "bytes that are no text": (b'[\n"\xed\xa0\x80"]', {2: "cannot be decoded"}),
     "a long string": (f'[["{A}", "' + "d" * 2_000_000 + '"]]', {1: "is not a valid"}),
 }
 
@@ -249,14 +261,14 @@ LINES: dict[str, tuple[str | bytes, dict[int, str]]] = {
             4: "'1' is not a string",
             5: "'7' is not a pair",
             6: "valid JSON",
-            7: "a pair is written",
+            7: "a pair must be written",
             8: "valid JSON",
-            9: "undecodable",
+            9: "cannot be decoded",
         },
     ),
     "an end inside a line": (
         f'{{"agent": "{A}", "draft": "d1"}}\n{{"agent": "{A}", "dra',
-        {2: "the list ends inside this row: was it written to the end?"},
+        {2: "the list ends in the middle of this row: was it written completely?"},
     ),
     "a hundred thousand brackets": ("[" * 100_000, {1: "deeper than 20"}),
 }
@@ -304,7 +316,7 @@ AGENTS = ["0" * 23, "0" * 25, "A" * 24, "g" * 24, "\uff10" * 24, "\u0660" * 24, 
     ("ago", "reason"),
     [
         (timedelta(minutes=5), None),
-        (timedelta(minutes=5, seconds=1), "in the future (here it is 2026-08-31T12:00:00.000Z)"),
+        (timedelta(minutes=5, seconds=1), "in the future (it is now 2026-08-31T12:00:00.000Z)"),
     ],
 )
 def test_the_future_begins_five_minutes_from_now(tmp_path: Path, ago: timedelta, reason: str | None) -> None:
@@ -347,7 +359,7 @@ def test_a_person_is_told_the_first_bad_rows_and_how_many_more_there_are(tmp_pat
     path = tmp_path / "list.csv"
     path.write_text(HEAD + "x,y\n" * 57)
     named: list[Any] = []
-    with pytest.raises(ListMalformed, match=r"57 rows are wrong \(the first 20 are named above, 37 more are not\)"):
+    with pytest.raises(ListMalformed, match=r"57 rows are invalid \(only the first 20 are shown\)"):
         read_list(str(path), None, lambda *row: named.append(row), 20)
     assert [source for source, _ in named] == [f"list.csv:{line}" for line in range(2, 22)]
 
