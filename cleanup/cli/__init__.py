@@ -1,1 +1,8 @@
-"""The commands: `start` (process), `main` (argv → command), `options` (flags); `job`, `check`, `report`, `history`."""
+"""The command line.
+
+- `start`    how the process begins and ends
+- `main`     argv → command
+- `options`  flags
+- `job`      the job, `find` and `sweep`
+- `check`, `report`  the commands of these names; `history`: `report --draft`
+"""

@@ -33,7 +33,7 @@ RATES: Final = (5, 10, 100)
 
 
 def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
-    """Read settings and list, say what a run would do. Returns the exit code that refuses it, or 0."""
+    """Read settings and list, and print what a run would do. Returns the exit code."""
     options, flags = parse("check", argv)
     try:
         loaded = load(flags, environ, options.config, home)
@@ -69,7 +69,7 @@ def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
 
 
 def _check_places(loaded: Loaded, *, finds: bool) -> None:
-    """Refuse files and folders that a run could not use, as far as can be determined without writing any."""
+    """Refuse files and folders that a run could not use, as far as that can be determined without writing anything."""
     settings = loaded.settings
     outputs = outputs_of(settings, finds=finds)
     check_files(loaded, None if finds or loaded.inline_pairs is not None else settings.pairs, outputs)
@@ -97,7 +97,7 @@ def _list_in_numbers(loaded: Loaded, format_name: str | None, screen: Screen) ->
     if past is not None:
         check_past(past, settings)
     plan = plan_of(settings, pairs, past)
-    # A check goes with each discard on the branch model or where a guard needs one; a backup is one more.
+    # On the branch model, or if a guard needs it, each discard takes a check as well. A backup is one more request.
     needed = Guards(settings.guard).need_check(dated=pairs.columns.updated_at is not None)
     checks = needed or settings.api.model == "branches"
     each = 1 + checks + (settings.guard.backup is not None)
@@ -144,11 +144,11 @@ def _sentences(found: dict[str, Any]) -> list[str]:
         share = "" if found["most_share"] is None else f", or more than {found['most_share']} of the drafts it sees"
         lines.append(f"It discards nothing if that is more than {found['most']} drafts{share}.")
         if found["per_run"] is not None:
-            lines.append(f"A run takes the {found['per_run']} oldest.")
+            lines.append(f"Each run takes the {found['per_run']} oldest.")
         if found["dry_run"]:
-            lines.append("As it stands it would only read: run.yes (--yes) makes it discard.")
+            lines.append("With these settings it only reads; run.yes (--yes) makes it discard.")
         return lines
-    verb = "look at" if found["dry_run"] else "discard"
+    verb = "check" if found["dry_run"] else "discard"
     what = f"{_many(found['to_send'], 'draft')} of {_many(found['agents'], 'agent')}"
     lines = [
         f"A run would {verb} {what} at {found['base_url']}.",
@@ -158,7 +158,7 @@ def _sentences(found: dict[str, Any]) -> list[str]:
     if found["left_for_limit"]:
         lines.append(f"Left for a later run: {found['left_for_limit']}.")
     times = ", ".join(f"{_clock(seconds)} at {rate}" for rate, seconds in found["seconds_at"].items())
-    lines.append(f"Time, at so many requests a second: {times}.")
+    lines.append(f"Time, by requests per second: {times}.")
     return lines
 
 
@@ -178,7 +178,7 @@ def _check_key(loaded: Loaded, environ: dict[str, str], screen: Screen) -> None:
     file, variable = loaded.settings.api.key_file, environ.get(VARIABLE)
     if not file and not variable:
         screen.log.warning(
-            "run.warning", message=f"there is no API key yet: set {VARIABLE}, or name a file with api.key_file"
+            "run.warning", message=f"there is no API key yet: set {VARIABLE}, or api.key_file to a file with the key"
         )
         return
     Key(file, variable)

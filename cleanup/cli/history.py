@@ -9,14 +9,14 @@ from cleanup.records.latest import DISCARDED, End, overrides, said_by
 
 
 def history_text(drafts: Iterable[str], events: list[Event]) -> str:
-    """A paragraph for each draft: what was done, when, by whom, and what it comes to."""
+    """A paragraph for each draft: what was done, when and by whom, and the result."""
     return "\n\n".join("\n".join(printable(line) for line in _of(draft, events)) for draft in dict.fromkeys(drafts))
 
 
 def _of(draft: str, events: list[Event]) -> Iterator[str]:
     concerned = [event for event in events if draft in (event["draft"], event.get("new_draft"))]
     if not concerned:
-        yield f"draft {draft}: these ledgers say nothing of it"
+        yield f"draft {draft}: not in these ledgers"
         return
     agents = dict.fromkeys(event["agent"] for event in concerned)
     for agent in agents:
@@ -33,7 +33,7 @@ def _what(event: Event, draft: str) -> str:
     if event["type"] == "proof":
         return "read back: " + ("it is gone" if event.get("gone") else "it is still there")
     if event["draft"] != draft:
-        return f"made anew, from the copy of draft {event['draft']}"
+        return f"re-created from the copy of draft {event['draft']}"
     return ": ".join(part for part in said_by(event) if part).replace("_", " ")
 
 
@@ -50,7 +50,7 @@ def _details(event: Event) -> Iterator[str]:
     yield _joined(("listed in {}", event["source"] or event["list"]), ("SHA-256 {}", event["list_sha256"]))
     yield _joined(("note: {}", event["note"]))
     yield _joined(("named {}", event["name"]), ("branch {}", event["branch"]), ("last edited {}", event["updated_at"]))
-    yield _joined(("its copy: {}", event["copy"]))
+    yield _joined(("copy: {}", event["copy"]))
     yield _joined(("new draft: {}", event["new_draft"]))
 
 
@@ -64,21 +64,21 @@ def _joined(*parts: tuple[str, Any]) -> str:
 
 
 def _conclusion(own: list[Event]) -> str:
-    """What the lines of a draft come to, taken together."""
+    """The overall result of a draft's events."""
     end: End | None = None
     last: Event = {}
     for event in own:
         if event["type"] == "pair" and (end is None or overrides(said_by(event), end)):
             end, last = said_by(event), event
     if end is None:
-        return "nothing more is known of it"
+        return "nothing more is known about it"
     words = [": ".join(part for part in end if part).replace("_", " ")]
     if end == DISCARDED:
         words.append(
             {True: "read back as gone", False: "read back as still there"}.get(last["verified"], "not read back")
         )
         words.append(f"its copy is {last['copy']}" if last["copy"] else "there is no copy")
-        words.append("not undone")
+        words.append("not restored")
     elif last["new_draft"]:
         words.append(f"the new draft is {last['new_draft']}")
-    return "taken together: " + ", ".join(words)
+    return "overall: " + ", ".join(words)

@@ -1,4 +1,4 @@
-"""`job.py [PAIRS]`, `find` and `sweep`: settings → a run."""
+"""`job.py [PAIRS]`, `find` and `sweep`: from settings to a run."""
 
 import argparse
 import shlex
@@ -19,7 +19,7 @@ from cleanup.records.next_step import REASON_BYTES, Again, fitting, flags, make_
 from cleanup.run import discard_list, find, sweep
 from cleanup.settings.sources import Loaded, Refused, load
 
-WAITING: Final = "waiting for a list to be typed (`-` is standard input): end it with Ctrl-D on a line of its own"
+WAITING: Final = "waiting for a list on the terminal (`-` is standard input): end it with Ctrl-D on a line of its own"
 _BAD_ROWS_FOR_A_PERSON: Final = 20
 
 
@@ -69,7 +69,7 @@ def _discarding(loaded: Loaded) -> str:
 
 
 def waits_for_typing(loaded: Loaded) -> bool:
-    """Whether the list is to come from somebody at a terminal, who may not know it."""
+    """Whether somebody at a terminal has to type the list, and may not know it."""
     return loaded.settings.pairs == "-" and sys.stdin.isatty()
 
 
@@ -80,7 +80,7 @@ def _again(command: str, options: argparse.Namespace, loaded: Loaded) -> Again:
     given = {flag: getattr(options, name, None) for flag, name in words_of.items()}
     try:
         folder, words = str(Path.cwd()), [*program(), *filter(None, [command])]
-    except FileNotFoundError:  # somebody has removed the folder meanwhile
+    except FileNotFoundError:  # the folder has been removed
         folder, words = None, []
     return make_again(
         folder,
@@ -95,9 +95,9 @@ def _again(command: str, options: argparse.Namespace, loaded: Loaded) -> Again:
 
 
 def read_pairs(loaded: Loaded, format_name: str | None, report: Any) -> PairList:
-    """The list that the settings name. Raises ListMissing, ListMalformed.
+    """Read the list that the settings name. Raises ListMissing, ListMalformed.
 
-    A person is shown the first bad rows, a log gets them all.
+    A log gets every bad row, a person on a terminal the first ones.
     """
     most = _BAD_ROWS_FOR_A_PERSON if style_of(loaded.settings.output.log_format) == "console" else None
     if loaded.inline_pairs is not None:
@@ -123,7 +123,7 @@ def approved(pairs: PairList, sha256: str | None) -> PairList:
 
 
 def refuse_settings(error: Refused) -> int:
-    """Say what is wrong with the settings, where there are no settings yet to say how."""
+    """Report invalid settings, before there are any that say how to log."""
     screen = make_screen(error.log_format, "info", lambda text: text, quiet=False, run_id=uuid.uuid4().hex)
     for problem in error.problems:
         screen.log.error("settings.invalid", message=problem)
@@ -152,13 +152,13 @@ def check_settings(command: str, loaded: Loaded) -> None:
                     "find.older_than",
                     "--older-than",
                     settings.find.older_than,
-                    "a rule without an age would mean every draft",
+                    "a rule without an age would match every draft",
                 ),
                 (
                     "api.organization",
                     "--organization",
                     settings.api.organization,
-                    "a rule must not meet somebody else's drafts; `find` names it",
+                    "a rule must not be applied to another organization; `find` prints the id",
                 ),
             )
             if given is None
@@ -170,7 +170,7 @@ def check_settings(command: str, loaded: Loaded) -> None:
 
 
 def _as_meant(command: str, loaded: Loaded) -> Loaded:
-    """The settings as a command takes them: a sweep is confirmed or dry, and `find` only reads."""
+    """The settings adapted to the command: an unconfirmed sweep is a dry run, and `find` only reads."""
     match command:
         case "sweep":
             return _dry_unless_confirmed(loaded)
@@ -181,7 +181,7 @@ def _as_meant(command: str, loaded: Loaded) -> Loaded:
 
 
 def _dry_unless_confirmed(loaded: Loaded) -> Loaded:
-    """A sweep that nobody has confirmed, and nobody can, only reads."""
+    """A sweep only reads if it is not confirmed and there is no terminal to ask on."""
     run = loaded.settings.run
     if run.yes or run.dry_run or sys.stderr.isatty():
         return loaded
@@ -195,7 +195,7 @@ def _only_reading(loaded: Loaded) -> Loaded:
 
 
 def _without_records(loaded: Loaded) -> Loaded:
-    """The settings without what belongs to a run that discards: its records must not take this for one."""
+    """The settings without a ledger and other records, which are only for runs that discard."""
     settings = loaded.settings
     output = settings.output.model_copy(
         update={"ledger": None, "leftover": None, "metrics": None, "heartbeat_url": None, "list": None}

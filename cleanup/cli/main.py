@@ -11,7 +11,7 @@ HOME = Path(__file__).parents[2]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command that `argv` names. Returns the exit code; wrong usage ends the process with 2."""
+    """Run the command in `argv`. Returns the exit code; wrong usage ends the process with 2."""
     command, rest = command_of(argv)
     match command:
         case "simulate":
@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
 
             return check(rest, dict(os.environ), HOME)
         case _:
-            # Help and wrong usage end here: the run, which takes as long again to load, is not needed for them.
+            # Help and wrong usage end here, without loading the run, which would double the start-up time.
             parse(command, rest)
             from cleanup.cli.job import job
 
@@ -39,8 +39,8 @@ def _simulate(argv: list[str]) -> int:
         library = (error.name or "").partition(".")[0]
         missing = "cleanup.simulator" if library == "cleanup" else library
         sys.stderr.write(
-            f"job.py: the simulator is not here, as {missing} is not installed (the container image leaves it out): "
-            "use a clone of the project, with `make demo`, or `pip install '.[simulator]'` in it\n"
+            f"job.py: the simulator needs {missing}, which is not installed (the container image leaves it out): "
+            "use a clone of the project, and run `make demo` or `pip install '.[simulator]'` there\n"
         )
         return 2
     return simulate(argv)

@@ -15,20 +15,20 @@ from cleanup.settings.table import Setting, all_settings
 
 COMMANDS: Final = {
     "": "discard every listed draft: the job",
-    "check": "read settings and list, say what a run would do; send nothing",
+    "check": "show what a run would do with the list; send nothing",
     "find": "print stale drafts as a list that the job reads",
     "sweep": "find and discard by rule in one run: the nightly schedule",
-    "report": "one summary out of one or more ledgers",
+    "report": "one summary of one or more ledgers",
     "simulate": "the Atoms API on loopback, to try the job on",
 }
 _TITLES: Final = {
-    "api": "which API, with whose key",
-    "limits": "how much, how fast, how long",
-    "retry": "what is tried again, and when",
-    "guard": "what is left alone, and what is kept",
+    "api": "the API and its key",
+    "limits": "limits",
+    "retry": "retries",
+    "guard": "what to leave alone, and what to back up",
     "find": "what find and sweep look for",
     "run": "this run",
-    "output": "what is written, and where",
+    "output": "output",
 }
 _NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
     "": ("find.", "output.list"),
@@ -48,7 +48,7 @@ _NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
         "output.metrics",
     ),
 }
-"""What a command has no use for: keys, or the beginnings of keys."""
+"""Settings that do not apply to a command: keys, or prefixes of keys."""
 _WITH_PAIRS: Final = ("", "check")
 
 
@@ -56,7 +56,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         what, colon, words = message.partition("unrecognized arguments: ")
         flags = [_flag_alone(word) for word in words.split() if word.startswith("-")]
-        if colon and flags:  # without their values: somebody may have tried --key
+        if colon and flags:  # without their values: somebody may have tried to pass the key
             message = f"{what}{colon}{' '.join(flags)}{self._meant(flags)}"
         if valued := re.match(r"argument (\S+): ignored explicit argument ", message):
             message = f"{valued[1]} takes no value: write {valued[1]} alone, or leave it out"
@@ -65,7 +65,7 @@ class _Parser(argparse.ArgumentParser):
         )
 
     def _meant(self, flags: Sequence[str]) -> str:
-        """The known flag that was probably meant by the first one that is close to any."""
+        """A hint at the flag that was probably meant, as the end of a sentence; empty if none is close."""
         known = {name for setting in all_settings() if (name := setting.flag.name)}
         known.update(re.findall(r"--[a-z][a-z-]*", self.format_help()))
         close = [name for flag in flags for name in _close_to(flag, sorted(known))]
@@ -85,7 +85,7 @@ def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[s
     """The options of a command, and the settings given as flags by key. Ends the process (2) on wrong usage."""
     parser = make_parser(command)
     if command == "" and argv and (meant := _command_meant(argv[0])):
-        parser.error(f"there is no command `{argv[0]}`, nor such a file; did you mean `{meant}`?")
+        parser.error(f"there is no command or file `{argv[0]}`; did you mean `{meant}`?")
     options = parser.parse_args(_with_negative_values(argv))
     flags = {
         setting.key: getattr(options, setting.key)
@@ -95,7 +95,7 @@ def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[s
     for key in flags:
         if key.startswith(_NOT_FOR[command]):
             flag = next(setting.flag.name for setting in all_settings() if setting.key == key)
-            parser.error(f"{flag} means nothing to {'`' + command + '`' if command else 'a run over a list'}")
+            parser.error(f"{flag} does not apply to {'`' + command + '`' if command else 'a run over a list'}")
     pairs = getattr(options, "pairs", None)
     if pairs is not None:
         flags["pairs"] = pairs
@@ -105,14 +105,14 @@ def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[s
 
 
 def _command_meant(word: str) -> str | None:
-    """The command that a word was probably meant to be; None for a list that is there, or may have been meant."""
+    """The command that was probably meant by a word; None if the word is a file or may be a list's name."""
     if not word.isalpha() or Path(word).exists():
         return None
     return next(iter(difflib.get_close_matches(word.lower(), filter(None, COMMANDS), n=1, cutoff=0.75)), None)
 
 
 def _with_negative_values(argv: Sequence[str]) -> list[str]:
-    """The words with `--deadline -5m` as `--deadline=-5m`: a value to refuse, where argparse would miss one."""
+    """The words with `--deadline -5m` as `--deadline=-5m`: a bad value, which argparse would call a missing one."""
     flags = {setting.flag.name for setting in all_settings() if not setting.is_switch}
     words: list[str] = []
     for word in argv:
@@ -124,7 +124,7 @@ def _with_negative_values(argv: Sequence[str]) -> list[str]:
 
 
 def make_parser(command: str) -> argparse.ArgumentParser:
-    """The parser of one command; the job's own also names the others. Flags of other commands are hidden."""
+    """The parser of one command. Flags that do not apply to it are recognized, but left out of its help."""
     parser = _Parser(
         prog=f"python job.py {command}".rstrip(),
         usage=f"python job.py {command + ' ' if command else ''}{'[PAIRS] ' if command in _WITH_PAIRS else ''}[flags]",
@@ -142,21 +142,21 @@ def make_parser(command: str) -> argparse.ArgumentParser:
             help="the list: .csv .tsv .yaml .yml .json .jsonl, or - for standard input",
         )
         general.add_argument(
-            "--format", choices=("csv", "tsv", "yaml", "json", "jsonl"), help="the list's format (guessed without it)"
+            "--format", choices=("csv", "tsv", "yaml", "json", "jsonl"), help="the list's format (default: detected)"
         )
     if command == "find":
         general.add_argument(
             "--format",
             choices=("csv", "tsv", "yaml", "json", "jsonl"),
             default=None,
-            help="of the list that is printed (csv, or by FILE's ending)",
+            help="format of the printed list (default: by FILE's extension, else csv)",
         )
         general.add_argument(
             "-o",
             "--output",
             metavar="FILE",
             type=_list_file,
-            help="write the list there instead of to standard output",
+            help="write the list to FILE instead of standard output",
         )
         general.add_argument(
             "--review",
@@ -168,11 +168,11 @@ def make_parser(command: str) -> argparse.ArgumentParser:
         "-c",
         "--config",
         metavar="FILE",
-        help="settings (else $CLEANUP_CONFIG, else config.yaml beside job.py)",
+        help="settings file (default: $CLEANUP_CONFIG, else config.yaml beside job.py)",
     )
-    general.add_argument("-h", "--help", action="help", help="this text")
+    general.add_argument("-h", "--help", action="help", help="show this help")
     general.add_argument(
-        "--version", action="version", version=f"atoms-draft-cleanup {__version__}", help="the version"
+        "--version", action="version", version=f"atoms-draft-cleanup {__version__}", help="show the version"
     )
     groups = {section: parser.add_argument_group(title) for section, title in _TITLES.items()}
     for setting in all_settings():
@@ -186,7 +186,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
 
 def _list_file(text: str) -> str:
     if text == "-":
-        raise argparse.ArgumentTypeError("`-` is not a file: leave this out for standard output")
+        raise argparse.ArgumentTypeError("`-` is not a file: omit this flag for standard output")
     try:
         return resolved(text)
     except ValueError as error:
@@ -194,7 +194,7 @@ def _list_file(text: str) -> str:
 
 
 def _takes(setting: Setting) -> dict[str, Any]:
-    """What follows a setting's flag, in argparse's words."""
+    """The arguments for argparse that describe a setting's flag."""
     if setting.is_switch:
         return {"action": "store_const", "const": True}
     return {"action": "append" if setting.flag.several else "store", "metavar": setting.flag.metavar}
@@ -216,8 +216,8 @@ def _description(command: str) -> str:
     lines += [
         "",
         "Each flag is also a key of the settings file, in brackets below, and a",
-        "variable: limits.rate is CLEANUP_LIMITS__RATE. No flags: the key",
-        "(SMALLEST_API_KEY) and output.heartbeat_url, which are secrets.",
+        "variable: limits.rate is CLEANUP_LIMITS__RATE. There is no flag for",
+        "the key (SMALLEST_API_KEY) and output.heartbeat_url: they are secrets.",
     ]
     return "\n".join(lines)
 
@@ -230,12 +230,12 @@ def command_of(argv: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def takes(command: str, key: str) -> bool:
-    """Whether a setting means something to a command."""
+    """Whether a setting applies to a command."""
     return not key.startswith(_NOT_FOR[command])
 
 
 def program() -> list[str]:
-    """The words that start this program from anywhere: by absolute paths, or as a module where it was started so."""
+    """The words that start this program from any folder: absolute paths, or `-m` if it was started as a module."""
     spec = sys.modules["__main__"].__spec__
     if spec is not None:
         return [sys.executable, "-m", spec.parent or spec.name]

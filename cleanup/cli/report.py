@@ -1,4 +1,4 @@
-"""`job.py report`: one summary out of one or more ledgers."""
+"""`job.py report`: one summary of one or more ledgers."""
 
 import argparse
 import csv
@@ -35,13 +35,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def report(argv: Sequence[str]) -> int:
-    """Read ledgers and print what they add up to. Returns the exit code."""
+    """Read ledgers and print their summary. Returns the exit code."""
     options = _parse(argv)
     make_lossless()
     meter = Meter(sys.stderr)
     try:
         try:
-            damage = (_tell_history if options.draft else _tell_sum)(options, meter)
+            damage = (_print_history if options.draft else _print_summary)(options, meter)
         finally:
             meter.clear()
     except JobError as error:
@@ -50,14 +50,14 @@ def report(argv: Sequence[str]) -> int:
     return int(ExitCode.LIST_MALFORMED if damage else ExitCode.OK)
 
 
-def _tell_sum(options: argparse.Namespace, meter: Meter) -> Damage:
+def _print_summary(options: argparse.Namespace, meter: Meter) -> Damage:
     found = read_report(options.ledgers, options.since, options.agent, meter.show)
     _warn(found.warnings, meter)
     _print(found, options.by, options.format, meter)
     return found.damage
 
 
-def _tell_history(options: argparse.Namespace, meter: Meter) -> Damage:
+def _print_history(options: argparse.Namespace, meter: Meter) -> Damage:
     found = read_history(options.ledgers, options.draft, options.since, options.agent, meter.show)
     _warn(found.damage.sentences, meter)
     if options.format == "json":
@@ -78,10 +78,10 @@ def _warn(sentences: Sequence[str], meter: Meter) -> None:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="python job.py report",
-        description="One summary out of one or more ledgers. Of a pair, the latest outcome counts, "
-        "but what was discarded once stays discarded.",
-        epilog="Exit code 65: some lines cannot be read; the report is printed all the same. A torn last line, as a "
-        "kill leaves it, is only named.",
+        description="One summary of one or more ledgers. The latest outcome of a pair counts, "
+        "but a draft that was discarded stays discarded.",
+        epilog="Exit code 65: some lines cannot be read; the report is printed nevertheless. An incomplete last line, "
+        "as a killed run leaves it, is only a warning.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -90,19 +90,19 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--by", choices=("agent", "day", "user", "organization"), help="one row for each of these")
     parser.add_argument(
         "--draft", type=_draft, action="append", default=[], metavar="DRAFT",
-        help="instead, all that the ledgers say of this draft (again and again)",
+        help="instead, the history of this draft (repeatable)",
     )  # fmt: skip
     parser.add_argument(
         "--since", type=_since, metavar="TIME",
-        help="leave out what is longer ago: 180d, 2026-11-01 (midnight, UTC), or 2026-11-01T06:00:00Z",
+        help="leave out anything older: 180d, 2026-11-01 (midnight, UTC), or 2026-11-01T06:00:00Z",
     )  # fmt: skip
     parser.add_argument(
-        "--agent", type=_agent, action="append", default=[], metavar="AGENT", help="only this agent (again and again)"
+        "--agent", type=_agent, action="append", default=[], metavar="AGENT", help="only this agent (repeatable)"
     )
     parser.add_argument("--format", choices=("table", "json", "csv", "markdown"), default="table")
     options = parser.parse_args(argv)
     if options.draft and (options.by or options.format in ("csv", "markdown")):
-        parser.error("--draft is told as text or with --format json, and has no --by")
+        parser.error("--draft cannot be combined with --by, or with --format csv or markdown")
     return options
 
 
@@ -165,18 +165,18 @@ def _print_rows(groups: dict[str, Any], header: list[str], rows: list[list[str]]
 
 
 def _cell(text: str) -> str:
-    """A name as a cell that no spreadsheet takes for a formula."""
+    """A name as a cell that a spreadsheet does not run as a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _rows(by: str, groups: dict[str, dict[str, int]]) -> tuple[list[str], list[list[str]]]:
-    """A row for each group; columns as they are counted."""
+    """A row for each group, a column for each count."""
     columns = list(next(iter(groups.values()), counts_of(Counter(), restored=False)))
     return [by, *columns], [[name, *map(str, counts.values())] for name, counts in groups.items()]
 
 
 def _reasons(found: Report, *, several: bool) -> tuple[list[str], list[list[str]]]:
-    """A row for each reason; where there are several organizations, of each of them."""
+    """A row for each reason, per organization if there are several."""
     header = ["outcome", "reason", "drafts"]
     groups = found.ends_by("organization")
     restored = any(end[0] == "restored" for ends in groups.values() for end in ends)
@@ -185,6 +185,6 @@ def _reasons(found: Report, *, several: bool) -> tuple[list[str], list[list[str]
         counts = counts_of(ends, restored=restored)
         reasons = reasons_of(ends)
         for outcome, count in list(counts.items())[1:]:
-            told = reasons.get(outcome) or {"": count}
-            rows += [[name, outcome, reason, str(number)] for reason, number in told.items()]
+            by_reason = reasons.get(outcome) or {"": count}
+            rows += [[name, outcome, reason, str(number)] for reason, number in by_reason.items()]
     return (["organization", *header], rows) if several else (header, [row[1:] for row in rows])

@@ -1,4 +1,4 @@
-"""How the process begins and ends: signals, streams that the caller has closed, libraries that are not there."""
+"""How the process begins and ends: signals, closed streams, missing libraries."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ def start() -> NoReturn:
     """Run the command that the command line names, and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
         signal.signal(signal.SIGHUP, _end)
     _open_closed_streams()
     from importlib.util import find_spec
@@ -28,7 +28,7 @@ def start() -> NoReturn:
         from cleanup.cli.main import main
 
         code = main(sys.argv[1:])
-    except ImportError as error:  # of a library that was built for another Python, say
+    except ImportError as error:  # a library may have been built for another Python
         library = (error.name or "").partition(".")[0]
         if library in ("", "cleanup"):
             raise
@@ -36,14 +36,14 @@ def start() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-    # Everything is done. Python would wait for every thread, and one that resolves a name can hang for a minute.
+    # Python would wait for every thread, and one that resolves a name can hang for a minute.
     os._exit(code)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """Leave by way of every `finally`: as PID 1, Python would ignore SIGTERM without a handler.
+    """Exit through every `finally`. Without a handler, Python would ignore SIGTERM as PID 1.
 
-    Once: a further signal would come in the middle of what this one has begun.
+    Further signals are ignored: they would interrupt the clean-up.
     """
     for other in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(other, lambda _number, _frame: None)
@@ -51,10 +51,10 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Give streams that the caller has closed (`2>&-`) a place, or the next file opened, a ledger say, would be it."""
+    """Replace streams that the caller has closed (`2>&-`), or a file that is opened later would take their place."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for good
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - stays open
 
 
 def _refuse_without(library: str) -> NoReturn:
@@ -63,6 +63,6 @@ def _refuse_without(library: str) -> NoReturn:
     python, requirements = sys.executable, Path(__file__).parents[2] / "requirements.txt"
     sys.stderr.write(
         f"job.py: {library} is not installed for {python}: use the Python of a virtual environment "
-        f"(.venv/bin/python), or install what is needed: {python} -m pip install --require-hashes -r {requirements}\n"
+        f"(.venv/bin/python), or install the dependencies: {python} -m pip install --require-hashes -r {requirements}\n"
     )
     sys.exit(_WRONG_USAGE)

@@ -1,5 +1,9 @@
-"""What a person or a log collector sees: `reporter` says it to the `log`, the `screen` has all of a run.
+"""What a person or a log collector sees.
 
-`progress`, `table` and `meter` are for people, `ask` is the one question, `printable`, `lines` and `streams`
-keep a terminal safe.
+- `reporter`  what a run reports, to the `log` and the summary
+- `screen`    a run's standard output and standard error
+- `lines`     log events as lines for people
+- `progress`, `table`, `meter`  for people on a terminal
+- `ask`       the question before a run discards
+- `printable`, `streams`  keep odd characters and broken streams from doing harm
 """

@@ -1,4 +1,4 @@
-"""The one question to a person, on the controlling terminal, so that also a piped list can be confirmed."""
+"""The question before a run discards, asked on the controlling terminal so that a piped list can be confirmed too."""
 
 import asyncio
 import os
@@ -12,14 +12,14 @@ from cleanup.errors import UsageError
 from cleanup.stop import Stop, Stopped
 
 MOST_FOR_YES: Final = 100
-"""With more drafts than this their number is to be typed: a `y` slips out more easily."""
+"""Above this many drafts their number has to be typed: a `y` is too easily typed by mistake."""
 
 
 async def ask(question: str, stop: Stop) -> str:
-    """What a person answers, without blanks around it. Raises UsageError when nobody can, Stopped on a signal.
+    """Ask, and return the answer without surrounding blanks. Raises UsageError without a terminal, Stopped on a signal.
 
-    What was typed before the question does not answer it. The answer is read in a thread of its own, since not every
-    system can watch a terminal (kqueue refuses /dev/tty); nobody waits for that thread after a signal.
+    What was typed before the question is discarded. The answer is read in a thread of its own, since not every
+    system can watch a terminal (kqueue refuses /dev/tty). After a signal the thread is not waited for.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
@@ -33,12 +33,12 @@ async def ask(question: str, stop: Stop) -> str:
         termios.tcflush(terminal, termios.TCIFLUSH)
         os.write(terminal, question.encode("utf-8", "backslashreplace"))
     except (OSError, termios.error):
-        raise UsageError("there is no terminal to ask on: pass --yes to discard without a question") from None
+        raise UsageError("there is no terminal to ask on: pass --yes to discard without being asked") from None
 
     def read() -> None:
         try:
             text = os.read(terminal, 1024).decode("utf-8", "replace").strip()
-        except OSError:  # the terminal is gone
+        except OSError:  # the terminal was closed
             text = ""
         with suppress(RuntimeError):  # nobody is waiting any more
             loop.call_soon_threadsafe(answered, text)
@@ -55,7 +55,7 @@ async def ask(question: str, stop: Stop) -> str:
 
 
 async def confirm(drafts: int, agents: int, where: str, stop: Stop) -> None:
-    """Ask once. `where`: in which organization, at which API. Raises UsageError when it is no, Stopped on a signal."""
+    """Ask once. `where`: the organization and the API. Raises UsageError if the answer is no, Stopped on a signal."""
     what = f"{drafts} draft{'s' if drafts != 1 else ''} of {agents} agent{'s' if agents != 1 else ''}"
     question = printable(f"Discard {what} in {where}?")
     if drafts <= MOST_FOR_YES:

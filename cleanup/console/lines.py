@@ -1,4 +1,4 @@
-"""Pure: an event of the log as one line for a person, and which events a person at a terminal can do without."""
+"""A log event as one line for a person, and which events a terminal leaves out. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -9,18 +9,18 @@ _ROUTINE: Final = ("draft.discarded", "draft.would_discard", "draft.retrying", "
 _ROUTINE_SKIPS: Final = ("not_found", "duplicate", "settled", "protected")
 _PLACED: Final = ("timestamp", "level", "event", "agent", "draft", "message", "traceback")
 _PLAIN: Final = ("reason", "status", "request_id", "source", "cause")
-"""Fields whose values need no name beside them."""
+"""Fields whose values are clear without their names."""
 _COLOURS: Final = {"error": "31", "warning": "33", "info": "32", "debug": "2"}
 
 
 def is_routine(event: Mapping[str, Any]) -> bool:
-    """Whether an event only says, draft by draft, what the bar and the table say together."""
+    """Whether an event only repeats, for one draft, what the progress bar and the table show."""
     name = event["event"]
     return name in _ROUTINE or (name == "draft.skipped" and event.get("reason") in _ROUTINE_SKIPS)
 
 
 def line_of(event: Mapping[str, Any], *, colours: bool) -> str:
-    """Time, level, event, and what there is to say of it; a traceback, if any, below."""
+    """Time, level, event and details; a traceback follows on lines of its own."""
     name = f"{event['event']:<15}"
     if colours:
         name = f"\x1b[{_COLOURS[event['level']]}m{name}\x1b[0m"
@@ -30,7 +30,7 @@ def line_of(event: Mapping[str, Any], *, colours: bool) -> str:
 
 
 def _of_anything(event: Mapping[str, Any]) -> str:
-    """Which draft, the fields that say something, and the message."""
+    """The draft, the fields that have a value, and the message."""
     draft = f"{event['agent']} {event['draft']}" if "draft" in event else ""
     said = " ".join(filter(None, [draft, ", ".join(_details(event))]))
     return ": ".join(filter(None, [said, event.get("message")]))
@@ -53,7 +53,7 @@ def _details(event: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_the_end(event: Mapping[str, Any]) -> str:
-    """How a run ended, why, with which counts, and what to do next, as far as that is given."""
+    """How a run ended and why, its counts, and what to do next, as far as the event has them."""
     why = f" ({event['stopped_by']})" if event.get("stopped_by") else ""
     said = [
         f"exit {event['exit_code']}{why}: {event['meaning']}",

@@ -14,7 +14,7 @@ LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 class Log(Protocol):
-    """A bound structlog logger, as far as it is used here."""
+    """The part of a bound structlog logger that is used here."""
 
     def debug(self, event: str, **fields: Any) -> Any: ...  # noqa: D102
     def info(self, event: str, **fields: Any) -> Any: ...  # noqa: D102
@@ -24,7 +24,7 @@ class Log(Protocol):
 
 
 class Output:
-    """Where the log goes. With `quiet` it is held back, and shown only if the run does not end well."""
+    """Where the log goes. With `quiet` it is buffered, and written only if the run does not end well."""
 
     def __init__(self, stream: TextIO, *, quiet: bool) -> None:
         self.stream = stream
@@ -32,7 +32,7 @@ class Output:
         self.trouble: OSError | None = None
 
     def msg(self, message: str) -> None:
-        """Write one line. Raises OutputError, once; from then on the log is given up."""
+        """Write one line. Raises OutputError at the first failure, and writes nothing after it."""
         if self._held is not None:
             self._held.append(message)
         else:
@@ -41,7 +41,7 @@ class Output:
     log = debug = info = warning = warn = error = critical = exception = failure = fatal = msg
 
     def show(self) -> None:
-        """Write what was kept back, and everything from now on."""
+        """Write what was buffered, and buffer nothing from now on."""
         held, self._held = self._held, None
         if held:
             self._write("\n".join(held) + "\n")
@@ -67,7 +67,7 @@ def make_log(
     colours: bool,
 ) -> Log:
     """A logger that writes to `output`; `hide` takes secrets out of every text."""
-    # structlog loads rich wherever it finds it, for tracebacks that are never shown here: a fifth of the whole start.
+    # structlog imports rich if it can, for tracebacks that are never shown here. That takes a fifth of the start-up.
     with _hidden("rich"):
         import structlog
 
@@ -85,7 +85,7 @@ def make_log(
     encode = json.JSONEncoder(default=str).encode
 
     def render_json(_logger: Any, _method: str, event: dict[str, Any]) -> str:
-        return encode(event).replace("\x7f", "\\u007f")  # the one control character that is left
+        return encode(event).replace("\x7f", "\\u007f")  # the one control character that JSON leaves as it is
 
     processors: list[Any] = [structlog.processors.add_log_level]
     if style == "json":
@@ -104,7 +104,7 @@ def make_log(
 
 @contextmanager
 def _hidden(module: str) -> Iterator[None]:
-    """Meanwhile, importing the module fails as if it were not installed."""
+    """Within the block, importing the module fails as if it were not installed."""
     loaded = sys.modules.get(module)
     sys.modules[module] = None  # type: ignore[assignment]
     try:

@@ -1,4 +1,4 @@
-"""One line on a terminal that says how far a long reading is."""
+"""One line on a terminal that shows the progress of a long read."""
 
 import shutil
 import time
@@ -11,7 +11,7 @@ _EVERY: Final = 0.2
 
 
 class Meter:
-    """Shows how far something is, on a terminal only, once it takes longer than two seconds."""
+    """Shows progress, on a terminal only, once something takes longer than two seconds."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._clock = stream, clock
@@ -19,7 +19,7 @@ class Meter:
         self._shown = False
 
     def show(self, words: str) -> None:
-        """Show this, if it is time."""
+        """Show this, unless the line was changed a moment ago."""
         now = self._clock()
         if now >= self._next:
             self._next = now + _EVERY
@@ -27,7 +27,7 @@ class Meter:
             self._shown = True
 
     def clear(self) -> None:
-        """Leave nothing of it on the terminal."""
+        """Remove the line from the terminal."""
         if self._shown:
             self._write("")
             self._shown = False

@@ -1,16 +1,16 @@
-"""Pure: any text as a terminal may be given it. What the API says must not move the cursor or reverse a line."""
+"""Makes text safe for a terminal: nothing from the API may move the cursor or reverse a line. Pure."""
 
 from typing import Final
 from unicodedata import category
 
 _JOINERS: Final = "\u200c\u200d"
-"""Persian, Indic scripts and emoji cannot be written without these, and they move nothing."""
+"""Persian, Indic scripts and emoji need these, and they do not move the cursor."""
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""The text with everything that a terminal would not just show as an escape: `\x1b`, `\u202e`.
+    r"""The text with an escape (`\x1b`, `\u202e`) for each character that a terminal would not simply show.
 
-    `keep`: what stays all the same, line breaks of our own say.
+    `keep`: characters to leave unescaped, such as our own line breaks.
     """
     if text.isprintable():
         return text

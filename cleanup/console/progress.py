@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a log line every 30 seconds elsewhere."""
+"""The progress of a run: a bar on a terminal, a log line every 30 seconds elsewhere."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ class _AboveBar:
         return len(text)
 
     def flush(self) -> None:
-        """Each line is written at once."""
+        """Nothing to do: each line is written at once."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Says what happens in a run: to the log, and what is worth a warning to the summary and the metrics as well."""
+"""Reports what happens in a run to the log, and warnings to the summary and the metrics as well."""
 
 from collections import Counter
 from typing import Any, Final
@@ -21,10 +21,10 @@ _LEVELS: Final = {
 
 
 class Reporter:
-    """There from a run's start to its end. A log that cannot be written stops the run.
+    """Reports for a whole run. If the log cannot be written, it stops the run.
 
-    `warnings`: the sentences that the summary shows. `kinds`: how many of each kind of warning the metrics count.
-    `unwritten`: what could not be written, a sentence each. `met_a_bug`: whether this program has failed.
+    `warnings`: sentences for the summary. `kinds`: the number of warnings of each kind, for the metrics.
+    `unwritten`: a sentence for each file that could not be written. `met_a_bug`: whether a bug was met.
     """
 
     def __init__(self, log: Log, stop: Stop) -> None:
@@ -37,7 +37,7 @@ class Reporter:
         self._announced: set[str] = set()
 
     def log(self, event: str, **fields: Any) -> None:
-        """Log an event; `level` only where it is not the event's usual one."""
+        """Log an event; `level` only if it differs from the event's usual one."""
         level = fields.pop("level", None) or _LEVELS.get(event, "info")
         try:
             getattr(self._log, level)(event, **fields)
@@ -67,11 +67,11 @@ class Reporter:
         self.log(f"draft.{result.ending.outcome}", **fields, **result.details)
 
     def log_bad_row(self, source: str, reason: str) -> None:
-        """Name a row that refuses the list."""
+        """Log a bad row, because of which the list is refused."""
         self.log("list.invalid", source=source, reason=reason)
 
     def log_error(self, error: JobError, settings_event: str) -> None:
-        """Say what ends the run. `settings_event`: the event for each problem with the settings."""
+        """Log the error that ends the run. `settings_event`: the event for each problem with the settings."""
         if isinstance(error, SettingsError):
             for problem in error.problems:
                 self.log(settings_event, level="error", message=problem)
@@ -79,31 +79,31 @@ class Reporter:
             self.log("run.stopping", level="error", message=str(error))
 
     def log_bug(self, bug: Exception, **fields: Any) -> None:
-        """Say that this program has failed."""
+        """Log a bug in this program."""
         self.met_a_bug = True
         self.log("run.bug", message=f"a bug in this program: {bug!r}", **fields)
 
     def warn(self, sentence: str, *, kind: str = "other") -> None:
-        """Warn, once, of what would otherwise fail in silence: in the log, the summary and, by kind, the metrics."""
+        """Warn, once, in the log, in the summary and, by kind, in the metrics."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
             self.kinds[kind] += 1
             self.log("run.warning", message=sentence)
 
     def note(self, sentence: str) -> None:
-        """Say, once, what is not a warning but belongs in the summary."""
+        """Log, once, something that is not a warning but belongs in the summary."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
             self.log("run.info", message=sentence)
 
     def warn_of_end(self, name: str, value: str) -> None:
-        """The API sent a Deprecation or Sunset header: a warning, once, as its date may differ between answers."""
+        """Warn of a Deprecation or Sunset header, once, since its date may differ between answers."""
         if name not in self._announced:
             self._announced.add(name)
             self.warn(f"the API announces the end of an endpoint: {name}: {value}", kind="deprecation")
 
     def could_not_write(self, sentence: str) -> None:
-        """Something could not be written: the run stops if it is still going on, and ends with 74 in any case."""
+        """Note that something could not be written: the run stops, and ends with 74 in any case."""
         if sentence not in self.unwritten:
             self.unwritten.append(sentence)
         self._stop.request(StopCause.OUTPUT, sentence)

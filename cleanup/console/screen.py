@@ -1,4 +1,4 @@
-"""Where a run shows itself: its log, its progress and its summary; held back when it should be quiet."""
+"""A run's output: log, progress and summary."""
 
 import io
 import json
@@ -28,11 +28,11 @@ class Screen:
 
     @property
     def shows_table(self) -> bool:
-        """Whether the summary is a table on a terminal, where the log is seen as well."""
+        """Whether the summary is a table on a terminal that shows the log as well."""
         return self.person and self.style == "console" and sys.stdout.isatty()
 
     def print_summary(self, summary: dict[str, Any]) -> None:
-        """The summary on standard output: a table, or one line of JSON. Raises OutputError."""
+        """Print the summary on standard output: a table, or one line of JSON. Raises OutputError."""
         if self.style == "json":
             say_json(summary)
             return
@@ -40,7 +40,7 @@ class Screen:
 
 
 def style_of(log_format: str) -> Literal["json", "console"]:
-    """What `output.log_format` comes to: `auto` is console on a terminal."""
+    """The style for `output.log_format`: `auto` is console on a terminal, else JSON."""
     if log_format == "auto":
         return "console" if sys.stderr.isatty() else "json"
     return cast("Literal['json', 'console']", log_format)
@@ -58,20 +58,20 @@ def make_screen(log_format: str, log_level: str, hide: Callable[[str], str], *, 
 
 
 def say(text: str) -> None:
-    """A line, or several, on standard output. Raises OutputError."""
+    """Print one or more lines on standard output. Raises OutputError."""
     with _standard_output() as stream:
         stream.write((printable(text, keep="\n") if stream.isatty() else text) + "\n")
 
 
 def say_json(value: dict[str, Any]) -> None:
-    """One line of JSON on standard output, plain ASCII on a terminal. Raises OutputError."""
+    """Print one line of JSON on standard output, plain ASCII on a terminal. Raises OutputError."""
     say(json.dumps(value, ensure_ascii=sys.stdout.isatty()))
 
 
 def say_list(text: str) -> None:
-    """A list on standard output, in UTF-8 whatever the locale: that is how the job reads it. Raises OutputError.
+    """Print a list on standard output. Raises OutputError.
 
-    A terminal is shown names as far as they can be shown; a file or a pipe gets them as they are.
+    It is in UTF-8 whatever the locale, as the job reads it. Only a terminal gets names with escapes.
     """
     with _standard_output() as stream:
         if isinstance(stream, io.TextIOWrapper):
@@ -80,7 +80,7 @@ def say_list(text: str) -> None:
 
 
 def print_table(show: Callable[[ModuleType, TextIO, bool], None]) -> None:
-    """Let `show` print with the module of tables, which is loaded only now. Raises OutputError."""
+    """Let `show` print with the table module, which is loaded only when it is needed. Raises OutputError."""
     from cleanup.console import table
 
     with _standard_output() as stream:

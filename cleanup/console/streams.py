@@ -1,4 +1,4 @@
-"""The standard streams as they come: full, closed, or with an encoding that cannot represent everything."""
+"""Copes with standard streams that cannot be written or have a limited encoding."""
 
 import os
 import sys
@@ -7,14 +7,14 @@ from typing import TextIO
 
 
 def make_lossless() -> None:
-    """A lone surrogate in a message must not end a run."""
+    """Escape what a stream cannot encode: a lone surrogate in a message must not end a run."""
     for stream in (sys.stderr, sys.stdout):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def give_up(stream: TextIO) -> None:
-    """Drop what a stream has buffered and cannot write: Python would try again at the end, and exit with 120."""
+    """Drop what a stream could not write: Python would try again at exit, and exit with 120."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

@@ -20,7 +20,7 @@ _STYLES = {
 
 
 def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> None:
-    """Print a summary; at most 80 columns wide where that is all there is."""
+    """Print a summary, 80 columns wide unless the terminal is wider."""
     console = make_console(stream, colours=colours)
     if summary["status"] != "refused" or summary["counts"]["listed"]:
         console.print(_outcomes(summary))
@@ -32,8 +32,8 @@ def print_summary(summary: dict[str, Any], stream: TextIO, *, colours: bool) -> 
         console.print(Text(f"… and {summary['counts']['failed'] - 10} more failures", "red"))
     for warning in summary["warnings"]:
         console.print(Text(printable(f"warning: {warning}"), "yellow"))
-    if summary["mode"] == "report":  # of runs that each had a code of their own
-        console.print(Text(f"taken together: {summary['meaning']} ({summary['exit_code']})", "bold"))
+    if summary["mode"] == "report":  # of several runs, each with an exit code of its own
+        console.print(Text(f"overall: {summary['meaning']} ({summary['exit_code']})", "bold"))
     else:
         _print_end(summary, console)
 
@@ -56,7 +56,7 @@ def _outcomes(summary: dict[str, Any]) -> Table:
 
 
 def _print_end(summary: dict[str, Any], console: Console) -> None:
-    """What a run came to, and what to do next."""
+    """How a run ended, and what to do next."""
     requests = summary["requests"]
     if requests["total"]:
         many = f"{requests['total']} request{'' if requests['total'] == 1 else 's'}"
@@ -70,7 +70,9 @@ def _print_end(summary: dict[str, Any], console: Console) -> None:
     why = f" ({summary['stopped_by'].replace('_', ' ')})" if summary["stopped_by"] else ""
     console.print(Text(f"exit {summary['exit_code']}{why}: {summary['meaning']}", "bold"))
     if summary.get("next"):
-        console.print(Text(printable(summary["next"])), soft_wrap=True)  # broken, a command would run by halves
+        console.print(
+            Text(printable(summary["next"])), soft_wrap=True
+        )  # a command with a line break in it would run in two halves
 
 
 def print_rows(header: list[str], rows: list[list[str]], stream: TextIO, *, colours: bool) -> None:
@@ -84,7 +86,7 @@ def print_rows(header: list[str], rows: list[list[str]], stream: TextIO, *, colo
 
 
 def make_console(stream: TextIO, *, colours: bool, live: bool = False) -> Console:
-    """A console on a stream: 80 columns unless it is a terminal that says otherwise. `live`: it is redrawn."""
+    """A console on a stream, as wide as the terminal, or 80 columns. `live`: its output is redrawn."""
     return Console(
         file=stream,
         force_terminal=colours or live,

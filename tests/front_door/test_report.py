@@ -68,7 +68,7 @@ def test_a_killed_run_is_incomplete_until_a_later_one_did_the_rest(job: Runner, 
         return found["status"], found["exit_code"], found["meaning"]
 
     assert told() == ("incomplete", 75, "incomplete: worth another run")
-    assert "taken together: incomplete: worth another run (75)" in job("report", "0.jsonl", "1.jsonl").stdout
+    assert "overall: incomplete: worth another run (75)" in job("report", "0.jsonl", "1.jsonl").stdout
     job(listed, "--shard", "1/2", "--ledger", "1.jsonl", "--resume")
     assert told()[:2] == ("complete", 0)
 
@@ -84,7 +84,7 @@ def test_the_history_of_a_draft(job: Runner, sim: Simulator, drafts: Drafts) -> 
     told = job("report", "ledger.jsonl", "--draft", held.id)
     assert told.code == 0
     assert re.search(r"failed: server error\n.*note: CHG-1\n.*discarded\n.*note: CHG-2\n", told.stdout, re.DOTALL)
-    assert "  taken together: discarded" in told.stdout
+    assert "  overall: discarded" in told.stdout
     events = json.loads(job("report", "ledger.jsonl", "--draft", held.id, "--format", "json").stdout)
     assert [(event["outcome"], event["note"]) for event in events] == [("failed", "CHG-1"), ("discarded", "CHG-2")]
     assert {event["source"] for event in events} == {"drafts.csv:2"}
@@ -137,7 +137,7 @@ def test_a_table_shows_what_a_run_shows(tmp_path: Path, capsys: pytest.CaptureFi
     assert report([str(tmp_path / "ledger.jsonl")]) == 0
     table = capsys.readouterr().out
     assert re.search(r"discarded +1\n.*failed +1\n +timeout +1\n", table, re.DOTALL)
-    assert "taken together: worth another run (75)" in table
+    assert "overall: worth another run (75)" in table
     assert "request" not in table
 
 
@@ -152,8 +152,8 @@ def test_a_table_shows_what_a_run_shows(tmp_path: Path, capsys: pytest.CaptureFi
         (["x.jsonl", "--agent", "BOB"], 2, "not a valid agent id"),
         (["x.jsonl", "--by", "week"], 2, "--by"),
         (["x.jsonl", "--draft", "../x"], 2, "not a valid draft id"),
-        (["x.jsonl", "--draft", "d", "--by", "day"], 2, "--draft is told as text"),
-        (["x.jsonl", "--draft", "d", "--format", "csv"], 2, "--draft is told as text"),
+        (["x.jsonl", "--draft", "d", "--by", "day"], 2, "--draft cannot be combined with --by"),
+        (["x.jsonl", "--draft", "d", "--format", "csv"], 2, "--draft cannot be combined with --by"),
         (["list.csv.gz"], 66, "list.csv.gz: this is no ledger"),
     ],
 )
@@ -299,20 +299,20 @@ draft d of agent {"0" * 24}
       listed in l.csv:7, SHA-256 5ba
       note: \\x1b[
       named Draft
-      its copy: backup/d.json
+      copy: backup/d.json
   2026-11-01T02:00:02Z  read back: it is gone
   2026-11-02T02:00:01Z  restored
       by bert
       run u
       branch restored-d
       new draft: e
-  taken together: restored, the new draft is e
+  overall: restored, the new draft is e
 
-draft x: these ledgers say nothing of it
+draft x: not in these ledgers
 """
     )
     assert report([str(path), "--draft", "e"]) == 0
-    assert "2026-11-02T02:00:01Z  made anew, from the copy of draft d\n" in capsys.readouterr().out
+    assert "2026-11-02T02:00:01Z  re-created from the copy of draft d\n" in capsys.readouterr().out
     assert report([str(path), "--draft", "d", "--since", "2026-11-02"]) == 0
     assert "read back" not in capsys.readouterr().out
 

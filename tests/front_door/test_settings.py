@@ -107,10 +107,10 @@ def test_everything_that_is_wrong_is_named_with_its_place(job: Runner, sim: Simu
         (["--rate"], "--rate"),
         (["l.csv", "other.csv"], "other.csv"),
         (["--rate", "5", "check"], "the command comes first: python job.py check"),
-        (["l.csv", "--older-than", "5d"], "--older-than means nothing to a run over a list"),
-        (["find", "--dry-run"], "--dry-run means nothing to `find`"),
-        (["repot", "ledger.jsonl"], "there is no command `repot`, nor such a file; did you mean `report`?"),
-        (["swep"], "there is no command `swep`, nor such a file; did you mean `sweep`?"),
+        (["l.csv", "--older-than", "5d"], "--older-than does not apply to a run over a list"),
+        (["find", "--dry-run"], "--dry-run does not apply to `find`"),
+        (["repot", "ledger.jsonl"], "there is no command or file `repot`; did you mean `report`?"),
+        (["swep"], "there is no command or file `swep`; did you mean `sweep`?"),
         (["l.csv", "--dryrun"], "unrecognized arguments: --dryrun; did you mean --dry-run?"),
         (["l.csv", "--older-thn", "5d"], "unrecognized arguments: --older-thn; did you mean --older-than?"),
         (["find", "--outptu=s3cret"], "unrecognized arguments: --outptu; did you mean --output?"),
@@ -192,7 +192,7 @@ def test_a_list_that_is_found_is_not_written_to_a_file_called_minus(job: Runner,
     """Standard output is where it goes anyway."""
     ended = job("find", "-o", "-")
     assert ended.code == 2
-    assert "`-` is not a file: leave this out for standard output" in ended.stderr
+    assert "`-` is not a file: omit this flag for standard output" in ended.stderr
     assert not list(job.folder.iterdir())
 
 

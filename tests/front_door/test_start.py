@@ -31,7 +31,7 @@ def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
     """With what to run instead."""
     code, (said,) = start(tmp_path, "sys.version_info = (3, 9, 18)", "sys.version = '3.9.18 (main)'")
     assert code == 2
-    assert said == "job.py: this is Python 3.9.18, 3.11 or newer is needed: try python3.11 job.py --help"
+    assert said == "job.py: this is Python 3.9.18, 3.11 or newer is required: try python3.11 job.py --help"
 
 
 def test_any_python_understands_the_door() -> None:
@@ -46,7 +46,7 @@ def test_windows_is_told_what_is_needed(tmp_path: Path) -> None:
     """There is no fcntl there, and no SIGHUP."""
     code, (said,) = start(tmp_path, "import signal; del signal.SIGHUP", "sys.modules['fcntl'] = None")
     assert code == 2
-    assert "a POSIX system is needed" in said
+    assert "a POSIX system is required" in said
     assert "WSL" in said
 
 
@@ -72,7 +72,7 @@ def test_the_simulator_says_what_it_lacks(tmp_path: Path, missing: str) -> None:
     """Where it is not installed, as in the image: which library, and where the simulator can be had."""
     code, (said,) = start(tmp_path, f"sys.modules[{missing!r}] = None", words=("simulate",))
     assert code == 2
-    assert f"{missing} is not installed (the container image leaves it out)" in said
+    assert f"{missing}, which is not installed (the container image leaves it out)" in said
     assert "pip install '.[simulator]'" in said
 
 
