@@ -81,7 +81,7 @@ class Findings:
                 from cleanup.documents import yaml_text
 
                 return yaml_text(records)
-        raise ValueError(f"there is no format {format_name!r} for a list")
+        raise ValueError(f"unknown list format {format_name!r}")
 
     def pairs(self, name: str, text: str) -> PairList:
         """The list as the job has it after reading it; its hash is that of `text`, in which it was written."""

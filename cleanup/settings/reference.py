@@ -11,7 +11,6 @@ from typing import Any, Final
 from cleanup.errors import ExitCode
 from cleanup.settings.definitions import Settings
 from cleanup.settings.table import Setting, all_settings
-from cleanup.settings.values import share_text
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -21,8 +20,6 @@ def _default_value(setting: Setting) -> Any:
     value: Any = setting.default
     if value is None:
         return "off"
-    if setting.key == "find.max_share":
-        return share_text(value)
     return Settings().model_dump(mode="json")[setting.section][setting.name]
 
 

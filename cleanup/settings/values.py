@@ -196,6 +196,7 @@ Rate = Annotated[
 ShareOrOff = Annotated[
     float | None,
     BeforeValidator(lambda value: None if is_off(value) else _parse_share(value)),
+    PlainSerializer(lambda share: None if share is None else share_text(share)),
     _off_or(
         {
             "type": ["string", "number"],
@@ -208,6 +209,7 @@ ShareOrOff = Annotated[
 VerifyShare = Annotated[
     float | None,
     BeforeValidator(lambda value: None if is_off(value) else _parse_share("100%" if _is_all(value) else value)),
+    PlainSerializer(lambda share: None if share is None else share_text(share)),
     _off_or(
         {
             "anyOf": [
