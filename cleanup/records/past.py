@@ -143,9 +143,9 @@ class Past:
             limit = entry.get("limit")
             if isinstance(limit, (int, float)) and limit > 0:
                 self.limit = KnownLimit(float(limit), str(entry.get("time")))
+        elif not self._run and self.orphan is None:
+            self.orphan = number
         elif entry["type"] == "pair":
-            if not self._run and self.orphan is None:
-                self.orphan = number
             key = pack(entry["agent"], entry["draft"])
             # A draft that was made anew is another one: the old one stays as settled as it was.
             if key in self._stands and not self._undoing:
