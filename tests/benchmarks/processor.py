@@ -6,7 +6,9 @@ from statistics import median
 
 from tests.benchmarks.processes import NAMES, discarding, measure, stand_in, there_is, write_list
 
-IN_FLIGHT = (8, 16, 64)
+IN_FLIGHT = (8, 16, 64, 256)
+COMPARED = 64
+"""Requests in flight at which the clients are compared: beyond, most of them measure their own queue."""
 
 
 def cost(*, quick: bool) -> dict[str, dict[int, float]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from tests.benchmarks.drain import Drained
 from tests.benchmarks.memory import SENT, Size
 from tests.benchmarks.processes import NAMES
-from tests.benchmarks.processor import IN_FLIGHT
+from tests.benchmarks.processor import COMPARED, IN_FLIGHT
 
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
@@ -42,15 +42,15 @@ def drained(found: Iterable[Drained]) -> str:
 
 def cost(found: dict[str, dict[int, float]]) -> str:
     """Milliseconds for each discard."""
-    ours = found["job"][IN_FLIGHT[-1]]
+    ours = found["job"][COMPARED]
     rows = [
-        (NAMES[name], *(f"{costs[flying]:.2f} ms" for flying in IN_FLIGHT), f"{costs[IN_FLIGHT[-1]] / ours:.1f} ×")
+        (NAMES[name], *(f"{costs[flying]:.2f} ms" for flying in IN_FLIGHT), f"{costs[COMPARED] / ours:.1f} ×")
         for name, costs in found.items()
     ]
     columns = (
         "processor time for each discard",
         *(f"{flying} in flight" for flying in IN_FLIGHT),
-        "of ours at the last",
+        f"of ours at {COMPARED}",
     )
     return rows_as_table(columns, rows)
 
