@@ -13,7 +13,7 @@ In the order in which data flows:
 - `preflight`  a plan by the settings, and what refuses it before anything is sent
 - `sending`    ask, open the record, discard what is planned
 - `discard`    `workers` take pairs in their order; `discard` brings one to its end, by `workspace` (which model, which
-               drafts are open), `guards` and `verdict`; `preview` is the same by reads alone
+               drafts are open), `guards` and `verdict`; `preview` is the same by reads alone, `read_back` the proof
 - `api`        the Atoms API: endpoints, throttle, breaker, retries, one attempt on the wire
 - `records`    `recorder` → `ledger`, `account`; `past` reads it back; `finish` → summary, leftover, metrics, what next
 - `pages`      one HTML file to look at: what was found, to be reviewed

@@ -13,7 +13,6 @@ from cleanup.api.key import VARIABLE, Key
 from cleanup.console.meter import Meter
 from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen
-from cleanup.discard.proof import Proof
 from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
 from cleanup.model import KnownLimit
@@ -34,6 +33,7 @@ from cleanup.records.finish import Finish
 from cleanup.records.ledger import Ledger
 from cleanup.records.next_step import Again
 from cleanup.records.past import Past
+from cleanup.records.proof import Proof
 from cleanup.records.recorder import Recorder
 from cleanup.records.state import State
 from cleanup.records.summary import Identity, Mode

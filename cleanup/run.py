@@ -11,6 +11,7 @@ from cleanup.console.reporter import Reporter
 from cleanup.lifecycle import Job, Run
 from cleanup.lists.pair_list import PairList
 from cleanup.preflight import outputs_of
+from cleanup.records.files import whole_file
 from cleanup.records.recorder import Recorder
 
 if TYPE_CHECKING:  # loaded only when there is something to send
@@ -92,9 +93,17 @@ def find(job: Job, to: "Listing") -> int:
         )
 
     async def search(session: "Session") -> None:
-        from cleanup.find.found import print_found
+        from cleanup.find.found import print_found, rule_of, search_workspace
 
-        await session.cuttable(print_found(run.state, session, settings, run.screen, to))
+        found = search_workspace(run.state, session, settings, run.screen, compares=to.page is not None)
+        findings = await session.cuttable(found)
+        if to.page is not None:
+            from cleanup.pages.review import review_page
+
+            state, rule = run.state, rule_of(settings).in_words()
+            with whole_file(to.page) as stream:
+                stream.write(review_page(findings, state.owner, rule, state.identity.started_at, to.command))
+        print_found(findings, to)
 
     def work() -> None:
         if not run.is_refused:

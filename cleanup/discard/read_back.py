@@ -11,9 +11,9 @@ from typing import Final, Protocol
 from cleanup.api.drafts import BadShape
 from cleanup.api.retry import Subject
 from cleanup.api.session import Session
-from cleanup.discard.proof import WAITS, Proof
 from cleanup.discard.workspace import Unanswered, Workspace
 from cleanup.model import Ending, Pair, Result, StopCause
+from cleanup.records.proof import WAITS, Proof
 from cleanup.stop import Stopped
 
 GATHERING: Final = 1.0

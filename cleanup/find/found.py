@@ -25,7 +25,7 @@ _ROUNDING: Final = 1e-6
 """Of a draft: 29 of 100 are not more than 29%, whatever binary fractions say."""
 
 
-async def search(
+async def search_workspace(
     state: State, session: Session, settings: Settings, screen: Screen, *, compares: bool = False
 ) -> Findings:
     """Find what the settings mean, and warn of what could not be read. Raises Stopped.
@@ -77,18 +77,11 @@ def _how_long(drafts: int, rate: float | None) -> str:
     return f"comparing {drafts} drafts with what they were made from: a request each{at}"
 
 
-async def print_found(state: State, session: Session, settings: Settings, screen: Screen, to: Listing) -> None:
-    """Search the workspace and print what was found, or write it to a file. Raises Incomplete, Stopped."""
-    findings = await search(state, session, settings, screen, compares=to.page is not None)
-    if to.page is not None:
-        from cleanup.pages.review import review_page
-
-        words = rule_of(settings).in_words()
-        with whole_file(to.page) as stream:
-            stream.write(review_page(findings, state.owner, words, state.identity.started_at, to.command))
-    file, text = to.file, findings.text(to.format)
-    if file is not None:
-        with whole_file(file) as stream:
+def print_found(findings: Findings, to: Listing) -> None:
+    """Print what was found, or write it to a file. Raises Incomplete if a part of the workspace is missing from it."""
+    text = findings.text(to.format)
+    if to.file is not None:
+        with whole_file(to.file) as stream:
             stream.write(text)
     else:
         say_list(text)
@@ -102,7 +95,7 @@ async def sweep_list(
     state: State, session: Session, settings: Settings, screen: Screen
 ) -> tuple[PairList, SettingsError | None]:
     """What a sweep is to discard, written down, and what speaks against doing so. Raises Incomplete, Stopped."""
-    findings = await search(state, session, settings, screen)
+    findings = await search_workspace(state, session, settings, screen)
     if findings.unreadable:
         raise Incomplete(
             f"a part of the workspace could not be read, so nothing was discarded: {findings.unreadable[0]}"

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 
 from cleanup.api.traffic import Traffic
 from cleanup.console.reporter import Reporter
-from cleanup.discard.proof import Proof
 from cleanup.errors import JobError
 from cleanup.model import Owner, StopCause
+from cleanup.records.proof import Proof
 from cleanup.records.recorder import Recorder
 from cleanup.records.summary import Facts, Identity
 from cleanup.stop import Stop

@@ -40,7 +40,15 @@ PURE = (
         "api.retry_after",
         "api.trouble",
     ),
-    *("records.account", "records.forbidden", "records.next_step", "lists.ids", "console.printable"),
+    *(
+        "records.account",
+        "records.forbidden",
+        "records.next_step",
+        "records.proof",
+        "records.rates",
+        "lists.ids",
+        "console.printable",
+    ),
 )
 IMPURE = {"asyncio", "time", "os", "io", "socket", "random", "secrets", "pathlib", "subprocess", "threading", "sys"}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cleanup.discard.proof import FIRST, WAITS, Proof, is_chosen
 from cleanup.model import Pair
+from cleanup.records.proof import FIRST, WAITS, Proof, is_chosen
 
 PAIRS = [Pair(number, f"{number:024x}", f"d{number}", "list.csv:1") for number in range(4000)]
 

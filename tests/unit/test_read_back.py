@@ -9,10 +9,10 @@ import pytest
 
 from cleanup.api.drafts import BadShape
 from cleanup.api.reply import Reply
-from cleanup.discard.proof import Proof
 from cleanup.discard.read_back import GATHERING, ReadBack
 from cleanup.discard.workspace import Unanswered, Workspace
 from cleanup.model import Ending, Pair, Result, StopCause
+from cleanup.records.proof import Proof
 from tests.engine import run, session_of
 
 Answer = Callable[[str, float], Any]
