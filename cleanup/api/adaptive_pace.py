@@ -26,6 +26,10 @@ BUCKET: Final = 20.0
 """Requests that a limit may let through at once before it refuses any; they do not count as part of the limit."""
 TRUST: Final = 16.0
 """How many requests in flight weigh as much, by the share of them that was accepted, as the longer count does."""
+FEW: Final = 10
+"""Answers since the last refusal that are too few to estimate a limit by; then the rate goes down by a `STEP`."""
+STEP: Final = 0.9
+"""How much of the rate remains then. Otherwise at least half remains, however little was accepted."""
 UNDER: Final = 0.99
 """How much of a limit is used."""
 BACK: Final = 0.08
@@ -135,8 +139,8 @@ class AdaptivePace(EvenPace):
         # Of the requests in flight at a refusal, the accepted share shows how much of the rate the limit lets through.
         through = self._rate * self._let_through / self._in_flight
         estimate = (TRUST * estimate + self._in_flight * through) / (TRUST + self._in_flight)
-        if self._proven is not None:
-            estimate = max(estimate, self._rate / 2)
+        if self._proven is not None:  # of a few answers little can be said
+            estimate = max(estimate, self._rate * (0.5 if self._count >= FEW else STEP))
         least = KEPT * self._proven if self._proven is not None and self._is_proven else LEAST
         self._proven = max(least, min(estimate, self._proven or math.inf))
         self._catches_up = self._fixed is None
