@@ -14,8 +14,8 @@ from tests.conftest import MODES, Drafts, Ended, Runner, wait_until
 
 QUICK = ("--retry-wait", "0", "--retry-max-wait", "0")
 PROBES = 40
-"""Requests of probes in a second or so of outage, with waits between them of up to `BREATHS`; far more than usual."""
-BREATHS = ("--retry-wait", "50ms", "--retry-max-wait", "200ms")
+"""Requests of probes in a second or so of outage, with waits between them of up to `WAITS`; far more than usual."""
+WAITS = ("--retry-wait", "50ms", "--retry-max-wait", "200ms")
 
 
 def slow(*values: Any) -> Any:
@@ -38,7 +38,7 @@ def done(ended: Ended) -> int:
 
 @contextmanager
 def only(sim: Simulator, endpoint: str, fault: str, seconds: float, after: str, nth: int = 1) -> Iterator[None]:
-    """From the nth request to `after` on, so long, one endpoint is answered with a fault."""
+    """One endpoint answers with a fault for so many seconds, beginning with the nth request to `after`."""
     timers: list[threading.Timer] = []
 
     def begin(_world: World) -> None:
@@ -57,10 +57,10 @@ def only(sim: Simulator, endpoint: str, fault: str, seconds: float, after: str, 
     [("refuse", 8), ("500", 8), ("hang", 8), ("500", 1), slow("refuse", 1), slow("hang", 1)],
 )
 def test_down_for_a_while(kind: str, concurrency: int, job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """In the middle of a run: it holds its breath, and then all pairs are discarded."""
+    """The API goes down in the middle of a run. The run waits, and then all pairs are discarded."""
     held = drafts(200)
     sim.after(lambda _world: sim.down(kind, seconds=1.2), endpoint="discard", nth=60)
-    ended = job(job.list_of(held), *FLAGS, "--timeout", "1s", "--concurrency", str(concurrency), *BREATHS)
+    ended = job(job.list_of(held), *FLAGS, "--timeout", "1s", "--concurrency", str(concurrency), *WAITS)
     assert ended.code == 0
     check_account(ended, sim, keys(held))
     assert went_down(ended) >= 1
@@ -76,7 +76,7 @@ def test_a_gateway_that_answers_in_the_apis_place_for_a_while(
     held = drafts(60)
     world.mode = mode
     sim.after(lambda _world: sim.down(status, seconds=0.7), endpoint="discard", nth=20)
-    ended = job(job.list_of(held), *FLAGS, *BREATHS)
+    ended = job(job.list_of(held), *FLAGS, *WAITS)
     assert ended.code == 0
     check_account(ended, sim, keys(held))
     assert ended.counts["discarded"] == 60
@@ -111,7 +111,7 @@ def test_down_for_good(kind: str, concurrency: int, attempts: int, job: Runner, 
     sim.after(lambda _world: sim.down(kind), endpoint="discard")
     ended = job(
         job.list_of(rows), *FLAGS, "--max-discards", "10000", "--max-outage", "1s", "--concurrency", str(concurrency),
-        "--attempts", str(attempts), "--timeout", "1s", *BREATHS,
+        "--attempts", str(attempts), "--timeout", "1s", *WAITS,
     )  # fmt: skip
     assert ended.code == 75
     assert (ended.summary["status"], ended.summary["stopped_by"]) == ("stopped", "outage")
@@ -145,10 +145,10 @@ def test_discards_alone_are_down_for_a_while(
     held = drafts(200, agents=agents)
     world.mode = mode
     with only(sim, "discard", "500", 1.0, after="discard", nth=40):
-        ended = job(job.list_of(held), *FLAGS, *BREATHS)
+        ended = job(job.list_of(held), *FLAGS, *WAITS)
     assert ended.code == 0
     check_account(ended, sim, keys(held))
-    assert done(ended) == 200
+    assert ended.counts["discarded"] == 200
 
 
 @MODES
@@ -157,7 +157,7 @@ def test_discards_alone_are_down_for_good(mode: Any, job: Runner, sim: Simulator
     held = drafts(1000, agents=20)
     world.mode = mode
     sim.faults.script("*", "500*")
-    ended = job(job.list_of(held), *FLAGS, "--max-outage", "1s", *BREATHS)
+    ended = job(job.list_of(held), *FLAGS, "--max-outage", "1s", *WAITS)
     assert ended.code == 75
     check_account(ended, sim, keys(held))
     assert (ended.summary["status"], ended.summary["stopped_by"]) == ("stopped", "outage")
@@ -185,7 +185,7 @@ def test_discards_alone_are_down_for_good(mode: Any, job: Runner, sim: Simulator
 def test_pairs_that_always_fail_are_no_outage(
     bad: range, total: int, concurrency: int, job: Runner, sim: Simulator, drafts: Drafts
 ) -> None:
-    """They always answer 500, and fail by themselves, wherever they stand; all the others are discarded."""
+    """Pairs that always answer 500 fail, wherever they are in the list. All the others are discarded."""
     held = drafts(total)
     for index in bad:
         sim.faults.script(held[index].id, "500*")
@@ -198,7 +198,7 @@ def test_pairs_that_always_fail_are_no_outage(
 
 @pytest.mark.parametrize("good", [0, 17, 39])
 def test_only_one_pair_works(good: int, job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """The one is found and discarded, wherever it stands; the others fail by themselves."""
+    """It is discarded, wherever it is in the list. The others fail."""
     held = drafts(40)
     for draft in held:
         sim.faults.script(draft.id, "500*")
@@ -211,7 +211,7 @@ def test_only_one_pair_works(good: int, job: Runner, sim: Simulator, drafts: Dra
 
 
 def test_a_few_pairs_that_fail_slowly_among_fast_ones(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """When they run out of time, all others are done: nobody is left to tell, and nobody waits for `max_outage`."""
+    """By the time they fail, no pair is left to probe with. The run does not wait for `max_outage`."""
     held = drafts(33)
     for draft in held[:3]:
         sim.faults.script(draft.id, "hang*")
@@ -238,8 +238,8 @@ def test_an_agent_whose_branches_are_never_answered(
 
 
 @pytest.mark.parametrize("total", [1, 2])
-def test_of_one_pair_or_two_nobody_can_tell(total: int, job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """Their attempts are used up, and they fail."""
+def test_one_or_two_failing_pairs_are_no_outage(total: int, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """An outage takes three failing pairs. One or two use up their attempts and fail."""
     held = drafts(total)
     sim.after(lambda _world: sim.down("refuse"), endpoint="user")
     ended = job(job.list_of(held), *FLAGS, "--attempts", "3")
