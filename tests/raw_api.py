@@ -155,7 +155,7 @@ async def without_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 def demanding_certificates(certificate: Path) -> Serve:
-    """A server that refuses whoever shows no certificate of its CA; asyncio's own would not tell the client."""
+    """A server that refuses whoever shows no certificate of its CA; asyncio's own would not say so to the client."""
     context = serving(certificate)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(certificate)

@@ -1,4 +1,4 @@
-"""A run that is looked at while it goes on."""
+"""A run that a test follows while it goes on."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""How long a list takes against the floor that a rate limit sets, what is left standing, and how often 429 was said."""
+"""How long a list takes compared with the rate limit's floor, how many drafts are left, and how often 429 came."""
 
 import http.client
 import json
@@ -30,7 +30,7 @@ class Plan:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """How the simulator is told."""
+        """The simulator's flags for this limit."""
         return (
             "--rate-limit", f"{self.rate:g}", "--burst", f"{self.burst:g}", "--retry-after", f"{self.retry_after:g}",
             "--retry-after-form", self.form, "--latency", "40ms-120ms", "--faults", f"{FAULTS:.0%}",
@@ -65,7 +65,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What came of it. `floor`: what this client's own needs take at the limit, or at the rate it was told."""
+    """What came of it. `floor`: what this client's own needs take at the limit, or at the rate that was set."""
 
     entry: Entry
     seconds: float

@@ -22,7 +22,7 @@ def head() -> str:
 
 
 def drained(found: Iterable[Drained]) -> str:
-    """Who took how long, left what standing, and was refused how often."""
+    """How long each client took, how many drafts it left, and how often it was refused."""
     rows = [
         (
             one.entry.plan.name,

@@ -157,7 +157,7 @@ def test_an_unknown_agent_is_not_found_where_the_old_endpoints_are_gone(
 def test_a_copy_that_could_be_had_another_time(
     fault: str, reason: str, code: int, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """Trouble on the way to a copy is told as that trouble, and worth another run."""
+    """An error while the copy is read is reported as that error, and is worth another run."""
     held = drafts(4, agents=2)
     sim.faults.script(held[0].id, [fault], on="backup")
     ended = job(job.list_of(held), "--backup", "backups", "--ledger", "ledger.jsonl", "--attempts", "3")
@@ -217,7 +217,7 @@ def test_the_root_of_all_copies_may_be_a_link(job: Runner, sim: Simulator, draft
 
 
 def test_a_folder_that_cannot_be_made_refuses_the_run(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """A file stands in its place: nothing is sent but whose key it is."""
+    """A file has its name: nothing is sent but whose key it is."""
     held = drafts(2)
     job.write("backups", "a file")
     ended = job(job.list_of(held), "--backup", "backups/here")

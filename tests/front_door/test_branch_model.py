@@ -42,7 +42,7 @@ def test_the_same_list_discards_the_same_drafts(
     world.mode = "branches" if workspace == "branches" else "drafts"
     if workspace == "moves":
         sim.after(lambda world: setattr(world, "mode", "branches"), endpoint="discard", nth=15)
-    # The wrongly listed pair stands last, and has the same draft id: duplicates go by pair, not by draft.
+    # The wrongly listed pair comes last, and has the same draft id: duplicates go by pair, not by draft.
     ended = job(job.list_of(pairs))
     assert ended.code == 0
     assert set(world.discarded) == {draft.id for draft in listed} - {gone.id}
@@ -66,7 +66,7 @@ def test_the_same_list_discards_the_same_drafts(
 def test_model_branches_never_touches_the_old_endpoint(
     job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """Told that the workspace has branches, the job asks nothing of the endpoint that is no longer used."""
+    """With `model: branches` the job asks nothing of the endpoint that is no longer used."""
     held = drafts(10, agents=2)
     world.mode = "branches"
     assert job(job.list_of(held), "--model", "branches").code == 0
@@ -76,7 +76,7 @@ def test_model_branches_never_touches_the_old_endpoint(
 
 
 def test_model_drafts_on_a_migrated_workspace_stops(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
-    """Told that it has none, the job stops at the first answer that says otherwise."""
+    """With `model: drafts` the job stops at the first answer that says otherwise."""
     held = drafts(60)
     world.mode = "branches"
     ended = job(job.list_of(held), "--model", "drafts", "--concurrency", "1")
@@ -88,8 +88,8 @@ def test_model_drafts_on_a_migrated_workspace_stops(job: Runner, sim: Simulator,
 
 
 @pytest.mark.parametrize("model", ["auto", "drafts"])
-def test_a_check_tells_of_the_move_too(model: str, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
-    """Should reading a draft by its id end with the move as well, then a guard's look is what notices it."""
+def test_a_check_notices_the_move_too(model: str, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """Should reading a draft by its id end with the move as well, then a guard's check notices it."""
     held = drafts(6)
     world.mode = "branches"
     sim.faults.script(held[0].id, ["migration"], on="look")
@@ -182,7 +182,7 @@ def test_a_404_is_not_recorded_while_there_is_no_second_witness(
 def test_a_draft_that_somebody_else_opens_survives(
     fault: str | None, ending: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """Between look-up and look, or between an attempt that came to nothing and the next: the new draft stays."""
+    """A draft that is opened after the look-up, or between a failed attempt and the next one, stays."""
     (draft, other) = drafts(2, agents=1)
     world.mode = "branches"
     new: list[Draft] = []
@@ -210,7 +210,7 @@ def test_a_draft_that_somebody_else_opens_survives(
 def test_each_attempt_has_its_own_check_right_before_it(
     rate: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """No DELETE without a look of the same branch right before, whatever the rate and the retries."""
+    """No DELETE is sent without a check of the same branch right before it, whatever the rate and the retries."""
     held = drafts(1 if rate == "2" else 12)
     world.mode = "branches"
     sim.faults.script("*", ["500", "429", "lost", "503"] if rate == "off" else ["500"])
@@ -224,7 +224,7 @@ def test_each_attempt_has_its_own_check_right_before_it(
             deeds += 1
             look = last[request.branch]
             assert look.endpoint == "look"
-            # At two a second, a turn of its own would have been half a second later.
+            # At two a second, a place of its own in the pace would have been half a second later.
             assert rate == "off" or request.arrived - look.answered < 0.45
         if request.branch:
             last[request.branch] = request
@@ -234,7 +234,7 @@ def test_each_attempt_has_its_own_check_right_before_it(
 def test_a_pause_does_not_come_between_check_and_discard(
     job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """A 429 that arrives after the look holds back what has not begun, and does not let the look grow old."""
+    """A 429 that arrives after a check delays what has not begun, but not the discard that follows the check."""
     slow, limited, later = drafts(3, agents=1)
     world.mode = "branches"
     sim.faults.script(slow.id, ["slow:0.4s"], on="look")
@@ -255,7 +255,7 @@ def test_a_pause_does_not_come_between_check_and_discard(
 def test_no_discard_begins_after_the_run_was_asked_to_stop(
     stop: str, model: str, job: Runner, sim: Simulator, world: World, drafts: Drafts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A look that was in flight then is finished; the discard after it is new, and not sent."""
+    """A check that is in flight at that moment is finished. The discard after it is not sent."""
     held = drafts(4, agents=1)
     world.mode = "branches" if model == "branches" else "drafts"
     rows = "".join(f"{d.agent},{d.id},{timestamp(d.updated_at)}\n" for d in held)
@@ -362,7 +362,7 @@ def test_a_frozen_workspace_is_worth_another_run(job: Runner, sim: Simulator, wo
 
 
 def test_deprecation_and_sunset_are_reported_once(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
-    """The headers stand in the log and in the summary, once each, with the date."""
+    """The headers are in the log and in the summary, once each, with the date."""
     held = drafts(10)
     world.headers = {"Deprecation": "@1785542400", "Sunset": "Sat, 31 Oct 2026 23:59:59 GMT"}
     sim.after(lambda w: w.headers.update(Sunset="Sun, 01 Nov 2026 00:00:00 GMT"), endpoint="discard", nth=3)

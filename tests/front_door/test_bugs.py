@@ -18,7 +18,7 @@ FAULTS = {
 def test_a_pair_whose_discard_has_left_is_interrupted(
     fault: str, job: Runner, sim: Simulator, drafts: Drafts, tmp_path: Path
 ) -> None:
-    """Its draft is gone, and nobody has heard the answer to the end: worth a look, and another run."""
+    """The draft is gone, but its answer was not read to the end. It needs a check, and another run."""
     held = drafts(6)
     patched = tmp_path / "patched"
     patched.mkdir()

@@ -173,7 +173,7 @@ def test_a_missing_key_is_only_a_warning(check: Callable[..., Ended], job: Runne
 
 
 def test_a_sweep_is_explained(check: Callable[..., Ended], sim: Simulator) -> None:
-    """Without a list, with an age: what would be looked for, where, and when nothing would be discarded."""
+    """Without a list, with an age: which drafts would be searched for, where, and when nothing would be discarded."""
     flags = ("--older-than", "30d", "--organization", "org-1", "--name", "test *", "--exclude-agent", A, "--limit", "9")
     text = " ".join(check(*flags, "--log-format", "console").stdout.split())
     for part in ("30", "test *", A, "organization org-1", sim.url, "more than 1000 drafts", "25%", "9 oldest", "--yes"):

@@ -22,7 +22,7 @@ from tests.terminal import Terminal
 
 @dataclass
 class Cron:
-    """Runs lines of the shipped crontab; only its places and the values that one is told to change are others."""
+    """Runs lines of the shipped crontab; only the paths and the values that users have to change are different."""
 
     folder: Path
     changed: dict[str, str]

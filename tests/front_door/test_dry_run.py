@@ -141,7 +141,7 @@ def test_it_is_refused_on_a_migrated_workspace_if_model_says_drafts(
 def test_what_is_odd_in_a_list_of_drafts_does_not_stain_the_rest(
     job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """Another draft with an id that no list may hold: the listed ones are told as the run would find them."""
+    """Another draft with an id that no list may hold: the listed ones are reported as the run would find them."""
     held = drafts(3, agents=1)
     world.open_draft(held[0].agent, draft_id="../archive")
     ended = job(job.list_of(held), "--dry-run")

@@ -46,7 +46,7 @@ def test_a_key_that_is_revoked_on_the_way(job: Runner, sim: Simulator, world: Wo
 
 
 def test_401_to_the_first_pair_is_as_good_as_at_the_start(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """`GET /user` could not tell, and the first pair says 401: the key is wrong, and another run would not help."""
+    """`GET /user` could not answer, and the first pair says 401: the key is wrong, and another run would not help."""
     sim.faults.script("*", ["503"], on="user")
     sim.faults.script("*", ["401*"])
     ended = job(job.list_of(drafts(20)), "--concurrency", "2")
@@ -121,7 +121,7 @@ def test_one_other_answer_clears_the_key(job: Runner, sim: Simulator, drafts: Dr
     assert len(sim.requests("discard")) == 70
 
 
-def test_checks_that_spare_a_draft_do_not_clear_the_key(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+def test_checks_that_leave_a_draft_alone_do_not_clear_the_key(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """A draft that a guard leaves alone is no answer to a discard: all that was tried was forbidden."""
     old, young = drafts(12, updated_at=None), drafts(4)
     for draft in old:

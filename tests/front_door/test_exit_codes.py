@@ -16,7 +16,7 @@ from tests.watched import Watched
 
 
 def last_line(ended: Ended) -> dict[str, Any]:
-    """The last line of the log, which tells the exit code as the process did."""
+    """The last line of the log, which has the exit code of the process."""
     line = ended.events[-1]
     assert line["event"] == "run.finished"
     assert line["exit_code"] == ended.code

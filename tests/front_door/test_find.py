@@ -1,4 +1,4 @@
-"""`find`: the workspace looked over, printed as a list that the job reads, and nothing touched."""
+"""`find`: the workspace is searched and printed as a list that the job reads, and nothing touched."""
 
 import csv
 import io
@@ -135,7 +135,7 @@ def test_each_filter_and_the_order(job: Runner, sim: Simulator, world: World, mi
 def test_every_format_goes_straight_back_in(
     name: str, words: list[str], job: Runner, sim: Simulator, world: World, mixed: dict[str, Draft]
 ) -> None:
-    """Written to a file or piped, with whatever stands in the names; also where the locale is no UTF-8."""
+    """Written to a file or piped, whatever the names contain; also where the locale is no UTF-8."""
     env = {"PYTHONIOENCODING": "latin-1:strict", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     found = job("find", "--older-than", "30d", *words, *(["-o", name] if name else []), env=env)
     assert found.code == 0
@@ -238,7 +238,7 @@ def test_a_workspace_that_moves_in_the_middle_is_found_whole(
 
 
 def test_removed_endpoints_are_no_empty_workspace(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
-    """The API's own 404 for a missing route ends the look, unless the branches tell more."""
+    """The API's own 404 for a missing route ends the search, unless the branches can be read instead."""
     held = drafts(6, agents=3)
     world.removed = True
     ended = job("find")

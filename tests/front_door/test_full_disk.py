@@ -50,7 +50,7 @@ def fill(place: Path, leave: int) -> Path:
 
 
 def test_the_ledgers_disk_is_full(tiny_disk: Path, job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """In the middle of a run: no request begins after that, and leftover, summary and log tell of those in flight."""
+    """In the middle of a run: no request begins after that, and leftover, summary and log report those in flight."""
     held = drafts(120)
     fill(tiny_disk, 4096)
     ended = job(job.list_of(held), "--ledger", tiny_disk / "ledger.jsonl", "--leftover", "leftover.csv")
@@ -166,7 +166,7 @@ def test_a_place_where_nothing_can_be_written(
     (job.folder / "folder").mkdir()
     ended = job(job.list_of(held), what, place, timeout=20)
     check(ended, sim, held, place)
-    late = what != "--ledger" and place in ("/dev/full", "pipe")  # only writing tells
+    late = what != "--ledger" and place in ("/dev/full", "pipe")  # only noticed when written to
     assert len(sim.left()) == (0 if late else 3)
     assert not [path for path in job.folder.iterdir() if path.name.endswith(".tmp")]
 

@@ -1,4 +1,4 @@
-"""The guards: age by the list, age by the clock, protected agents; right before the deed, on either model."""
+"""The guards: age by the list, age by the clock, protected agents; right before the discard, on either model."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial

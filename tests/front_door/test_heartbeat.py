@@ -159,7 +159,7 @@ def test_the_proxy_of_the_environment_is_used(beat: Runner, drafts: Callable[...
 def test_a_dry_run_and_a_locked_out_run_are_not_heard_of(
     beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor
 ) -> None:
-    """A look is no run, and a run that another one keeps out must not make the monitor think that one failed."""
+    """A dry run is no run. A locked-out run must not make the monitor think that the run with the lock failed."""
     held = drafts(2)
     listed = beat.list_of(held)
     assert beat(listed, "--dry-run").code == 0

@@ -48,7 +48,7 @@ def test_what_stands_in_it(job: Runner, sim: Simulator, drafts: Drafts) -> None:
 
 
 def test_nothing_to_send_is_on_record_too(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """All pairs are protected: no request, but whoever asks later is told."""
+    """All pairs are protected. No request is sent, but the ledger still records why."""
     held = drafts(3, agents=1)
     ended = job(job.list_of(held), *FLAGS, "--protect", held[0].agent)
     assert ended.code == 0
@@ -85,7 +85,7 @@ def test_system_calls(job: Runner, sim: Simulator, drafts: Drafts) -> None:
 
 
 def test_a_line_has_left_the_process_before_its_pair_counts(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """Whenever somebody looks, the ledger has at least every pair that the log tells of."""
+    """At every moment the ledger has at least every pair that the log reports."""
     held = drafts(40)
     ledger = job.folder / "ledger.jsonl"
     process = job.start(job.list_of(held), "--ledger", ledger)

@@ -1,4 +1,4 @@
-"""The leftover: what still stands, as a list that goes straight back in; also of runs that were refused."""
+"""The leftover: the pairs that are not done, as a list for the next run; also of runs that were refused."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ def as_text(cell: str) -> str:
 
 
 def test_no_cell_is_a_formula(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """Whatever stands in the list's other columns, or is their name; once is enough, and times stay as they are."""
+    """Whatever the list's other columns contain or are called; once is enough, and times stay as they are."""
     (held,) = drafts(1)
     cells = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=1", "a=1", ""]
     edited = "2026-01-01T00:00:00+01:00"

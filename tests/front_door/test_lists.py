@@ -109,12 +109,12 @@ def test_the_same_pairs_are_the_same_requests(job: Runner, sim: Simulator, name:
 
 @pytest.mark.parametrize(("text", "flags"), STDIN.values(), ids=STDIN)
 def test_standard_input_is_a_list_too(job: Runner, sim: Simulator, text: str, flags: list[str]) -> None:
-    """Its format is told, or guessed from how it begins."""
+    """Its format is given, or guessed from how it begins."""
     assert job("-", *flags, stdin=text).code == 0
     _only_these_went(sim)
 
 
-def test_a_list_may_stand_in_the_settings(job: Runner, sim: Simulator) -> None:
+def test_a_list_may_be_in_the_settings(job: Runner, sim: Simulator) -> None:
     """`pairs` in the settings file is the list itself; a row's source is the settings file's line."""
     job.write("c.yaml", "# my list\n\npairs:\n" + MAPPING.replace(A, f"  {A}").replace(B, f"  {B}"))
     assert job("-c", "c.yaml", "--ledger", "ledger.jsonl").code == 0
@@ -188,7 +188,7 @@ def test_a_list_that_is_not_there(job: Runner, sim: Simulator, name: str) -> Non
 
 
 def test_a_misspelled_command_is_not_only_a_list_that_is_not_there(job: Runner, sim: Simulator) -> None:
-    """The sentence names the commands; on a terminal no table of nothing stands around it."""
+    """The sentence names the commands; on a terminal no empty table is shown."""
     ended = job("drafts", "--log-format", "console")
     assert ended.code == 66
     assert "the commands are check, find, sweep, report, simulate" in " ".join(ended.stdout.split())
@@ -282,8 +282,8 @@ def test_a_list_of_many_rows_takes_time_and_memory_in_proportion(tmp_path: Path)
 
 @pytest.mark.parametrize("style", ["console", "json"])
 @pytest.mark.parametrize("command", [(), ("check",)])
-def test_who_is_to_type_a_list_is_told_so(job: Runner, style: str, command: tuple[str, ...]) -> None:
-    """A terminal as standard input looks like a program that hangs."""
+def test_a_job_that_waits_for_a_typed_list_says_so(job: Runner, style: str, command: tuple[str, ...]) -> None:
+    """Without a message, a job that reads a terminal would seem to hang."""
     terminal = Terminal(job, *command, "-", "--log-format", style, on=("stdin", "stderr"))
     terminal.read_until("waiting for a list")
     terminal.type("agent,draft\n\x04")

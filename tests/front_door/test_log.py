@@ -188,7 +188,7 @@ def test_nothing_to_do_is_reported(job: Runner, sim: Simulator) -> None:
 
 
 def test_what_prevents_silent_failure(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
-    """None of the drafts found, and an endpoint that is announced to end, are warnings, each told once."""
+    """None of the drafts found, and an endpoint that is announced to end, are warnings, each reported once."""
     held = drafts(4)
     for draft in held:
         world.take_away(draft.id)

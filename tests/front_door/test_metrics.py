@@ -34,7 +34,7 @@ def figures(folder: Path, name: str = "nightly.prom") -> Figures:
 def test_a_pipe_or_a_device_is_not_asked_for_its_past(
     place: str, job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
 ) -> None:
-    """A failed run looks for the last success in a file alone: reading anything else might never end."""
+    """A failed run reads the last success from a regular file only. Reading anything else might never end."""
     sim.faults.script((held := drafts(1))[0].id, ["400"])
     ended = job(job.list_of(held), "--metrics", place, "--log-format", "json", timeout=30)
     assert ended.code == (3 if place == "/dev/stdout" else 74)
@@ -112,7 +112,7 @@ def test_a_spoilt_earlier_file_is_replaced(job: Runner, drafts: Callable[..., li
 
 
 def test_the_file_is_whole_at_every_moment(job: Runner, drafts: Callable[..., list[Any]]) -> None:
-    """A reader who looks all the time sees the old file or the new one, and nothing is left beside it."""
+    """A reader that reads all the time sees the old file or the new one, and nothing is left beside it."""
     listed = job.list_of(drafts(1))
     assert job(listed, "--metrics", "nightly.prom").code == 0
     seen: set[str] = set()

@@ -42,7 +42,7 @@ def test_a_success_that_comes_after_the_move_counts(
     sim.before(move, draft=second.id, endpoint="discard")
     sim.after(ask_to_stop, draft=second.id, endpoint="discard")
     sim.faults.script(second.id, ["slow:0.1s"])
-    # The first one's answer is slow, not its deed, which was done before the move.
+    # Only the first one's answer is slow. The draft itself was discarded before the move.
     process.append(job.start(job.list_of([first, second]), *FLAGS, "--concurrency", "2"))
     ended = job.wait(process[0])
     assert ended.code == (143 if stop else 0)

@@ -100,7 +100,7 @@ def test_a_proxy_that_cannot_be_used(runner: Runner, address: str) -> None:
 
 
 def test_an_address_that_is_none_is_a_setting_to_mend(runner: Runner) -> None:
-    """One that only looks like one."""
+    """It resembles an address, but is not valid."""
     ended = runner(runner.list_of([(AGENT, "d1")]), "--base-url", "https://1.2.3.999/atoms/v1")
     assert (ended.code, ended.of("run.bug")) == (78, [])
     assert "api.base_url: https://1.2.3.999/atoms/v1: invalid IPv4 address" in ended.summary["next"]
@@ -133,7 +133,7 @@ UNUSABLE = {
 def test_a_connection_that_can_never_be_used_ends_the_run_at_once(
     runner: Runner, certificate: Path, ended_certificate: Path, tmp_path: Path, kind: str, before: int
 ) -> None:
-    """It is not tried again, and the reason is told, without the proxy's password."""
+    """It is not tried again, and the reason is reported, without the proxy's password."""
     trusted = tmp_path / "trusted.pem"
     trusted.write_bytes(certificate.read_bytes() + ended_certificate.read_bytes())
     with (
@@ -204,7 +204,7 @@ def test_a_draft_is_gone_after_retry_when_the_attempt_before_was_lost(runner: Ru
 
 
 def test_an_unexpected_response_is_reported_in_its_own_words(runner: Runner) -> None:
-    """Where a redirect leads, what stands on a page, what could not be read."""
+    """Where a redirect leads, what a page says, what could not be read."""
     raw = {
         "redirect": answer(302, "", "Location: https://login.test/?next=/atoms"),
         "page": answer(

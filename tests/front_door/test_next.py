@@ -13,7 +13,7 @@ from tests.terminal import Terminal
 
 
 def command_of(ended: Ended) -> str:
-    """What stands from `cd ` to the sentence's end."""
+    """The text from `cd ` to the end of the sentence."""
     sentence = ended.events[-1]["next"]
     assert sentence == ended.summary["next"]
     return str(sentence[sentence.index("cd ") :])
@@ -70,7 +70,7 @@ def test_folders_and_lists_of_any_name(job: Runner, sim: Simulator, drafts: Draf
 
 
 def test_a_sweep_goes_on_as_a_sweep(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """The command's name stands before its flags, and the rule among them; the settings file is not needed."""
+    """The command's name comes before its flags, which include the rule; the settings file is not needed."""
     held = drafts(3, updated_at=aged(40))
     sim.faults.script(held[0].id, ["500"])
     file = job.write("c.yaml", "find: {older_than: 30d, max_share: off}\nrun: {yes: true}\nretry: {attempts: 1}\n")
@@ -94,7 +94,7 @@ def test_it_is_one_line_on_a_narrow_terminal(job: Runner, sim: Simulator, drafts
     assert any(line.endswith(command) for line in ended.stderr.splitlines())
 
 
-def test_who_is_locked_out_is_told_to_wait(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+def test_a_run_that_is_locked_out_says_to_wait(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """A resume beside the run that holds the ledger would be locked out again."""
     sim.faults.script("*", ["hang*"], on="user")
     listed = job.list_of(drafts(2))
@@ -106,7 +106,7 @@ def test_who_is_locked_out_is_told_to_wait(job: Runner, sim: Simulator, drafts: 
     assert ended.events[-1]["next"].startswith("wait until the run that holds the ledger has ended; then, for what")
 
 
-def test_what_failed_for_good_is_to_be_looked_at(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+def test_what_failed_for_good_needs_a_person(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """The same command again would end the same way."""
     held = drafts(3)
     sim.faults.script(held[0].id, ["400"])

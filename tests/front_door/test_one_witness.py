@@ -18,7 +18,7 @@ Answer = Callable[[str, Callable[..., Any]], None]
 def test_a_404_for_a_draft_that_is_open_is_worth_another_run(
     mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """The agent's list has it, so the 404 settles nothing; the next run discards it."""
+    """The agent's list has it, so the 404 does not count. The next run discards it."""
     held = drafts(3)
     world.mode = mode
     sim.faults.script(held[1].id, ["404"])
@@ -65,7 +65,7 @@ def test_the_pairs_of_an_unknown_agent_are_not_found(
 @pytest.mark.parametrize("fault", ["empty404", "nginx404", "no_route", "cannot", "empty401", "html403"])
 @pytest.mark.parametrize("dry", [False, True], ids=["real", "dry"])
 @MODES
-def test_answers_of_a_gateway_settle_nothing_that_stands(
+def test_no_open_draft_is_taken_for_gone_because_of_a_gateway(
     mode: Any, dry: bool, fault: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """To everything, for a while in the middle: every draft is done after all, and none is taken for gone."""
@@ -110,7 +110,7 @@ def test_a_single_404_to_an_agents_list_is_asked_again(
 def test_without_the_list_a_404_fails(
     fault: str, reason: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """Nothing is settled, and a later run with the list finds out."""
+    """The pair is not `settled`, and a later run that can read the list finds out."""
     held = drafts(6, agents=2)
     world.take_away(held[2].id)
     sim.faults.script(held[2].agent, f"{fault}*", on="drafts")

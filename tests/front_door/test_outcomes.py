@@ -76,7 +76,7 @@ SCRIPTED: list[tuple[Sequence[str], str, str | None, int | None, int, bool]] = [
 
 
 def check_counts(ended: Ended) -> None:
-    """All that is told of a run adds up, in the summary, the ledger and the log."""
+    """Everything that is reported of a run adds up, in the summary, the ledger and the log."""
     summary, pairs = ended.summary, [line for line in ended.ledger() if line["type"] == "pair"]
     counts = dict(summary["counts"])
     listed = counts.pop("listed")
@@ -132,7 +132,7 @@ def test_each_answer_means_what_the_table_says(job: Runner, sim: Simulator, draf
     # The simulator has no status for what it sends past its own protocol: the one huge answer.
     seen_statuses["200"] += 1
     assert {status: count for status, count in requests["by_status"].items() if status.isdigit()} == seen_statuses
-    # A retry is told with the reason that the pair would have failed with.
+    # A retry is reported with the reason that the pair would have failed with.
     assert {entry["reason"] for entry in ended.of("draft.retrying")} == {
         *("server_error", "rate_limited", "connection", "unexpected_response")
     }
@@ -228,7 +228,7 @@ RAW: dict[str, tuple[Sequence[bytes], str, str | None, int | None, int]] = {
 
 
 def test_bytes_that_no_good_server_sends(runner: Runner) -> None:
-    """Each is told for what it is, and never touches the draft after it, not even on the same connection."""
+    """Each is reported as what it is, and never touches the draft after it, not even on the same connection."""
     answers = {name: row[0] for name, row in RAW.items()}
     names = [part for name in RAW for part in (name, f"after-{name}")]
     with RawApi(answers).running() as api:
@@ -250,7 +250,7 @@ def test_bytes_that_no_good_server_sends(runner: Runner) -> None:
 
 
 def test_no_answer_in_time(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """A server that hangs, or drips a byte now and then, has `api.timeout` in all, however busy it looks."""
+    """A server that hangs, or drips a byte now and then, has `api.timeout` in all, however busy it seems."""
     held = drafts(24)
     scripts = {"hang*": held[4], "drip*": held[8], "drip_body*": held[12]}
     for script, draft in scripts.items():

@@ -34,7 +34,7 @@ except SystemExit as end:
 
 @pytest.mark.unverified
 def test_retries_and_checks_keep_the_pace_too(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:
-    """Everything that goes to the workspace counts: whose key it is, a look before each deed, second attempts."""
+    """Everything that goes to the workspace counts: whose key it is, the check before each discard, second attempts."""
     listed = drafts(20)
     for draft in listed[::4]:
         sim.faults.script(draft.id, ["500"])

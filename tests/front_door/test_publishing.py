@@ -1,4 +1,4 @@
-"""A draft that is being published is left alone, wherever the job looks; one whose publish was taken back is not."""
+"""A draft that is being published is left alone, wherever the job reads it; one whose publish was taken back is not."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ def held(drafts: Drafts, world: World) -> Sequence[Draft]:
 def test_a_draft_that_is_being_published_is_skipped(
     mode: Any, flags: tuple[str, ...], job: Runner, sim: Simulator, world: World, held: Sequence[Draft]
 ) -> None:
-    """Always by branches; on the older model where a guard or a copy makes the job look."""
+    """Always by branches; on the older model if a guard or a copy makes the job read the draft."""
     world.mode = mode
     ended = job(job.list_of(held), *FLAGS, *flags)
     assert ended.code == 0
@@ -59,7 +59,7 @@ def test_a_publish_that_was_taken_back_is_none(
 
 
 def test_a_publish_that_begins_between_two_attempts(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
-    """Each attempt has its own look, which sees it."""
+    """Each attempt has its own check, which notices the publish."""
     (draft,) = drafts(1)
     world.mode = "branches"
     sim.faults.script(draft.id, ["500_before"])
@@ -70,7 +70,7 @@ def test_a_publish_that_begins_between_two_attempts(job: Runner, sim: Simulator,
 
 
 def test_a_resume_tries_it_again(job: Runner, sim: Simulator, world: World, held: Sequence[Draft]) -> None:
-    """Being published settles nothing: what is left of it is discarded by a later run."""
+    """A pair skipped as `publishing` is not `settled`: a later run discards what is left of it."""
     world.mode = "branches"
     job(job.list_of(held), *FLAGS)
     world.cancel_publish(held[1].id)

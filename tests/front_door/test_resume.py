@@ -1,4 +1,4 @@
-"""--resume: by pair and never by position; what is settled stays so, everything else is tried anew."""
+"""--resume: by pair and never by position; what is `settled` stays so, everything else is tried again."""
 
 import json
 import random
@@ -19,7 +19,7 @@ def sent(sim: Simulator, since: int = 0) -> list[tuple[str, str]]:
 
 
 def test_a_list_that_was_sorted_cut_and_extended_meanwhile(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """Only what the ledger does not settle is sent, wherever it stands now; what was cut from the list stays."""
+    """Pairs that are not `settled` are sent, wherever they are in the list now. What was cut from it stays."""
     held = drafts(60)
     first = job(job.list_of(held), *FLAGS, "--limit", "25")
     assert (first.code, first.summary["not_attempted"]) == (0, {"limit": 35})
@@ -68,7 +68,7 @@ def test_only_what_is_done_is_settled(job: Runner, sim: Simulator, drafts: Draft
 
 
 def test_torn_and_foreign_lines(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """A torn last line is cut off, lines of others are left where they are and told, and neither settles a pair."""
+    """A torn last line is cut off, lines of others stay and are reported. Neither makes a pair `settled`."""
     held = drafts(6)
     job(job.list_of(held), *FLAGS)
     lines = (job.folder / "ledger.jsonl").read_bytes().splitlines(keepends=True)
@@ -248,7 +248,7 @@ def test_pairs_of_no_known_run_refuse_a_resume(job: Runner, sim: Simulator, draf
 def test_a_resume_without_the_guards_of_the_run_before_is_refused(
     what: str, job: Runner, sim: Simulator, drafts: Drafts
 ) -> None:
-    """Whoever repeats a command by heart is told which flag was forgotten; another value is a decision."""
+    """Whoever repeats a command by heart learns which flag was forgotten. A different value is a decision."""
     held = drafts(4, agents=2)
     agent, backup = held[0].agent, job.folder / "copies"
     flag, value, other = {
@@ -265,7 +265,7 @@ def test_a_resume_without_the_guards_of_the_run_before_is_refused(
     assert job("drafts.csv", *RESUME, flag, other).code == 0
 
 
-def test_pairs_that_always_fail_do_not_keep_others_from_their_turn(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+def test_pairs_that_always_fail_do_not_keep_others_from_being_sent(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """Two that are forbidden at the list's head and `--limit 2`: each night goes on where the last one ended."""
     held = drafts(6)
     for draft in held[:2]:
@@ -292,7 +292,7 @@ def test_a_limited_run_that_got_nothing_done_warns(job: Runner, sim: Simulator, 
     assert job("drafts.csv", "--limit", "3").summary["warnings"] == []
 
 
-def test_a_ledger_that_cannot_be_looked_for(job: Runner, drafts: Drafts) -> None:
+def test_a_ledger_whose_folder_cannot_be_searched(job: Runner, drafts: Drafts) -> None:
     """A folder that may not be searched, say, or a name too long: a sentence, also in a dry run."""
     ended = job(job.list_of(drafts(1)), "--ledger", "x" * 300, "--resume", "--dry-run")
     assert (ended.code, ended.of("run.bug")) == (78, [])

@@ -41,7 +41,7 @@ def assert_hidden(ended: Ended, key: str = CANARY, besides: Iterable[str] = ()) 
 
 
 def echoes() -> dict[str, list[bytes]]:
-    """Everything that an API, or what stands between, may send the key back in."""
+    """Everything that an API, or a proxy before it, may send the key back in."""
     whole = f"Bearer {CANARY}"
     texts = {
         "json": f'{{"status": false, "errors": ["invalid key {CANARY}", "{whole}"]}}',

@@ -156,7 +156,7 @@ def test_a_hanging_attempt_is_cut_short_after_20_seconds(job: Runner, sim: Simul
 
 
 def test_a_list_that_never_ends(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """While standard input is being read a signal ends the run at once, with a summary that tells of no pair."""
+    """While standard input is being read a signal ends the run at once, with a summary that has no pair."""
     rows = "agent,draft\n" + "".join(f"{agent},{draft}\n" for agent, draft in keys(drafts(20)))
     run = Watched(job, ("-", *FLAGS), {"stdin": subprocess.PIPE})
     stdin = run.process.stdin

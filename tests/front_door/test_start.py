@@ -27,14 +27,14 @@ def start(folder: Path, *patch: str, words: tuple[str, ...] = ("--help",)) -> tu
     return ended.returncode, ended.stderr.splitlines()
 
 
-def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
+def test_an_old_python_gets_the_version_that_is_needed(tmp_path: Path) -> None:
     """With what to run instead."""
     code, (said,) = start(tmp_path, "sys.version_info = (3, 9, 18)", "sys.version = '3.9.18 (main)'")
     assert code == 2
     assert said == "job.py: this is Python 3.9.18, 3.11 or newer is required: try python3.11 job.py --help"
 
 
-def test_any_python_understands_the_door() -> None:
+def test_any_python_can_read_the_start_script() -> None:
     """Also one without f-strings and annotations, or it could not be determined."""
     ast.parse(JOB.read_text(), feature_version=(3, 4))
     assert not [
@@ -42,7 +42,7 @@ def test_any_python_understands_the_door() -> None:
     ]
 
 
-def test_windows_is_told_what_is_needed(tmp_path: Path) -> None:
+def test_on_windows_it_says_what_is_needed(tmp_path: Path) -> None:
     """There is no fcntl there, and no SIGHUP."""
     code, (said,) = start(tmp_path, "import signal; del signal.SIGHUP", "sys.modules['fcntl'] = None")
     assert code == 2
@@ -76,7 +76,7 @@ def test_the_simulator_says_what_it_lacks(tmp_path: Path, missing: str) -> None:
     assert "pip install '.[simulator]'" in said
 
 
-def test_every_library_is_looked_for() -> None:
+def test_every_library_is_checked_for() -> None:
     """What modules import is what is needed, but for what comes with another."""
     used = {name.partition(".")[0] for path in PACKAGE.rglob("*.py") for name in imports(path)} & set(HOMES)
     assert set(NEEDED) == used - {"pydantic_core"}

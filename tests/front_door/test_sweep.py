@@ -75,7 +75,7 @@ def test_night_after_night_exactly_the_old_ones_go(
 
 
 @MODES
-def test_a_draft_edited_between_finding_and_its_turn_survives(
+def test_a_draft_edited_between_finding_and_discarding_survives(
     mode: Any, sweep: Callable[..., Ended], sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """Each age is read again right before the draft goes; guards hold as in any run; the model is known by then."""
@@ -204,7 +204,7 @@ def test_the_limit_takes_the_oldest(sweep: Callable[..., Ended], sim: Simulator,
 def test_the_list_and_its_hash_are_written_before_the_first_discard(
     name: str, sweep: Callable[..., Ended], job: Runner, sim: Simulator, drafts: Drafts
 ) -> None:
-    """Whoever looks at the moment of the first DELETE finds both, and they agree; the list can be read."""
+    """At the moment of the first DELETE both are there and agree, and the list can be read."""
     held = drafts(8, updated_at=aged(40))
     seen: list[tuple[bytes, dict[str, Any]]] = []
 

@@ -31,7 +31,7 @@ _AWAY = 0.6
 
 
 def name_of(value: object) -> str:
-    """A parameter as it stands in a test's name."""
+    """A parameter as it appears in a test's name."""
     return value.program if isinstance(value, type) and issubclass(value, Gateway) else str(value)
 
 

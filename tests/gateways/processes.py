@@ -32,7 +32,7 @@ _SAID = re.compile(r"^(?:GET|DELETE|POST) \S+ (\d{3})$", re.MULTILINE)
 class Gateway(ABC):
     """A gateway before the API at port `api`: one process and its children, with all their files in `folder`.
 
-    Every configuration has a number, which the gateway tells: so it is known when one that was changed is in force.
+    Every configuration has a number, which the gateway reports. It shows when a changed one is in force.
     """
 
     program: ClassVar[str]
@@ -139,12 +139,12 @@ class Gateway(ABC):
         """Wait until the configuration is the latest."""
         assert self._process is not None
         end = time.monotonic() + 10
-        while self._told() != str(self._number):
+        while self._reported_number() != str(self._number):
             assert self._process.poll() is None, f"{self.program} has ended:\n{self.log}"
             assert time.monotonic() < end, f"{self.program} does not take its configuration:\n{self.log}"
             time.sleep(0.005)
 
-    def _told(self) -> str:
+    def _reported_number(self) -> str:
         with contextlib.closing(self._connected()) as connection:
             try:
                 connection.request("GET", _NUMBER, headers={"Connection": "close"})

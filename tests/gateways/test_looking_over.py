@@ -19,7 +19,7 @@ INCOMPLETE = {
 }
 """How a command says, in its last line, that it could not read everything."""
 NO_DRAFTS = "location ~ /(drafts|branches)$ %s location / { proxy_pass http://127.0.0.1:%d; }"
-"""The rest of the API is there: who asks it is told that all is well."""
+"""Every other route of the API answers as usual."""
 
 RIDDEN_OUT = [
     ("reloaded", Nginx, "drafts"),
@@ -83,7 +83,7 @@ def test_a_sweep_rides_out_a_missing_route(
     trouble: str, mode: Mode, gateway: Gateway, meanwhile: Meanwhile, job: Runner, sim: Simulator, world: World,
     drafts: Drafts,
 ) -> None:  # fmt: skip
-    """A route is missing while it looks: it waits, has read everything in the end, and discards that."""
+    """A route is missing during the search. The sweep waits, reads everything in the end, and discards it."""
     world.mode = mode
     stale = stale_among(world, drafts)
     meanwhile(trouble, endpoint=looks(mode), nth=3)

@@ -32,7 +32,7 @@ COSTS_NOTHING = [
 
 
 def check_truth(ended: Ended, sim: Simulator, held: list[Draft]) -> None:
-    """No draft that stands is on record as settled, and none was touched that is not in the list."""
+    """No draft that is still open is on record as `settled`, and none was touched that is not in the list."""
     untrue = {draft: end for (_, draft), end in endings(ended).items() if draft in sim.left() and end in SETTLED}
     assert untrue == {}, "drafts that stand, said to be settled"
     assert set(sim.world.discarded) <= {draft.id for draft in held}
@@ -96,7 +96,7 @@ def test_the_location_is_missing_for_a_while(
 def test_every_connection_is_for_one_request(
     gateway: Gateway, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """`keepalive_requests 1`, and a look before each deed: each goes over a connection of its own."""
+    """`keepalive_requests 1`, and a check before each discard: each request goes over a connection of its own."""
     world.mode = "branches"
     held = drafts(30)
     gateway.reload(f"keepalive_requests 1; {gateway.proxied}")

@@ -64,7 +64,7 @@ class Image:
 
 
 def main() -> None:
-    """Build, look, run, and say what came of it; an AssertionError says what did not."""
+    """Build, inspect, run, and say what came of it; an AssertionError says what did not."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "/var/tmp/draft-cleanup-image").resolve()
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -157,7 +157,7 @@ def look(image: Image) -> None:
 
 
 def runs(image: Image, folder: Path) -> str:
-    """A run that is told to end, the next pod's that goes on, and what neither may do."""
+    """A run that is asked to end, the next pod's run that goes on, and what neither may do."""
     pod = folder / "pod"
     shutil.rmtree(pod, ignore_errors=True)
     for mount in MOUNTS:

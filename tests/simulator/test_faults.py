@@ -1,4 +1,4 @@
-"""What a client sees of each fault, and whether the deed is done."""
+"""What a client sees of each fault, and whether the draft is discarded."""
 
 import socket
 import time

@@ -42,7 +42,7 @@ def test_no_list_of_drafts_is_no_empty_list(data: object) -> None:
 
 @pytest.mark.parametrize("item", [1, {}, {"_id": "d1"}, {"draftId": None}, {"draftId": "../x"}])
 def test_a_draft_is_found_beside_odd_ones(item: object) -> None:
-    """What is wrong with one draft is wrong with that one; that there is one is told."""
+    """A malformed draft does not affect the others. That there is one is reported."""
     found = drafts_in(ok([item, {"draftId": "d1"}]), AGENT)
     assert found.by_id == {"d1": Draft(AGENT, "d1")}
     assert found.odd is not None

@@ -1,4 +1,4 @@
-"""The breaker: three different items in a row that fail open it, and only whoever looks into it closes it."""
+"""The breaker: three different items that fail in a row open it, and only a probe closes it."""
 
 from itertools import product
 

@@ -113,7 +113,7 @@ def test_systemd_has_nothing_to_say_of_the_units(tmp_path: Path) -> None:
 
 
 def test_the_operations_page_knows_every_exit_code_and_file() -> None:
-    """What to look at after each code; links lead somewhere; settings and commands that it names exist."""
+    """The page says what to check after each code. Links lead somewhere; settings and commands that it names exist."""
     page = (CRON / "README.md").read_text()
     codes = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for code in row.split(", ")}
     assert codes == {int(code) for code in ExitCode if code is not ExitCode.OK} | {137}
@@ -180,7 +180,7 @@ def test_an_alert_about_two_nights_knows_how_long_a_night_may_be() -> None:
 
 
 def test_a_warning_raises_an_alert_whatever_its_kind() -> None:
-    """Those that a run may end well with are told apart, every other kind has a rule as well, and none has two."""
+    """Kinds that a successful run may have are named one by one. Every other kind has a rule too, and none has two."""
     asked = [re.findall(r'draft_cleanup_warnings\{kind(!?[=~]+)"(.*)"\} > 0', rule["expr"]) for rule in rules()]
     conditions = [found[0] for found in asked if found]
     apart = {kind for operator, kind in conditions if operator == "="}
@@ -191,6 +191,6 @@ def test_a_warning_raises_an_alert_whatever_its_kind() -> None:
 
 @pytest.mark.parametrize("kind", ["none_found", "deprecation"])
 def test_a_warning_that_one_run_alone_gives_is_reported_at_once(kind: str) -> None:
-    """The next run may have nothing to say any more: what was not found is settled."""
+    """The next run may not repeat the warning, because pairs that were not found are `settled` by then."""
     (rule,) = [rule for rule in rules() if f'kind="{kind}"' in rule["expr"]]
     assert "for" not in rule

@@ -117,14 +117,14 @@ def test_which_codes_a_scheduler_should_try_again() -> None:
     ],
 )
 def test_status_and_what_stopped_it(facts: Facts, status: str, stopped_by: str | None) -> None:
-    """Refused is what sent nothing; the first cause is the one that is told."""
+    """A run that sent nothing is refused. The first cause to stop a run is the one that is reported."""
     assert (facts.status, facts.stopped_by) == (status, stopped_by)
 
 
 @pytest.mark.parametrize("mode", ["dry-run", "find"])
 @pytest.mark.parametrize("code", [ExitCode.OK, ExitCode.TRY_AGAIN, ExitCode.DEADLINE])
 def test_a_run_that_only_reads_says_that_nothing_was_discarded(mode: str, code: ExitCode) -> None:
-    """`every pair is discarded or skipped` after a look would frighten."""
+    """After a run that only read, `every pair is discarded or skipped` would be alarming."""
     assert "nothing was discarded" in meaning(code, mode)
 
 

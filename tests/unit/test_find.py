@@ -136,8 +136,8 @@ def reply(agents: list[str], total: int | None) -> Reply:
     return Reply(200, {"status": True, "data": data | ({} if total is None else {"total": total})})
 
 
-def look(pages: Pages) -> Findings:
-    """A look over a workspace with these pages, on the old model."""
+def findings(pages: Pages) -> Findings:
+    """What a search finds in a workspace with these pages, on the older model."""
 
     async def run() -> Findings:
         session = session_of(pages, attempts=1)
@@ -163,7 +163,7 @@ FULL, BOTH = PAGE_SIZE, 2 * PAGE_SIZE
         ([(ids(0, 40), 100), (ids(40, 80), 100), (ids(80, 100), 100)], 100, 3),
         # A total that is too small is not believed while pages are full.
         ([(ids(0, FULL), 7), (ids(FULL, FULL + 30), 7)], FULL + 30, 2),
-        # An agent stands on two pages; a page is given again for ever.
+        # An agent is on two pages; the same page is given again for ever.
         ([(ids(0, FULL), FULL + 1), ([*ids(FULL - 1, FULL + 1)], FULL + 1)], FULL + 1, 2),
         ([(ids(0, FULL), None), (ids(0, FULL), None)], FULL, 2),
     ],
@@ -171,7 +171,7 @@ FULL, BOTH = PAGE_SIZE, 2 * PAGE_SIZE
 def test_all_pages_are_read(pages: list[Any], agents: int, calls: int) -> None:
     """Whatever the total says or does not say: every agent once, and no page more than is needed."""
     api = Pages(pages)
-    found = look(api)
+    found = findings(api)
     assert (found.agents, found.seen, found.unreadable) == (agents, agents, [])
     assert len(api.calls) == calls
 
@@ -179,9 +179,9 @@ def test_all_pages_are_read(pages: list[Any], agents: int, calls: int) -> None:
 def test_agents_that_change_places_while_pages_are_read_are_found() -> None:
     """One slips from page 2 to page 1 after that was read, another is deleted: the pages are read again."""
     slipped = [(ids(0, FULL), 101), (ids(99, 100), 101)], [([*ids(100, 101), *ids(0, 99)], 101), (ids(99, 100), 101)]
-    assert look(Pages(*slipped)).agents == 101
+    assert findings(Pages(*slipped)).agents == 101
     deleted = [(ids(0, FULL), 101), ([], 100)], [(ids(1, 101), 100), ([], 100)]
-    found = look(Pages(*deleted))
+    found = findings(Pages(*deleted))
     assert (found.agents, found.unreadable) == (101, [])
 
 
@@ -196,7 +196,7 @@ def test_agents_that_change_places_while_pages_are_read_are_found() -> None:
 )
 def test_pages_that_cannot_be_read_are_reported(pages: list[Any], agents: int, sentence: str) -> None:
     """What could be read is there, and what could not is said."""
-    found = look(Pages(pages))
+    found = findings(Pages(pages))
     assert (found.agents, found.seen) == (agents, agents)
     (told,) = found.unreadable
     assert sentence in told
@@ -211,7 +211,7 @@ def test_the_oldest_come_first() -> None:
             drafts = [{"draftId": f"d{n}", "updatedAt": time} for n, time in enumerate(times)]
             return Reply(200, {"status": True, "data": drafts})
 
-    found = look(Api([(ids(0, 1), 1)]))
+    found = findings(Api([(ids(0, 1), 1)]))
     assert [draft.draft for draft in found.found] == ["d2", "d3", "d1", "d0"]
     assert found.ageless == 1
 

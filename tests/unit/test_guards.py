@@ -81,5 +81,5 @@ def test_a_publish_under_way_goes_before_everything_else(listed: datetime | None
     ],
 )
 def test_when_the_draft_has_to_be_seen(guard: Guard, dated: bool, needed: bool) -> None:
-    """For a time to compare with; and where a copy makes the job look anyway, for a publish."""
+    """It is read when there is a time to compare with. If it is read for a copy anyway, a publish is noticed."""
     assert Guards(guard).need_check(dated=dated) is needed

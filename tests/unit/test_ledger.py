@@ -125,7 +125,7 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_line_has_left_the_process_when_written(tmp_path: Path) -> None:
-    """Whoever looks sees each line at once, whole."""
+    """Another process can read each line at once, and whole."""
     path = tmp_path / "ledger.jsonl"
     with Ledger(str(path)) as ledger:
         for number in range(1, 20):
@@ -194,7 +194,7 @@ def test_what_is_settled(tmp_path: Path, lines: list[dict[str, Any]], settled: b
 def test_what_may_be_mistyped_is_not_settled_by_not_found(
     tmp_path: Path, outcome: str, reason: str | None, settled: bool
 ) -> None:
-    """But by everything else that settles a pair."""
+    """Every other ending that makes a pair `settled` still does."""
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(text([*HISTORY, pair("d") | {"outcome": outcome, "reason": reason}]))
     key = pack(AGENT, "d")
@@ -301,7 +301,7 @@ def test_lines_are_on_disk_soon_without_waiting_for_it(tmp_path: Path, monkeypat
     ['"agent": 123456789012345678901234, "draft": "d"', '"agent": null, "draft": null', '"outcome": ["discarded"]'],
 )
 def test_values_of_other_types_are_no_trouble(line: str, tmp_path: Path) -> None:
-    """A line that somebody made by hand settles nothing and breaks nothing."""
+    """A line that somebody wrote by hand makes no pair `settled` and causes no error."""
     path = tmp_path / "ledger.jsonl"
     ids = "" if "agent" in line else f'"agent": "{"a" * 24}", "draft": "d", '
     path.write_text('{"type": "run", "run_id": "1"}\n{"type": "pair", ' + ids + line + "}\n")
@@ -392,7 +392,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 def test_only_the_runs_are_read_where_no_pair_matters(tmp_path: Path, parsed: list[bytes]) -> None:
-    """A ledger of years is looked through for what it is of, and for nothing else."""
+    """A ledger of years is read only for which API and organization it belongs to."""
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(text([*HISTORY, *[pair(f"d{number}") for number in range(1000)]]))
     past = Past(str(path), None)
@@ -401,7 +401,7 @@ def test_only_the_runs_are_read_where_no_pair_matters(tmp_path: Path, parsed: li
 
 
 def test_lines_of_other_pairs_are_not_parsed(tmp_path: Path, parsed: list[bytes]) -> None:
-    """Millions of lines for a list of a few: a torn one among them is told all the same."""
+    """Most of the lines belong to pairs that are not listed. A torn line among them is reported all the same."""
     path = tmp_path / "ledger.jsonl"
     begin = {"type": "pair", "time": "2026-11-24T18:00:00.000Z", "run_id": "2"}
     lines = text([NEXT, *[begin | pair(f"d{number}") for number in range(1000)]]).splitlines(keepends=True)

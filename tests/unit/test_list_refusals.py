@@ -138,7 +138,7 @@ CSV: dict[str, tuple[str | bytes, dict[int, str]]] = {
 
 @pytest.mark.parametrize(("content", "expected"), CSV.values(), ids=CSV)
 def test_each_bad_row_of_a_csv_is_named(refused: Refused, content: str | bytes, expected: dict[int, str]) -> None:
-    """Every bad row is told with its line and what is wrong with it, and no good one is."""
+    """Every bad row is reported with its line and what is wrong with it, and no good row is."""
     _compare(refused(content), expected)
 
 
@@ -216,7 +216,7 @@ YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
 
 @pytest.mark.parametrize(("content", "expected"), YAML.values(), ids=YAML)
 def test_each_bad_row_of_a_yaml_is_named(refused: Refused, content: str | bytes, expected: dict[int, str]) -> None:
-    """Every bad row is told with its line and what is wrong with it, and no good one is."""
+    """Every bad row is reported with its line and what is wrong with it, and no good row is."""
     _compare(refused(content, "list.yaml"), expected)
 
 
@@ -279,13 +279,13 @@ LINES: dict[str, tuple[str | bytes, dict[int, str]]] = {
 def test_each_bad_line_of_json_lines_is_named(
     refused: Refused, content: str | bytes, expected: dict[int, str], name: str
 ) -> None:
-    """Every bad line is told, each by itself."""
+    """Every bad line is reported, each by itself."""
     _compare(refused(content, name), expected)
 
 
 @pytest.mark.parametrize(("content", "expected"), JSON.values(), ids=JSON)
 def test_each_bad_row_of_a_json_is_named(refused: Refused, content: str | bytes, expected: dict[int, str]) -> None:
-    """Every bad row is told with its line and what is wrong with it, and no good one is."""
+    """Every bad row is reported with its line and what is wrong with it, and no good row is."""
     _compare(refused(content, "list.json"), expected)
 
 

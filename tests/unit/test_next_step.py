@@ -99,7 +99,7 @@ def test_a_list_in_the_settings_file_is_read_there_again(tmp_path: Path) -> None
     assert f"the list as it stands in {file}" in again.needs
 
 
-def test_secrets_are_named_and_not_told() -> None:
+def test_secrets_are_named_and_never_shown() -> None:
     """By their variables; a key in a file needs none."""
     secret = {"CLEANUP_OUTPUT__HEARTBEAT_URL": "https://hc-ping.com/3f2b"}
     settings = load({}, secret, None, NOWHERE).settings
@@ -163,7 +163,7 @@ def test_a_command_that_cannot_be_shown_is_said_in_words(again: Again, obstacle:
     ],
 )
 def test_what_to_do_depends_on_how_it_ended(end: End, said: str | None) -> None:
-    """Nothing; what to change; where to look; whom to wait for; or the command."""
+    """Nothing, what to change, what to check, whom to wait for, or the command to run."""
     found = next_step(end, AGAIN)
     assert found is None if said is None else (found or "").startswith(said)
     assert found is None or ("--resume" in found) == (end.ledger and not end.reads_only and "cd " in found)

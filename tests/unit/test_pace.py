@@ -132,14 +132,14 @@ def test_a_long_silence_is_not_caught_up() -> None:
 
 @given(
     rate=st.integers(1, 60).map(float),
-    turns=st.lists(st.tuples(st.integers(1, 2), st.floats(0, 0.4), st.booleans()), min_size=1, max_size=200),
+    requested=st.lists(st.tuples(st.integers(1, 2), st.floats(0, 0.4), st.booleans()), min_size=1, max_size=200),
 )
-def test_a_check_and_its_discard(rate: float, turns: list[tuple[int, float, bool]]) -> None:
+def test_a_check_and_its_discard(rate: float, requested: list[tuple[int, float, bool]]) -> None:
     """The discard right after a check finds room within the rate, or gives its place back, however slow the check."""
     pace = EvenPace(rate)
     now = 1000.0
     times: list[float] = []
-    for requests, seconds, goes_on in turns:
+    for requests, seconds, goes_on in requested:
         while (ready := pace.ready_at(now, requests)) > now:
             now = ready
         pace.reserve(now, requests)

@@ -23,7 +23,7 @@ def listed(chosen: Rows) -> PairList:
 
 
 @given(rows, st.sets(st.integers(0, 2)), rows, st.none() | st.integers(0, 30), st.integers(1, 4))
-def test_every_pair_has_one_fate(
+def test_every_pair_has_one_decision(
     chosen: Rows, protect: set[int], settled: Rows, limit: int | None, shares: int
 ) -> None:
     """The rules in their order: another share's, a duplicate, protected, settled, beyond the limit, or sent."""

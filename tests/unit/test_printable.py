@@ -27,10 +27,10 @@ def test_what_can_be_shown_stays(text: str) -> None:
     ],
 )
 def test_what_could_mislead_is_shown_as_an_escape(text: str, shown: str) -> None:
-    """Control characters, those of C1 too, whatever turns the direction of writing, and halves of characters."""
+    """Control characters, those of C1 too, whatever reverses the direction of writing, and halves of characters."""
     assert printable(text) == shown
 
 
 def test_line_breaks_of_our_own_stay() -> None:
-    """A text of several lines keeps what it is told to keep."""
+    """A text of several lines keeps the line breaks that the caller wants to keep."""
     assert printable("a\n\x1bb\n", keep="\n") == "a\n\\x1bb\n"

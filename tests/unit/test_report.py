@@ -103,7 +103,7 @@ def test_lines_of_the_same_moment_count_in_the_order_in_which_they_were_written(
 
 
 def test_groups_and_filters(tmp_path: Path) -> None:
-    """By agent, day and user; since a moment; of some agents. The runs told are those that have a part in it."""
+    """By agent, day and user; since a moment; of some agents. Only runs that contribute are reported."""
     ledger = [
         run("r1"), pair("d1", DISCARDED, 1), pair("d2", FAILED, 2), end("r1"),
         run("r2"), pair("d1", DISCARDED, 5, agent=AGENTS[1], run_id="r2", time="2026-01-02T00:30:00+01:00"),
@@ -269,7 +269,7 @@ UNKNOWN = {"organization": None, "base_url": "https://x"}
     ],
 )
 def test_which_organizations_there_are(tmp_path: Path, ledgers: list[Any], names: list[str]) -> None:
-    """A run that could not tell was where the others of its ledger were; the same one on another URL is another."""
+    """A run that could not determine its organization gets that of its ledger. Another URL makes it another one."""
     for ledger in ledgers:
         ledger += [pair("d1", DISCARDED, 1, run_id=line["run_id"]) for line in ledger if line["type"] == "run"]
     found = report(tmp_path, *ledgers)

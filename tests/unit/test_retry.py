@@ -63,8 +63,8 @@ def elapsed(engine: Engine) -> list[float]:
         *[([Reply(status, {"status": False})], 1) for status in (201, 302, 400, 403, 404, 408, 409, 418, 423, 600)],
     ],
 )
-def test_attempts_until_an_answer_stands(replies: list[Reply], attempts: int) -> None:
-    """No answer, 429, 5xx and a gateway's refusals are tried again, up to `retry.attempts`; anything else stands."""
+def test_attempts_until_an_answer_is_final(replies: list[Reply], attempts: int) -> None:
+    """No answer, 429, 5xx and a gateway's refusals are tried again, up to `retry.attempts`; anything else is final."""
     engine = Engine(scripted(*replies))
     reply, _ = operate(engine)
     assert len(engine.sent) == attempts
@@ -141,7 +141,7 @@ def test_a_429_waits_for_the_end_of_the_pause() -> None:
 
 
 def test_a_429_that_asks_for_too_long_stops_the_run() -> None:
-    """Its reply stands."""
+    """Its reply is the last one."""
     engine = Engine(scripted(Reply(429, retry_after=61.0), OK), max_outage=60.0)
     reply, stop = operate(engine)
     assert (reply.status, len(engine.sent), stop.causes) == (429, 1, [StopCause.OUTAGE])
@@ -238,7 +238,7 @@ def stop_after(seconds: float, engine: Engine) -> tuple[Reply | None, list[str]]
     [(0.0, None, 0), (0.5, None, 0), (1.5, 503, 1), (5.0, 503, 1), (12.5, 503, 1), (13.5, 200, 2)],
 )
 def test_a_stop_in_the_middle(seconds: float, status: int | None, sent: int) -> None:
-    """Before anything was sent: Stopped. After that the last reply stands, and no other attempt begins."""
+    """Before anything was sent: Stopped. After that the last reply counts, and no other attempt begins."""
     engine = Engine(scripted(Reply(503, retry_after=10.0), OK), opening=1.0, seconds=1.0)
     reply, paths = stop_after(seconds, engine)
     assert (None if reply is None else reply.status, len(paths)) == (status, sent)
@@ -303,7 +303,7 @@ def test_the_slot_that_was_handed_over_is_used_first_and_given_back() -> None:
 def told(
     answer: Callable[[str], Reply], work: Callable[[Caller], Awaitable[object]], *, seconds: float = 1.0
 ) -> bool | None:
-    """What a witness is told within so many seconds, while the breaker is open."""
+    """What a probe reports within so many seconds, while the breaker is open. None: it reports nothing."""
 
     async def main(session: Session) -> bool | None:
         for item in "abc":
@@ -371,7 +371,7 @@ replies = st.builds(
 @settings(max_examples=100, deadline=None)
 @given(st.lists(replies, min_size=1, max_size=6), st.integers(1, 5))
 def test_any_sequence_comes_to_an_end(sequence: list[Reply], attempts: int) -> None:
-    """Never more attempts than may be, and the last reply is the one that stands."""
+    """There are never more attempts than allowed, and the last reply is the one that counts."""
     engine = Engine(scripted(*sequence), attempts=attempts)
     reply, _ = operate(engine)
     assert 1 <= len(engine.sent) <= attempts

@@ -153,7 +153,7 @@ def test_a_long_name_of_a_key_file_is_not_taken_for_a_key(sources: Sources) -> N
 
 
 def test_a_file_of_an_odd_name_is_named_with_its_folder(sources: Sources) -> None:
-    """What is refused as it stands is taken with `./` before it."""
+    """A name that is refused by itself is accepted with `./` before it."""
     for name in ("no", "yes", "-", "~", "sk_live_0123456789"):
         assert sources.value("output.ledger", {"output.ledger": f"./{name}"}) == f"./{name}"
 
@@ -387,7 +387,7 @@ BAD: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("key", "text", "value"), GOOD)
 def test_a_value_is_understood(sources: Sources, key: str, text: str, value: Any) -> None:
-    """As it stands in the file, and the same as a variable."""
+    """It means the same in the file and as a variable."""
     section, _, name = key.partition(".")
     assert sources.value(key, file=f"{section}:\n  {name}: {text}\n") == value
     if "[" not in text:

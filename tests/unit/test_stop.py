@@ -1,4 +1,4 @@
-"""Stopping: the first cause is told, everybody hears of it once, and no signal is deadly from the start to the end."""
+"""Stopping: the first cause is reported, every listener is called once, and no signal kills the process."""
 
 import asyncio
 import os
@@ -132,7 +132,7 @@ def test_a_signal_that_is_to_be_ignored_stays_so() -> None:
 
 
 def test_signals_that_are_on_their_way_are_ignored_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
-    """Python would complain of a handler that is gone when its turn comes."""
+    """Python would complain if a handler were gone by the time it is called."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: ignore_signals())
     signal.signal(signal.SIGINT, lambda _number, _frame: ignore_signals())
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""The throttle: who may send when, in turn, and what turns everybody away."""
+"""The throttle: who may send when and in which order, and what refuses every request."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.engine import OK, TIMEOUT, Engine, run, steady
 TLS = Reply(None, trouble=Trouble.TLS, message="the certificate of the server cannot be verified")
 
 
-class Gate:
+class Throttled:
     """A throttle in the running loop, its stop, and what it logged."""
 
     def __init__(self, concurrency: int = 2, pace: Pace | None = None, max_outage: float = 60.0) -> None:
@@ -43,7 +43,7 @@ class Gate:
             self.throttle.learn(TIMEOUT, [item], 0.0)
 
     async def use(self, number: int, seconds: float = 1.0, *, probe: bool = False) -> None:
-        """Take a slot for so long, and note whose turn it was."""
+        """Take a slot for so long, and note who had it."""
         slot = await self.throttle.acquire(1, probe=probe)
         self.order.append(number)
         try:
@@ -63,13 +63,13 @@ async def steps(count: int) -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_slots_are_given_in_turn(concurrency: int) -> None:
+def test_slots_are_given_in_order(concurrency: int) -> None:
     """Who came first is first."""
 
     async def main() -> list[int]:
-        gate = Gate(concurrency, steady(5))
-        await asyncio.gather(*gate.queue(12))
-        return gate.order
+        throttled = Throttled(concurrency, steady(5))
+        await asyncio.gather(*throttled.queue(12))
+        return throttled.order
 
     assert run(main) == list(range(12))
 
@@ -78,14 +78,14 @@ def test_the_order_outlasts_an_outage() -> None:
     """Who waited when the breaker opened is served in the same order when it has closed."""
 
     async def main() -> list[int]:
-        gate = Gate(2)
-        tasks = gate.queue(12)
+        throttled = Throttled(2)
+        tasks = throttled.queue(12)
         await asyncio.sleep(2.5)
-        gate.open_breaker()
+        throttled.open_breaker()
         await asyncio.sleep(9)
-        gate.throttle.close_breaker(items_are_bad=False)
+        throttled.throttle.close_breaker(items_are_bad=False)
         await asyncio.gather(*tasks)
-        return gate.order
+        return throttled.order
 
     assert run(main) == list(range(12))
 
@@ -94,9 +94,9 @@ def test_no_more_places_than_set() -> None:
     """With two places, six who need a second each take three seconds."""
 
     async def main() -> float:
-        gate = Gate(2)
-        await asyncio.gather(*gate.queue(6))
-        return gate.elapsed
+        throttled = Throttled(2)
+        await asyncio.gather(*throttled.queue(6))
+        return throttled.elapsed
 
     assert run(main) == pytest.approx(3.0)
 
@@ -105,12 +105,12 @@ def test_a_slot_that_is_released_twice_is_one_place() -> None:
     """An attempt is over once."""
 
     async def main() -> float:
-        gate = Gate(1)
-        slot = await gate.throttle.acquire(1)
+        throttled = Throttled(1)
+        slot = await throttled.throttle.acquire(1)
         slot.release()
         slot.release()
-        await asyncio.gather(*gate.queue(2))
-        return gate.elapsed
+        await asyncio.gather(*throttled.queue(2))
+        return throttled.elapsed
 
     assert run(main) == pytest.approx(2.0)
 
@@ -120,10 +120,10 @@ def test_a_slot_that_is_not_used_costs_no_time(rate: float) -> None:
     """Its place in the pace is given back."""
 
     async def main() -> float:
-        gate = Gate(2, steady(rate))
+        throttled = Throttled(2, steady(rate))
         for _ in range(50):
-            (await gate.throttle.acquire(2)).release()
-        return gate.elapsed
+            (await throttled.throttle.acquire(2)).release()
+        return throttled.elapsed
 
     assert run(main) == pytest.approx(0.0, abs=1e-6)
 
@@ -140,13 +140,13 @@ def test_a_request_that_nobody_expected_counts_as_well() -> None:
     """A third request in a slot for one is made up for afterwards."""
 
     async def main() -> float:
-        gate = Gate(2, steady(1))
-        slot = await gate.throttle.acquire(1)
+        throttled = Throttled(2, steady(1))
+        slot = await throttled.throttle.acquire(1)
         for _ in range(3):
             await slot.before_write()
         slot.release()
-        await gate.throttle.acquire(1)
-        return gate.elapsed
+        await throttled.throttle.acquire(1)
+        return throttled.elapsed
 
     assert run(main) >= 3.0
 
@@ -155,13 +155,13 @@ def test_a_429_holds_everybody_back() -> None:
     """Nobody is let through before the end of the pause, not even a probe."""
 
     async def main() -> list[float]:
-        gate = Gate(4)
-        gate.refuse(7.0)
+        throttled = Throttled(4)
+        throttled.refuse(7.0)
         times = []
 
         async def use(*, probe: bool) -> None:
-            (await gate.throttle.acquire(1, probe=probe)).release()
-            times.append(gate.elapsed)
+            (await throttled.throttle.acquire(1, probe=probe)).release()
+            times.append(throttled.elapsed)
 
         await asyncio.gather(use(probe=False), use(probe=False), use(probe=True))
         return times
@@ -174,11 +174,11 @@ def test_how_long_a_pause_is(waits: list[float | None], pause: float) -> None:
     """As long as any answer asks for, or as the back-off where none does."""
 
     async def main() -> float:
-        gate = Gate()
+        throttled = Throttled()
         for wait in waits:
-            gate.refuse(wait, backoff=3.0)
-        await gate.throttle.acquire(1)
-        return gate.elapsed
+            throttled.refuse(wait, backoff=3.0)
+        await throttled.throttle.acquire(1)
+        return throttled.elapsed
 
     assert run(main) == pytest.approx(pause)
 
@@ -187,12 +187,12 @@ def test_one_pause_is_reported_once() -> None:
     """However many answers ask for it."""
 
     async def main() -> list[str]:
-        gate = Gate()
+        throttled = Throttled()
         for wait in (2.0, 2.1, 3.0):
-            gate.refuse(wait)
+            throttled.refuse(wait)
         await asyncio.sleep(5)
-        gate.refuse(2.0)
-        return gate.events
+        throttled.refuse(2.0)
+        return throttled.events
 
     assert run(main) == ["rate.paused"] * 2
 
@@ -211,10 +211,10 @@ def test_a_pause_that_is_too_long_stops_the_run(wait: float, deadline: float | N
     """Longer than anybody waits for an outage, or past the deadline."""
 
     async def main() -> StopCause | None:
-        gate = Gate(max_outage=60.0)
-        gate.throttle.deadline = None if deadline is None else gate.began + deadline
-        gate.refuse(wait)
-        return gate.stop.cause
+        throttled = Throttled(max_outage=60.0)
+        throttled.throttle.deadline = None if deadline is None else throttled.began + deadline
+        throttled.refuse(wait)
+        return throttled.stop.cause
 
     assert run(main) is cause
 
@@ -223,12 +223,12 @@ def test_429s_for_ever_end() -> None:
     """Pauses that are short, one after the other, count as one."""
 
     async def main() -> float:
-        gate = Gate(max_outage=60.0)
-        while not gate.stop.cause:
-            gate.refuse(7.0)
+        throttled = Throttled(max_outage=60.0)
+        while not throttled.stop.cause:
+            throttled.refuse(7.0)
             await asyncio.sleep(7.0)
-        assert gate.stop.causes == [StopCause.OUTAGE]
-        return gate.elapsed
+        assert throttled.stop.causes == [StopCause.OUTAGE]
+        return throttled.elapsed
 
     assert 60.0 <= run(main) <= 70.0
 
@@ -237,12 +237,12 @@ def test_an_answer_between_429s_begins_their_count_anew() -> None:
     """An API that lets something through is not out of order."""
 
     async def main() -> StopCause | None:
-        gate = Gate(max_outage=60.0)
+        throttled = Throttled(max_outage=60.0)
         for _ in range(30):
-            gate.refuse(7.0)
+            throttled.refuse(7.0)
             await asyncio.sleep(7.0)
-            gate.throttle.learn(OK, ["item"], 0.0)
-        return gate.stop.cause
+            throttled.throttle.learn(OK, ["item"], 0.0)
+        return throttled.stop.cause
 
     assert run(main) is None
 
@@ -251,9 +251,9 @@ def test_what_no_attempt_can_mend_stops_the_run() -> None:
     """TLS that cannot be set up."""
 
     async def main() -> tuple[StopCause | None, str | None]:
-        gate = Gate()
-        gate.throttle.learn(TLS, ["item"], 0.0)
-        return gate.stop.cause, gate.stop.sentence
+        throttled = Throttled()
+        throttled.throttle.learn(TLS, ["item"], 0.0)
+        return throttled.stop.cause, throttled.stop.sentence
 
     assert run(main) == (StopCause.TLS, TLS.message)
 
@@ -262,63 +262,63 @@ def test_while_the_breaker_is_open_only_probes_pass() -> None:
     """Everybody else waits until it is closed, whatever the probes' answers."""
 
     async def main() -> list[int]:
-        gate = Gate(2)
-        gate.open_breaker()
-        tasks = gate.queue(4)
+        throttled = Throttled(2)
+        throttled.open_breaker()
+        tasks = throttled.queue(4)
         for number in (10, 11, 12):
-            await gate.use(number, probe=True)
-            gate.throttle.learn(OK, ["d"], 0.0)
-        assert gate.throttle.opened.is_set()
-        gate.throttle.close_breaker(items_are_bad=False)
+            await throttled.use(number, probe=True)
+            throttled.throttle.learn(OK, ["d"], 0.0)
+        assert throttled.throttle.opened.is_set()
+        throttled.throttle.close_breaker(items_are_bad=False)
         await asyncio.gather(*tasks)
-        return gate.order
+        return throttled.order
 
     assert run(main) == [10, 11, 12, 0, 1, 2, 3]
 
 
-def test_a_probe_does_not_wait_in_turn() -> None:
-    """Those who were in turn when the breaker opened give way."""
+def test_a_probe_does_not_wait_in_the_queue() -> None:
+    """Those who were next in the queue when the breaker opened let the probe go first."""
 
     async def main() -> list[int]:
-        gate = Gate(2, steady(0.1))
-        tasks = gate.queue(4)
+        throttled = Throttled(2, steady(0.1))
+        tasks = throttled.queue(4)
         await asyncio.sleep(2)
-        gate.open_breaker()
-        await gate.use(10, probe=True)
-        gate.throttle.close_breaker(items_are_bad=False)
+        throttled.open_breaker()
+        await throttled.use(10, probe=True)
+        throttled.throttle.close_breaker(items_are_bad=False)
         await asyncio.gather(*tasks)
-        return gate.order
+        return throttled.order
 
     assert run(main) == [0, 10, 1, 2, 3]
 
 
-def busy(gate: Gate) -> None:
+def busy(throttled: Throttled) -> None:
     """Both places are taken for good."""
-    gate.queue(2, seconds=1e6)
+    throttled.queue(2, seconds=1e6)
 
 
-def paused(gate: Gate) -> None:
+def paused(throttled: Throttled) -> None:
     """There is a pause."""
-    gate.refuse(50.0)
+    throttled.refuse(50.0)
 
 
-def broken(gate: Gate) -> None:
+def broken(throttled: Throttled) -> None:
     """The breaker is open."""
-    gate.open_breaker()
+    throttled.open_breaker()
 
 
 @pytest.mark.parametrize("arrange", [busy, paused, broken])
-def test_a_stop_turns_everybody_away_at_once(arrange: Callable[[Gate], None]) -> None:
+def test_a_stop_ends_every_wait_at_once(arrange: Callable[[Throttled], None]) -> None:
     """Whatever they wait for."""
 
     async def main() -> tuple[list[BaseException | None], float]:
-        gate = Gate(2)
-        arrange(gate)
+        throttled = Throttled(2)
+        arrange(throttled)
         await steps(10)
-        tasks = gate.queue(5)
+        tasks = throttled.queue(5)
         await steps(10)
-        gate.stop.request(StopCause.SIGNAL, "SIGTERM was received")
-        return await asyncio.gather(*tasks, return_exceptions=True), gate.elapsed
+        throttled.stop.request(StopCause.SIGNAL, "SIGTERM was received")
+        return await asyncio.gather(*tasks, return_exceptions=True), throttled.elapsed
 
     ends, seconds = run(main)
     assert [type(end) for end in ends] == [Stopped] * 5
@@ -329,9 +329,9 @@ def test_nothing_is_written_after_a_stop() -> None:
     """Not even with a slot that was taken before."""
 
     async def main() -> None:
-        gate = Gate()
-        slot = await gate.throttle.acquire(1)
-        gate.stop.signalled(15)
+        throttled = Throttled()
+        slot = await throttled.throttle.acquire(1)
+        throttled.stop.signalled(15)
         await slot.before_write()
 
     with pytest.raises(Stopped):
@@ -344,18 +344,18 @@ def test_a_waiter_that_is_cancelled_loses_no_place(victim: int, pace: Callable[[
     """At whatever step of the loop it happens, all others are served in their order, and all places are free again."""
 
     async def main(point: int, with_outage: bool) -> None:
-        gate = Gate(2, pace())
-        tasks = gate.queue(6, seconds=0.0)
+        throttled = Throttled(2, pace())
+        tasks = throttled.queue(6, seconds=0.0)
         if with_outage:
             await steps(2)
-            gate.open_breaker()
+            throttled.open_breaker()
         await steps(point)
         tasks[victim].cancel()
         await steps(3)
-        gate.throttle.close_breaker(items_are_bad=False)
+        throttled.throttle.close_breaker(items_are_bad=False)
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert [number for number in gate.order if number != victim] == [n for n in range(6) if n != victim]
-        slots: list[Slot] = [await gate.throttle.acquire(1) for _ in range(2)]
+        assert [number for number in throttled.order if number != victim] == [n for n in range(6) if n != victim]
+        slots: list[Slot] = [await throttled.throttle.acquire(1) for _ in range(2)]
         assert len(slots) == 2
 
     for point in range(40):
@@ -399,12 +399,12 @@ def test_a_page_of_503_may_be_a_limit_while_others_are_answered(
 
     async def main() -> tuple[bool, int]:
         pace = Refusals()
-        gate = Gate(pace=pace)
+        throttled = Throttled(pace=pace)
         if since_an_answer is not None:
-            gate.throttle.learn(OK, ["good"], 0.0)
+            throttled.throttle.learn(OK, ["good"], 0.0)
             await asyncio.sleep(since_an_answer)
         for item in "abc":
-            gate.throttle.learn(reply, [item], 0.0)
-        return gate.throttle.breaker.is_open, pace.count
+            throttled.throttle.learn(reply, [item], 0.0)
+        return throttled.throttle.breaker.is_open, pace.count
 
     assert run(main) == (True, 3 if may_be else 0)

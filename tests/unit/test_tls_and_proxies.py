@@ -83,7 +83,7 @@ def test_a_port_that_speaks_no_tls_can_never_be_used() -> None:
 def test_a_proxy_tunnels_what_is_encrypted(
     certificate: Path, monkeypatch: pytest.MonkeyPatch, *, proxy_tls: bool
 ) -> None:
-    """It is told where to and by whom, and never sees the key."""
+    """The proxy learns the destination and the client's name, and never sees the key."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     tls = serving(certificate)
     with RawApi(tls=tls).running() as api, Proxy(tls=tls if proxy_tls else None).running() as proxy:

@@ -80,7 +80,7 @@ def test_what_the_system_said_is_reported(error: BaseException, sentence: str) -
     assert said(error, proxy="proxy:1") == f"no connection by way of the proxy proxy:1: {sentence}"
 
 
-def test_running_out_of_time_is_told_by_what_was_waited_for() -> None:
+def test_a_timeout_says_what_was_waited_for() -> None:
     """A connection, or an answer."""
     assert said(TimeoutError()) == "no connection within 10 s"
     assert said(TimeoutError(), sent=True) == "no answer within 10 s"

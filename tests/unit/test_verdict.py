@@ -92,7 +92,7 @@ def test_no_answer_is_tried_again_unless_it_is_hopeless(trouble: Trouble) -> Non
     ],
 )
 def test_what_may_have_been_carried_out(reply: Reply, lost: bool) -> None:
-    """A 5xx or a lost answer may stand for a deed that was done; a 429, or what was never sent, does not."""
+    """After a 5xx or a lost answer the draft may be discarded. After a 429, or if nothing was sent, it is not."""
     assert reply.lost is lost
 
 
@@ -149,7 +149,7 @@ def test_how_many_403_end_a_run(count: int) -> None:
     ],
 )
 def test_only_answers_to_a_discard_count(ending: Ending, status: int | None, counts: bool) -> None:
-    """One other answer clears the key; no answer, or a look that ended a pair, says nothing about it."""
+    """One other answer clears the key. No answer, or a pair that ended with a read, says nothing about it."""
     rule = ForbiddenRule()
     rule.add(result(ending, status))
     stops = [rule.add(result(Ending.FORBIDDEN, 403)) for _ in range(50)]

@@ -1,4 +1,4 @@
-"""Workers and probes: every item once, in order, and an API that is down told from items that are bad."""
+"""Workers and probes: every item once, in order, and an API that is down is distinguished from items that are bad."""
 
 import asyncio
 from collections import Counter
@@ -131,7 +131,7 @@ def test_a_retry_does_not_wait_behind_all_other_items() -> None:
 
 @pytest.mark.parametrize("bug", [ZeroDivisionError("a bug"), OutputError("the ledger cannot be written")])
 def test_what_one_item_raises_ends_the_run_and_cancels_the_others(bug: Exception) -> None:
-    """As it was raised, so that it is told for what it is."""
+    """The exception is passed on unchanged, so that it is reported as what it is."""
     cancelled: list[int] = []
 
     async def process(place: int, caller: Caller) -> None:
@@ -258,14 +258,14 @@ def test_items_that_always_fail_are_no_outage(places: range, concurrency: int) -
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize("places", [range(40, 60), range(90, 100)])
 def test_many_items_that_always_fail_cost_some_waiting(places: range, concurrency: int) -> None:
-    """If one of them is asked whether it is the API or the items, it looks like an outage for a while."""
+    """If a probe happens to try one of them, it seems to be an outage for a while."""
     work = Work(Engine(bad(*places), concurrency=concurrency), 100).run()
     assert work.status() == {place: 500 if place in places else 200 for place in range(100)}
     assert work.seconds < 60.0
 
 
 def test_a_list_of_which_nothing_works_ends_by_itself() -> None:
-    """While `GET /user` is answered: nobody is left to tell."""
+    """`GET /user` is answered, and no item is left to probe with, so the items themselves are at fault."""
     work = Work(Engine(bad(*range(12))), 12).run()
     assert work.status() == dict.fromkeys(range(12), 500)
     assert work.stop is not None
@@ -281,7 +281,7 @@ def test_whoever_is_no_witness_is_not_tried() -> None:
 
 
 def test_a_witness_that_shows_nothing_is_followed_by_another() -> None:
-    """Items of which nothing is asked tell neither this nor that."""
+    """Items that need no request say nothing about the API."""
     engine = Engine(bad(0, 1, 2), concurrency=1)
     work = Work(engine, 60)
 
@@ -366,7 +366,7 @@ def test_every_item_is_processed_exactly_once(
 
 
 def test_a_loop_that_jumps_notices_when_everybody_waits_for_nothing() -> None:
-    """Or a deadlock would look like a test that takes long."""
+    """Otherwise a deadlock would be mistaken for a slow test."""
 
     async def main() -> None:
         await asyncio.Event().wait()

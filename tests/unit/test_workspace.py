@@ -71,7 +71,7 @@ def within_seconds(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(work, 10))
 
 
-async def settle() -> None:
+async def run_what_can() -> None:
     """Let everything run that can."""
     for _ in range(20):
         await asyncio.sleep(0)
@@ -147,11 +147,11 @@ def test_whoever_waits_holds_no_slot_that_those_before_need() -> None:
             caller.finish()
 
         first = asyncio.create_task(ask(1))
-        await settle()
+        await run_what_can()
         scene.time += 1
         again = asyncio.create_task(ask(2, since=scene.time))
         between = asyncio.create_task(ask(3))
-        await settle()
+        await run_what_can()
         scene.api.open.set()
         await asyncio.gather(first, again, between)
 
@@ -159,16 +159,16 @@ def test_whoever_waits_holds_no_slot_that_those_before_need() -> None:
 
 
 def test_whoever_waits_for_another_is_no_witness() -> None:
-    """The other may wait for the end of the outage that the witness is to tell."""
+    """The other pair may itself be waiting for the end of the outage that the probe is to detect."""
 
     async def go() -> None:
         scene = Scene(Api())
         scene.api.open.clear()
         first = asyncio.create_task(scene.find())
-        await settle()
+        await run_what_can()
         witness: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
         behind = asyncio.create_task(scene.workspace.find(scene.caller(2, witness=witness), AGENT, "d1"))
-        await settle()
+        await run_what_can()
         assert witness.done()
         assert witness.result() is None
         scene.api.open.set()
@@ -198,7 +198,7 @@ def test_a_move_in_the_middle_of_a_look_up() -> None:
         scene.api.open.clear()
         under_way = asyncio.create_task(scene.find())
         waiting = asyncio.create_task(scene.find())
-        await settle()
+        await run_what_can()
         scene.workspace.follow()
         scene.api.open.set()
         found, after = await asyncio.gather(under_way, waiting)
@@ -261,7 +261,7 @@ AGENTS, NOBODY = ok({"agents": [{"_id": AGENT}, {"_id": OTHER}]}), ok({"agents":
     ],
 )
 def test_an_endpoint_that_is_gone(answers: dict[str, Reply], comes_to: str) -> None:
-    """On by branches if there are any; else the run stops, unless nobody could tell."""
+    """On by branches if there are any; else the run stops, unless it could not be determined."""
 
     async def go() -> None:
         scene = Scene(Api(**answers))
@@ -281,7 +281,7 @@ def test_an_endpoint_that_is_gone(answers: dict[str, Reply], comes_to: str) -> N
 
 @pytest.mark.parametrize("model", ["auto", "drafts"])
 def test_the_409_of_a_workspace_that_has_moved(model: str) -> None:
-    """Followed, or the end of the run where the model is told to be the older one."""
+    """The job follows the move. If the older model was configured, the run ends instead."""
 
     async def go() -> None:
         scene = Scene(Api(drafts=MOVED), model=model)
