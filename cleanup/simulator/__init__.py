@@ -1,19 +1,19 @@
-"""The Atoms API on loopback, over real HTTP: to try the job on, to demonstrate it, and to test against.
+"""A simulated Atoms API on loopback, over real HTTP: to try, demonstrate and test the job.
 
-It imports nothing from the rest of the package, so that a misunderstanding there cannot hide here.
+It imports nothing from the rest of the package, so that both do not share a misunderstanding of the API.
 
-- `entities`   agents, branches, drafts, keys, as records
-- `world`      the state that they make up, and what happens to it; no I/O
-- `shapes`     how the state looks as JSON; `diffs`: how two configurations differ
+- `entities`   agents, branches, drafts and keys, as records
+- `world`      the state of a workspace, and what changes it; no I/O
+- `shapes`     the state as JSON; `diffs`: how two configurations differ
 - `endpoints`  what each endpoint answers
 - `faults`     what goes wrong, and when: scripts, shares, outages
-- `substitutes` the answers that come in place of the proper one
-- `wire`       how an answer or a fault is put on the connection
+- `substitutes` the answers that some faults give instead of the regular one
+- `wire`       sends an answer or a fault over the connection
 - `journal`    the record of every request, and hooks between requests
 - `limit`      the rate limit
-- `app`        the course of one request, and the routes
-- `control`    looking and switching over HTTP (`/_simulator/…`)
-- `listener`   the listening socket, which can be shut for a while
+- `app`        how a request is handled, and the routes
+- `control`    state and switches of a running simulator over HTTP (`/_simulator/…`)
+- `listener`   the listening socket, which can be closed for a while
 - `server`     `Simulator`: the above behind a socket, in a thread or in the foreground
 - `scenery`    a world to begin with, and lists of its drafts; `lifelike` makes it look like one in use
 - `command`    the command line

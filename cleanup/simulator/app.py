@@ -1,4 +1,4 @@
-"""The course of one request, and the routes of the API."""
+"""How a request is handled, and the routes of the API."""
 
 import asyncio
 import dataclasses
@@ -24,7 +24,7 @@ BASE_PATH = "/atoms/v1"
 
 Handler = Callable[[World, Key, Call], Answer]
 
-# Both models' requests for the same thing have the same name, so that a scripted fault holds for either.
+# Requests for the same thing have the same name on both models, so that a scripted fault works on either.
 ENDPOINTS: tuple[tuple[str, str, str, Handler], ...] = (
     ("DELETE", "/agent/{agent}/drafts/{draft}", "discard", endpoints.discard_draft),
     ("DELETE", "/agent/{agent}/branches/{branch}/draft", "discard", endpoints.discard_branch_draft),
@@ -44,7 +44,7 @@ ENDPOINT_NAMES = tuple(dict.fromkeys(name for _, _, name, _ in ENDPOINTS))
 
 
 class Workspace:
-    """Everything that one request may have to do with."""
+    """Everything that handling a request may need."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class Workspace:
         self._chance = random.Random(world.seed)
 
     async def pause(self) -> None:
-        """Take the time that the API takes for an answer."""
+        """Wait for as long as the API takes to answer."""
         low, high = self.latency
         if high > 0:
             await asyncio.sleep(self._chance.uniform(low, high))
 
     def log_line(self, request: Request) -> None:
-        """Print a line about the request, if asked to."""
+        """Print a line about the request if `log` is set."""
         if self.log:
             outcome = request.status if request.fault is None else f"{request.status or '-'} ({request.fault})"
             seconds = (request.answered or request.arrived) - request.arrived
@@ -87,7 +87,7 @@ class Endpoint:
         self.handler = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Record the request, answer it one way or another, and call what waits for that."""
+        """Record the request, answer it, and call the hooks before and after."""
         workspace, connection = self.workspace, scope["state"]["connection"]
         call, request = self._arrive(scope)
         connection.on_lost = lambda: workspace.journal.end(request)
@@ -97,7 +97,7 @@ class Endpoint:
             workspace.log_line(request)
             workspace.journal.call_hooks("after", request, workspace.world)
         except asyncio.CancelledError:
-            pass  # the simulator stops, and has cut the connection
+            pass  # the simulator is stopping, and has closed the connection
         except Exception as problem:
             workspace.errors.append(problem)
             raise
@@ -138,13 +138,13 @@ class Endpoint:
         await self._deliver(fault, answer, request, connection, receive, send)
 
     def _name_draft(self, request: Request) -> None:
-        """Record which draft a request to a branch is about, as far as can be told by now."""
+        """Record which draft a request to a branch is about, as far as it is known now."""
         if request.branch:
             branch = self.workspace.world.find_branch(request.agent, request.branch)
             request.draft = branch.open_draft if branch is not None else None
 
     def _work(self, key: Key | None, call: Call, request: Request) -> Answer:
-        """Do what the request asks for."""
+        """Carry out the request."""
         world = self.workspace.world
         if self.handler is None:
             return endpoints.cannot(request.method, request.path)
@@ -182,13 +182,13 @@ class Endpoint:
         return dataclasses.replace(answer, headers=(*more, *answer.headers))
 
     async def _send(self, answer: Answer, request: Request, send: Send) -> None:
-        # On the record first: whoever has the answer may look there at once.
+        # Recorded first: a client that has the answer may look at the record at once.
         self.workspace.journal.end(request, answer.status)
         await answer_with(self._stamp(answer, request), send)
 
 
 def build_app(workspace: Workspace, more: list[BaseRoute]) -> Router:
-    """Put together the API's routes, some more, and a recorded 404 for everything else."""
+    """Build the API's routes, additional ones, and a recorded 404 for everything else."""
     routes: list[BaseRoute] = [
         Route(BASE_PATH + path, Endpoint(workspace, name, handler), methods=[method])
         for method, path, name, handler in ENDPOINTS

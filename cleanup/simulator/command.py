@@ -1,4 +1,4 @@
-"""The command line: `simulate`."""
+"""The command line of `simulate`."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str]) -> int:
-    """Serve the simulated API until SIGTERM or SIGINT. 0 at the end, 2 for what cannot be served."""
+    """Serve the simulated API until SIGTERM or SIGINT. Returns 0; on bad options it ends the process with 2."""
     parser = _build_parser()
     options = parser.parse_args(argv)
     try:
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     except ValueError as problem:
         parser.error(str(problem))
     except KeyboardInterrupt:
-        pass  # before it listened
+        pass  # before it was listening
     return 0
 
 
@@ -87,7 +87,7 @@ def _read_script(path: Path, faults: Faults) -> None:
     except ValueError as problem:
         raise ValueError(f"{path}: {problem}") from None
     if not isinstance(script, dict):
-        raise ValueError(f"{path} is no mapping of drafts to faults")
+        raise ValueError(f"{path} is not a mapping of drafts to faults")
     for target, texts in script.items():
         endpoint, colon, subject = target.rpartition(":")
         if colon and endpoint not in ENDPOINT_NAMES:
@@ -109,18 +109,18 @@ def _announce(simulator: Simulator, options: argparse.Namespace) -> None:
 def _build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python job.py simulate", description="The Atoms API on loopback, to try the job on.")
     add = parser.add_argument
-    add("--port", type=_whole(0, 65535), default=0, help="0, the default, takes a free one and prints it")
-    add("--key", default=DEMO_KEY, help="the key that is let in (%(default)s)")
+    add("--port", type=_whole(0, 65535), default=0, help="0, the default, picks a free port and prints it")
+    add("--key", default=DEMO_KEY, help="the API key that is accepted (%(default)s)")
     add("--model", choices=("drafts", "branches"), default="drafts", help="which model the workspace is on")
-    add("--ready-file", type=Path, metavar="FILE", help="gets the URL once it listens")
-    add("--log", action="store_true", help="a line for each request on standard error")
+    add("--ready-file", type=Path, metavar="FILE", help="write the URL there once the API is listening")
+    add("--log", action="store_true", help="log each request to standard error")
 
-    there = parser.add_argument_group("what there is").add_argument
+    there = parser.add_argument_group("the workspace").add_argument
     there("--agents", type=_whole(0), default=5, metavar="N")
     there("--drafts", type=_whole(0), default=40, metavar="N")
-    there("--foreign", type=_whole(0), default=0, metavar="N", help="of them other people's: 403")
-    there("--gone", type=_whole(0), default=0, metavar="N", help="of them discarded already: 404")
-    there("--failing", type=_whole(0), default=0, metavar="N", help="of them never discarded: 500")
+    there("--foreign", type=_whole(0), default=0, metavar="N", help="drafts of other people: 403")
+    there("--gone", type=_whole(0), default=0, metavar="N", help="drafts that are already gone: 404")
+    there("--failing", type=_whole(0), default=0, metavar="N", help="drafts that cannot be discarded: 500")
     there(
         "--age",
         type=_spread,
@@ -138,26 +138,33 @@ def _build_parser() -> argparse.ArgumentParser:
     there("--lifelike", action="store_true", help="long prompts, a third of the drafts unchanged, names, a publish")
     there("--updated-at", action="store_true", help="with the time of the last edit in that list")
 
-    manner = parser.add_argument_group("how it answers").add_argument
-    manner("--rate-limit", type=_positive, metavar="N", help="requests a second, for all together")
-    manner("--burst", type=_positive, metavar="N", help="requests at once (as many as a second has)")
-    manner("--retry-after", type=_positive, default=1.0, metavar="SECONDS", help="what a 429 asks for")
+    manner = parser.add_argument_group("answers").add_argument
+    manner("--rate-limit", type=_positive, metavar="N", help="requests per second for the whole workspace")
+    manner("--burst", type=_positive, metavar="N", help="size of a burst (default: one second of requests)")
+    manner("--retry-after", type=_positive, default=1.0, metavar="SECONDS", help="the wait that a 429 asks for")
     forms = get_args(RetryAfterForm)
     manner("--retry-after-form", choices=forms, default="header", metavar="FORM", help=", ".join(forms))
     manner("--latency", type=_spread, default=(0.0, 0.0), metavar="40ms-120ms")
-    manner("--removed", action="store_true", help="404 from the first model's list and discard, as one day")
-    manner("--reads-removed", action="store_true", help="404 from its look at a single draft, too")
-    manner("--shapes", choices=get_args(Shapes), default="live", help="answers as recorded, or as documented")
+    manner("--removed", action="store_true", help="404 from the first model's list and discard, as after their removal")
+    manner("--reads-removed", action="store_true", help="404 from its read of a single draft, too")
+    manner(
+        "--shapes",
+        choices=get_args(Shapes),
+        default="live",
+        help="answers as recorded from the live API, or as documented",
+    )
     manner("--frozen", action="store_true", help="423 to writes on the branch model")
-    manner("--sunset", metavar="DATE", help="Deprecation and Sunset headers")
-    manner("--echo-key", action="store_true", help="a 401 repeats the key, to look for leaks")
+    manner("--sunset", metavar="DATE", help="send Deprecation and Sunset headers")
+    manner("--echo-key", action="store_true", help="repeat the key in a 401, to find leaks")
 
     wrong = parser.add_argument_group(
-        "what goes wrong", "The kinds of faults: the top of cleanup/simulator/faults.py."
+        "faults", "The kinds of faults are listed at the top of cleanup/simulator/faults.py."
     ).add_argument
-    wrong("--faults", type=_share, default=0.0, metavar="0.05", help="share of discards that go wrong")
+    wrong("--faults", type=_share, default=0.0, metavar="0.05", help="share of discards that fail")
     wrong("--fault-kinds", type=_kinds, default=["500"], metavar="500,503,lost")
-    wrong("--fault-attempts", choices=("first", "every"), default="first", help="which attempts at a draft")
+    wrong(
+        "--fault-attempts", choices=("first", "every"), default="first", help="which attempts to discard a draft fail"
+    )
     wrong("--script", type=Path, metavar="FILE", help='JSON: {"DRAFT": ["500", "ok"], "look:DRAFT": ["hang"]}')
     return parser
 
@@ -165,7 +172,9 @@ def _build_parser() -> argparse.ArgumentParser:
 def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text.isascii() or not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low}{f' to {high}' if high else ''}")
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {low}{f' to {high}' if high else ''}"
+            )
         return int(text)
 
     return read
@@ -174,14 +183,14 @@ def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
 def _positive(text: str) -> float:
     number = _number(text)
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return number
 
 
 def _share(text: str) -> float:
     share = _number(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1")
     return share
 
 
@@ -189,7 +198,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 def _spread(text: str) -> tuple[float, float]:
@@ -199,7 +208,7 @@ def _spread(text: str) -> tuple[float, float]:
     except ValueError as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None
     if spread[0] > spread[1]:
-        raise argparse.ArgumentTypeError(f"{text!r}: the first is the lower one")
+        raise argparse.ArgumentTypeError(f"{text!r}: the lower bound comes first")
     return spread
 
 

@@ -1,4 +1,4 @@
-"""Looking at a simulator in another process, and switching it, over HTTP.
+"""Reads the state of a simulator in another process and switches its behaviour, over HTTP.
 
 - `GET /_simulator/state`
 - `POST /_simulator/mode` `{"mode": "branches", "removed": false, "reads_removed": false, "frozen": false}`
@@ -20,7 +20,7 @@ from cleanup.simulator.world import World
 
 
 class Switches(Protocol):
-    """What can be switched off and on."""
+    """What can be switched."""
 
     def down(self, kind: str = ..., *, seconds: float | None = ..., share: float = ...) -> None:
         """Begin an outage."""
@@ -30,7 +30,7 @@ class Switches(Protocol):
 
 
 def state(workspace: Workspace) -> dict[str, Any]:
-    """Tell what is left, what was discarded, and how many requests there were."""
+    """Return what is left, what was discarded, and how many requests there were."""
     world, journal = workspace.world, workspace.journal
     return {
         "mode": world.mode,
@@ -46,7 +46,7 @@ def state(workspace: Workspace) -> dict[str, Any]:
 
 
 class _Actions:
-    """What may be posted; the keys of the JSON are the arguments."""
+    """What can be posted; the keys of the JSON are the arguments."""
 
     def __init__(self, world: World, switches: Switches) -> None:
         self.world = world
@@ -62,7 +62,7 @@ class _Actions:
     ) -> None:
         world = self.world
         if mode not in (None, "drafts", "branches"):
-            raise ValueError("mode is drafts or branches")
+            raise ValueError("mode must be drafts or branches")
         world.mode = mode or world.mode
         world.removed = world.removed if removed is None else removed
         world.reads_removed = world.reads_removed if reads_removed is None else reads_removed

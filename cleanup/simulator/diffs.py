@@ -1,4 +1,4 @@
-"""What differs between two configurations, section by section, in the shapes that the API has for it."""
+"""The differences between two configurations, by section, in the API's shapes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ _OTHERS = "call_handling"
 
 
 def by_changes(before: Configuration, after: Configuration) -> Document:
-    """Show each change with its path: the branch model's shape."""
+    """Return each change with its path: the branch model's shape."""
     then, now = _sections(before), _sections(after)
     names = sorted({*then, *now})
     changed = [name for name in names if then.get(name) != now.get(name)]
@@ -30,7 +30,7 @@ def by_changes(before: Configuration, after: Configuration) -> Document:
 
 
 def by_sections(before: Configuration, after: Configuration) -> Document:
-    """Show each section before and after: the first model's shape, as documented."""
+    """Return each section before and after: the first model's shape, as documented."""
     then, now = _sections(before), _sections(after)
     names = sorted({*then, *now})
     sections = {

@@ -1,4 +1,4 @@
-"""What each endpoint answers, by the state and by whose key it is."""
+"""What each endpoint answers, depending on the state and the key."""
 
 import html
 import json
@@ -26,7 +26,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response before it goes out, and the draft that the request discarded."""
+    """A response to be sent, and the draft that the request discarded."""
 
     status: int
     body: bytes
@@ -36,23 +36,23 @@ class Answer:
 
 
 def as_json(document: object) -> bytes:
-    """Return the document as compact JSON; half characters are escaped, as JavaScript does."""
+    """Return the document as compact JSON; lone surrogates are escaped, as in JavaScript."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def success(data: object, *, discarded: str | None = None) -> Answer:
-    """Make a 200 as the API gives them."""
+    """Make a 200 in the API's form."""
     return Answer(200, as_json({"status": True, "data": data}), discarded=discarded)
 
 
 def error(status: int, text: str | None = None, **more: object) -> Answer:
-    """Make an error as the API gives them; without a text, the status's own phrase."""
+    """Make an error in the API's form; the default text is the status's phrase."""
     phrase = STATUS_PHRASES[status].decode() if text is None else text
     return Answer(status, as_json({"status": False, **more, "errors": [phrase]}))
 
 
 def migration_required() -> Answer:
-    """Make the 409 that the first model's endpoints give on a workspace with branches."""
+    """Make the 409 of the first model's endpoints for a workspace with branches."""
     text = "This workspace uses agent branches. Use the /agent/{id}/branches endpoints."
     answer = error(409, text, error_type="versioning_v2_migration_required")
     return Answer(409, answer.body, (("Deprecation", "true"),))
@@ -64,7 +64,7 @@ def frozen() -> Answer:
 
 
 def cannot(method: str, path: str) -> Answer:
-    """Make the 404 for a route that is not, or no longer, there: a page, as the live API answers."""
+    """Make the 404 for a route that does not exist, or no longer: an HTML page, as from the live API."""
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n'
         f"<body>\n<pre>Cannot {html.escape(method)} {html.escape(path)}</pre>\n</body>\n</html>\n"
@@ -73,7 +73,7 @@ def cannot(method: str, path: str) -> Answer:
 
 
 def _first_model(world: World, call: Call) -> Answer | None:
-    """Return what stands in the way of the first model's list and discard, if anything does."""
+    """Return the error that the first model's list and discard give, if any."""
     if world.removed:
         return cannot(call.method, call.path)
     return migration_required() if world.mode == "branches" else None
@@ -124,7 +124,7 @@ def diff_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     base = world.find_configuration(call.agent, call.query.get("compareTo") or world.version_of(call.agent))
     if draft is None or base is None:
         return error(404, "Draft or version not found")
-    # A client met the branch model's shape here, where the document has another.
+    # The live API was seen to use the branch model's shape here, where the document has another.
     shape = diffs.by_changes if world.shapes == "live" else diffs.by_sections
     return success(shape(base, draft.config))
 
@@ -199,7 +199,7 @@ def list_agents(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
         page, size = int(call.query.get("page", "1")), int(call.query.get("offset", "10"))
     except ValueError:
         return error(400, "page and offset must be integers")
-    # The document sets no bounds: below 1 they are as good as not given.
+    # The document sets no bounds: values below 1 count as not given.
     page, size = max(page, 1), min(size if size > 0 else 10, world.page_limit)
     archived, search = call.query.get("archived") == "true", call.query.get("search", "").lower()
     found = [

@@ -1,4 +1,4 @@
-"""What a workspace consists of, as records: agents, branches, drafts and keys."""
+"""The records that make up a workspace: agents, branches, drafts and keys."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,7 @@ Mode = Literal["drafts", "branches"]
 
 @dataclass(frozen=True, slots=True)
 class PendingPublish:
-    """A publish that was armed against a draft, and whether it still is."""
+    """A publish that was started for a draft, and whether it is still under way."""
 
     state: Literal["active", "cancelled"]
     started_by: str
@@ -48,7 +48,7 @@ class Branch:
 
 @dataclass(slots=True)
 class Agent:
-    """An agent, with the configuration that is live: that of its published `version`."""
+    """An agent with its live configuration, that of its published `version`."""
 
     id: str
     name: str
@@ -63,7 +63,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Whose key it is. `name` stands for the key wherever something is recorded."""
+    """Whose key it is. Records contain `name`, never the key."""
 
     name: str
     user: str

@@ -1,20 +1,20 @@
-"""What goes wrong, and when: faults written as short texts, scripted, by chance or for everybody.
+"""What goes wrong, and when. Faults are written as short texts, and scripted, random, or part of an outage.
 
 A fault is written `KIND[_before|_after][:OPTION][*|xN]`:
 
 - a status (`500`, `404`, `429:retry_after=2`, `503:retry_after=2`, `429:date=2`, `429:body=2`,
-  `429:rate_limit=2`: the wait as the API's other 429 has it, under `rateLimit`);
-- `migration` the 409 of the branch model; `cannot` the API's own 404 for a route that is not there;
-- `status_false`, `html`, `redirect`; what gateways say: `html403` a page of theirs, `nginx404` nginx's own,
-  `empty401` no body at all (each with any status), `no_route` a 404 in JSON;
-- `gzip` the proper answer, compressed though nobody asked for that;
+  `429:rate_limit=2`: the wait where the API's other 429 has it, under `rateLimit`);
+- `migration` the 409 of the branch model; `cannot` the API's own 404 for a missing route;
+- `status_false`, `html`, `redirect`; what gateways answer: `html403` an HTML page, `nginx404` nginx's page,
+  `empty401` an empty body (each with any status), `no_route` a 404 in JSON;
+- `gzip` the regular answer, compressed although the client did not ask for it;
 - `lost` closed without an answer; `reset` the same with a TCP reset; `hang` no answer at all;
-- `drip` headers for ever, a byte at a time (`drip:0.2s` between two); `drip_body` the same with the body;
+- `drip` endless headers, a byte at a time (`drip:0.2s` between two); `drip_body` the same with the body;
 - `garbage` bytes that are not HTTP; `truncated` less body than announced; `huge` a body of 50 MB;
-- `slow:2s` the proper answer, after a while; `ok` the proper answer; `204`.
+- `slow:2s` the regular answer, delayed; `ok` the regular answer; `204`.
 
-With `_after` the deed is done before it goes wrong, with `_before` it is not. Without either it is done for
-those that answer like a success (`204`, `drip`, `truncated`, `huge`, `gzip`, `slow`, `ok`) and not for the others.
+With `_after` the request is carried out before the fault, with `_before` it is not. Without either, faults that look
+like a success (`204`, `drip`, `truncated`, `huge`, `gzip`, `slow`, `ok`) carry it out, and the others do not.
 `*` repeats for ever, `x3` three times.
 """
 
@@ -41,7 +41,7 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way for one request to go. `done`: whether the deed is done."""
+    """What happens to one request. `done`: whether it is carried out."""
 
     text: str
     kind: str
@@ -51,13 +51,13 @@ class Fault:
 
     @property
     def status(self) -> int | None:
-        """The status, for the kinds that are nothing but a status."""
+        """The status, for faults that are only a status."""
         return int(self.kind) if self.kind.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A fault for everybody, or for a share of the requests, until a time or until switched off."""
+    """A fault for all requests, or for a share of them, until a time or until it is switched off."""
 
     fault: Fault
     until: float | None = None
@@ -78,7 +78,7 @@ def parse(text: str) -> Fault:
     kind = match["kind"] if match else ""
     if match is None or not _known(kind):
         raise ValueError(
-            f"{text!r} is no fault; there are statuses, html404, empty404, nginx404 and the like, {_names()}"
+            f"{text!r} is not a fault; known are statuses, html404, empty404, nginx404 and the like, {_names()}"
         )
     done = kind in PROPER if match["when"] is None else match["when"] == "_after"
     option = match["option"]
@@ -88,7 +88,7 @@ def parse(text: str) -> Fault:
     if not equals:
         return Fault(text, kind, done, seconds=duration(option))
     if name not in RETRY_AFTER_OPTIONS:
-        raise ValueError(f"{text!r}: {name!r} is none of {', '.join(RETRY_AFTER_OPTIONS)}")
+        raise ValueError(f"{text!r}: {name!r} is not one of {', '.join(RETRY_AFTER_OPTIONS)}")
     if name == "date":
         duration(value)
     return Fault(text, kind, done, retry_after=(name, value))
@@ -114,7 +114,7 @@ class Script:
         for text in texts:
             match = _REPEAT.fullmatch(text)
             if match is None or self._last is not None:
-                raise ValueError(f"{text!r} cannot be reached: what comes before it never ends")
+                raise ValueError(f"{text!r} can never happen: the fault before it repeats for ever")
             fault = parse(match["text"])
             if match["forever"]:
                 self._last = fault
@@ -123,12 +123,12 @@ class Script:
         self._faults.reverse()
 
     def next(self) -> Fault | None:
-        """Take the fault for the next attempt; none once the script is over."""
+        """Take the fault for the next attempt; None after the end of the script."""
         return self._faults.pop() if self._faults else self._last
 
 
 class Faults:
-    """Decides for each request how it goes."""
+    """Decides what happens to each request."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -143,7 +143,7 @@ class Faults:
     def script(self, subject: str, texts: str | Sequence[str], *, on: str = "discard") -> None:
         """Script the requests to endpoint `on` about `subject`: a draft, an agent, or `*` for any.
 
-        A draft's own script goes before its agent's, and both before the one for any.
+        A draft's own script takes precedence over its agent's, and both over the one for any.
         """
         self._scripts[on, subject] = Script([texts] if isinstance(texts, str) else texts)
 
@@ -154,13 +154,13 @@ class Faults:
         *,
         attempts: Literal["first", "every"] = "first",
     ) -> None:
-        """Let a share of the discards go wrong, by seed and draft: first attempts, or every one."""
+        """Let a share of the discards fail, chosen by seed and draft: only first attempts, or every one."""
         self._kinds = [parse(kind) for kind in kinds]
         self._share = share
         self._only_first = attempts == "first"
 
     def begin_outage(self, kind: str, *, seconds: float | None = None, share: float = 1.0) -> None:
-        """Answer everybody with this fault from now on."""
+        """Answer all requests with this fault from now on."""
         until = None if seconds is None else time.monotonic() + seconds
         fault = Fault("refuse", "reset", done=False) if kind == "refuse" else parse(kind)
         self.outage = Outage(fault, until, share)
@@ -170,7 +170,7 @@ class Faults:
         self.outage = None
 
     def general(self) -> Fault | None:
-        """Return the outage's fault, if there is an outage and this request has its share of it."""
+        """Return the outage's fault, if there is an outage and it affects this request."""
         outage = self.outage
         if outage is None:
             return None
@@ -180,7 +180,7 @@ class Faults:
         return outage.fault if outage.share >= 1 or self._chance.random() < outage.share else None
 
     def next(self, endpoint: str, agent: str, draft: str | None) -> Fault | None:
-        """How the next request of this kind goes; none: as usual."""
+        """Return the fault for the next request of this kind; None for a regular answer."""
         if self._scripts:
             for subject in (draft, agent, "*"):
                 script = self._scripts.get((endpoint, subject)) if subject else None

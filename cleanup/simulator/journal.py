@@ -1,4 +1,4 @@
-"""The record of every request, and functions that are called between two requests."""
+"""The record of every request, and hooks that are called between requests."""
 
 import bisect
 import time
@@ -16,8 +16,8 @@ Hook = Callable[[World], object]
 class Request:
     """One request. Times are of the monotonic clock; `key` is the key's name, never the key.
 
-    `answered` is when the answer went out, or when the connection ended without one; `status` is none then,
-    and `fault` says what happened. `in_flight` counts this request too. `discarded` is a draft's id.
+    `answered` is when the answer was sent, or when the connection ended without one. In that case `status` is None,
+    and `fault` says what happened. `in_flight` includes this request. `discarded` is a draft's id.
     """
 
     number: int
@@ -37,7 +37,7 @@ class Request:
 
     @property
     def request_id(self) -> str:
-        """What the answer carries as `x-request-id`."""
+        """The `x-request-id` of the answer."""
         return f"sim-{self.number:08d}"
 
 
@@ -77,7 +77,7 @@ class Journal:
         return request
 
     def end(self, request: Request, status: int | None = None) -> None:
-        """Record the answer, or with no status that there will be none. Only the first end counts."""
+        """Record the answer, or, without a status, that there is none. Only the first call counts."""
         if request.answered is None:
             request.answered = time.monotonic()
             request.status = status
@@ -97,7 +97,7 @@ class Journal:
         self._hooks.append(_Hook(function, when, endpoint, agent, draft, nth))
 
     def call_hooks(self, when: Literal["before", "after"], request: Request, world: World) -> None:
-        """Call the functions whose turn it is."""
+        """Call the hooks that are due."""
         if not self._hooks:
             return
         for hook in [hook for hook in self._hooks if hook.when == when and hook.matches(request)]:
@@ -125,7 +125,7 @@ class Journal:
         ]
 
     def by_status(self) -> dict[str, int]:
-        """How many requests had which status, or which fault in place of one, or are under way."""
+        """Count the requests by status, or by fault if there was no status; or as under way."""
         return dict(Counter(_outcome(request) for request in list(self.requests)))
 
     def max_per_second(self, window: float = 1.0) -> int:

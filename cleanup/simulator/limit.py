@@ -13,7 +13,7 @@ RetryAfterForm = Literal["header", "date", "body", "rate_limit", "none", "page"]
 
 
 class RateLimit:
-    """`rate` requests a second, `burst` at once; beyond that a 429 that asks for `retry_after` seconds."""
+    """Allows `rate` requests per second, `burst` at once. Beyond that, a 429 asks to wait `retry_after` seconds."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class RateLimit:
 
 
 def too_many_requests(retry_after: str, form: RetryAfterForm) -> Answer:
-    """Make a 429. As a header or in the body the text goes out as it is, so that nonsense can be sent too."""
+    """Make a 429. A text for a header or the body is sent unchanged, so that nonsense can be sent too."""
     if form == "rate_limit":
         limit = {"routeClass": "default", "limit": 100, "retryAfterSec": _number(retry_after)}
         return Answer(429, as_json({"message": "Too many requests", "rateLimit": limit}))
@@ -59,7 +59,7 @@ def too_many_requests(retry_after: str, form: RetryAfterForm) -> Answer:
 
 
 def retry_after_header(retry_after: str, form: RetryAfterForm) -> tuple[tuple[str, str], ...]:
-    """Return the `Retry-After` header in that form; none for a form without one."""
+    """Return the `Retry-After` header in that form; nothing for a form without one."""
     if form == "header":
         return (("Retry-After", retry_after),)
     if form == "date":

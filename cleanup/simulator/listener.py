@@ -1,4 +1,4 @@
-"""The simulator's listening socket, which can be shut for a while without losing its port."""
+"""The simulator's listening socket, which can be closed for a while without losing its port."""
 
 import asyncio
 import socket
@@ -9,7 +9,7 @@ _BACKLOG = 2048
 
 
 class Listener:
-    """Listens on loopback, or refuses connections; its port stays its own meanwhile. Port 0 takes a free one."""
+    """Listens on loopback, or refuses connections while it keeps its port. Port 0 picks a free one."""
 
     def __init__(self, port: int, protocol: Callable[[asyncio.AbstractEventLoop], asyncio.Protocol]) -> None:
         self.port = port
@@ -37,11 +37,11 @@ class Listener:
         if self._server is not None:
             self._server.close()
             self._server = None
-            # Bound, but not listening: connections are refused, and nobody else gets the port meanwhile.
+            # Bound, but not listening: connections are refused, and no other process can take the port.
             self._reserved = _bound(self.port)
 
     def close(self) -> None:
-        """Give the port back."""
+        """Release the port."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -54,7 +54,7 @@ class Listener:
 
 
 def _bound(port: int) -> socket.socket:
-    # Naming the protocol is what makes asyncio switch Nagle's delay off.
+    # asyncio disables Nagle's algorithm only on sockets whose protocol is given explicitly.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""A world to begin with, and lists of its drafts as files."""
+"""Initial worlds, and files with lists of their drafts."""
 
 import csv
 import json
@@ -39,13 +39,13 @@ def populate(
 ) -> Scenery:
     """Make a world with that many drafts, last edited `age` seconds ago.
 
-    Among the drafts, `foreign` are other people's (the key is then no admin's), `gone` are closed
-    already, and `failing` are chosen for somebody to make them fail.
+    Of the drafts, `foreign` belong to other people (the key is then not an admin's), and `gone` are already
+    closed; `failing` are only chosen here, for the caller to make them fail.
     """
     if drafts and not agents:
         raise ValueError("drafts need agents")
     if foreign + gone + failing > drafts:
-        raise ValueError(f"{drafts} drafts cannot hold {foreign} foreign, {gone} gone and {failing} failing ones")
+        raise ValueError(f"{drafts} drafts are too few for {foreign} foreign, {gone} gone and {failing} failing ones")
     world = World(seed=seed, mode=mode, key=key, admin=not foreign)
     chance = random.Random(f"scenery {seed}")
     special = chance.sample(range(drafts), foreign + gone + failing)
@@ -70,7 +70,7 @@ def populate(
 
 
 def write_list(path: Path, drafts: Sequence[Draft], *, updated_at: bool = False) -> None:
-    """Write the drafts as a list, in the format that the file's ending names."""
+    """Write the drafts as a list, in the format of the file's extension."""
     rows = [{"agent": draft.agent, "draft": draft.id} for draft in drafts]
     if updated_at:
         for row, draft in zip(rows, drafts, strict=True):
@@ -91,4 +91,4 @@ def write_list(path: Path, drafts: Sequence[Draft], *, updated_at: bool = False)
             writer.writeheader()
             writer.writerows(rows)
     else:
-        raise ValueError(f"{path.name}: a list ends in .csv, .tsv, .yaml, .yml or .json")
+        raise ValueError(f"{path.name}: the name of a list must end in .csv, .tsv, .yaml, .yml or .json")

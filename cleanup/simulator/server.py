@@ -1,7 +1,7 @@
 """The simulator behind a socket of its own, in a thread or in the foreground.
 
-uvicorn's protocol does the HTTP. Its server is not used: that one looks ten times a second whether it shall
-stop, and cannot close its listening socket for a while, which is what an API that is down looks like.
+HTTP is handled by uvicorn's protocol. uvicorn's server is not used: it polls ten times a second whether to stop, and
+cannot close its listening socket for a while, which is how an API that is down is simulated.
 """
 
 import asyncio
@@ -66,12 +66,12 @@ class Simulator:
 
     @property
     def port(self) -> int:
-        """The port, once it listens."""
+        """The port, once the simulator is listening."""
         return self._listener.port
 
     @property
     def url(self) -> str:
-        """The API's base URL, once it listens."""
+        """The API's base URL, once the simulator is listening."""
         return f"http://{HOST}:{self.port}{BASE_PATH}"
 
     def requests(
@@ -119,11 +119,11 @@ class Simulator:
         draft: str | None = None,
         nth: int = 1,
     ) -> None:
-        """Call `function(world)` when the nth matching request from now on has arrived, before its deed."""
+        """Call `function(world)` when the nth matching request from now on has arrived, before it is carried out."""
         self.journal.add_hook(function, when="before", endpoint=endpoint, agent=agent, draft=draft, nth=nth)
 
     def down(self, kind: str = "refuse", *, seconds: float | None = None, share: float = 1.0) -> None:
-        """Begin an outage, until `up` or for a time: `refuse` connections, or any fault to everybody."""
+        """Begin an outage, until `up` or for a time: `refuse` connections, or any fault for all requests."""
         self.faults.begin_outage(kind, seconds=seconds, share=share)
         if kind == "refuse":
             self._in_loop(self._refuse(seconds))
@@ -135,7 +135,7 @@ class Simulator:
             self._in_loop(self._listen_again())
 
     def start(self) -> None:
-        """Start in a thread, and return once it listens."""
+        """Start in a thread, and return once it is listening."""
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="simulator", daemon=True)
         self._thread.start()
@@ -146,11 +146,11 @@ class Simulator:
             raise
 
     def stop(self) -> None:
-        """Cut all connections off and end the thread."""
+        """Close all connections and end the thread."""
         if self._thread is None:
             return
         if self._loop is not None and self._stopping is not None:
-            with contextlib.suppress(RuntimeError):  # it has ended by itself
+            with contextlib.suppress(RuntimeError):  # it has already ended
                 self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
         self._thread = None
@@ -207,7 +207,7 @@ class Simulator:
         self._listener.close()
         self._forget_timer()
         self._cut()
-        await asyncio.sleep(0)  # lets the connections notice
+        await asyncio.sleep(0)  # lets the connections notice it
         for task in list(self._state.tasks):
             task.cancel()
         await asyncio.gather(*self._state.tasks, *self._switching, return_exceptions=True)
@@ -222,7 +222,7 @@ class Simulator:
             self._up_again = None
 
     def _in_loop(self, action: Coroutine[Any, Any, None]) -> None:
-        """Do it in the simulator's thread: at once and to the end, or from there (a hook) very soon."""
+        """Run the action in the simulator's thread: wait for it, or, if called from there (a hook), schedule it."""
         if self._loop is None:
             action.close()
             raise RuntimeError("the simulator is not running")

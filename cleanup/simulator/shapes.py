@@ -1,4 +1,4 @@
-"""The state as the API's JSON: one function for each kind of document."""
+"""The state as JSON in the API's shapes: one function for each kind of document."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def draft_document(draft: Draft, world: World) -> Document:
-    """Show the latest revision of a draft. Its `_id` is the revision's own and not the draft's id."""
+    """Return the latest revision of a draft. Its `_id` is the revision's id, not the draft's."""
     agent = world.agents[draft.agent]
     return {
         "_id": draft.revision_id,
@@ -41,7 +41,7 @@ def _pending_publish(pending: PendingPublish) -> Document:
 
 
 def draft_detail(draft: Draft, world: World) -> Document:
-    """Show a draft as the first model's endpoint details it."""
+    """Return a draft as the first model's endpoint for a single draft does."""
     entry = {
         "revision": draft.revision,
         "changedSections": ["prompt"],
@@ -53,14 +53,14 @@ def draft_detail(draft: Draft, world: World) -> Document:
 
 
 def branch_draft_detail(draft: Draft, world: World) -> Document:
-    """Show a draft as the branch model's endpoint details it: the history holds whole revisions."""
+    """Return a draft as the branch model's endpoint does: with whole revisions in the history."""
     latest = draft_document(draft, world)
     entry = {"revision": latest, "changedSections": ["prompt"], "editorName": draft.editor}
     return {"latest": latest, "editCount": draft.revision, "editHistory": [entry]}
 
 
 def branch_summary(branch: Branch, world: World) -> Document:
-    """Show a branch with what the API derives for it."""
+    """Return a branch with the fields that the API derives."""
     draft = world.drafts.get(branch.open_draft or "")
     names = {"createdByName": "Editor 1", "updatedByName": draft.editor if draft else "Editor 1"}
     return {
@@ -85,7 +85,7 @@ def branch_summary(branch: Branch, world: World) -> Document:
 
 
 def agent_document(agent: Agent, world: World) -> Document:
-    """Show an agent as it is listed."""
+    """Return an agent as the list of agents has it."""
     return {
         "_id": agent.id,
         "name": agent.name,
@@ -104,7 +104,7 @@ def _workflow_type(agent: Agent) -> str:
 
 
 def agents_document(found: Sequence[Agent], page: int, size: int, world: World, *, searched: bool) -> Document:
-    """Show a page of the agents that were found, in the shape recorded live or in the documented one."""
+    """Return a page of the agents found, in the shape of the live API or in the documented one."""
     shown = [agent_document(agent, world) for agent in found[(page - 1) * size : page * size]]
     if world.shapes == "documented":
         return {"agents": shown, "total": len(found)}
@@ -118,7 +118,7 @@ def agents_document(found: Sequence[Agent], page: int, size: int, world: World, 
 
 
 def user_document(key: Key) -> Document:
-    """Show the user whose key it is."""
+    """Return the user to whom the key belongs."""
     return {
         "_id": key.user,
         "firstName": "User",
@@ -131,7 +131,7 @@ def user_document(key: Key) -> Document:
 
 
 def account_document(key: Key, world: World) -> Document:
-    """Show the user's account: the organization's name, and the user's role there (0 owner, 1 member)."""
+    """Return the user's account: the organization's name, and the user's role there (0 owner, 1 member)."""
     name = world.organization_name if key.organization == world.organization else "Another Organization"
     return {
         "userId": key.user,

@@ -1,4 +1,4 @@
-"""The answers that come in place of the proper one: other statuses of the API, and what gateways before it say."""
+"""The answers that some faults give instead of the regular one: other statuses, and what gateways answer."""
 
 import dataclasses
 import gzip
@@ -20,7 +20,7 @@ _HTML = b"<!doctype html><title>Gateway</title><p>This is not the API.</p>"
 
 
 def substitute_for(fault: Fault, method: str, path: str, proper: Answer | None) -> Answer | None:
-    """Return the answer that this fault amounts to; none for those that are no answer."""
+    """Return the answer that the fault gives; None for a fault that is not an answer."""
     if fault.status is not None:
         return _status_answer(fault.status, fault.retry_after)
     if page := _PAGE.fullmatch(fault.kind):

@@ -1,8 +1,7 @@
-"""How answers and faults are put on the connection.
+"""Sends answers and faults over the connection.
 
-Most faults are answers like any other (`substitutes`). Some are none: for these the protocol below puts the
-connection's transport within the application's reach, and what is left of uvicorn's own cycle ends with the
-connection.
+Most faults are answers like any other (`substitutes`). For the others, the protocol below gives the application access
+to the connection's transport. uvicorn's own handling of the request then ends with the connection.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ _DRIP_SECONDS = 0.1
 
 
 class Connection:
-    """A client's connection: its transport, and whom to tell when it is lost."""
+    """A client's connection: its transport, and what to call when it is lost."""
 
     __slots__ = ("on_lost", "transport")
 
@@ -37,12 +36,12 @@ class Protocol(H11Protocol):
     """uvicorn's protocol, with the connection in each request's `scope["state"]["connection"]`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Make the connection part of the state that every scope gets a copy of."""
+        """Add the connection to the state, of which every scope gets a copy."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "connection": Connection(transport)}
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the request under way, if there is one."""
+        """Notify the request under way, if there is one."""
         super().connection_lost(exc)
         connection: Connection = self.app_state["connection"]
         if connection.on_lost is not None:
@@ -50,17 +49,17 @@ class Protocol(H11Protocol):
 
 
 async def answer_with(answer: Answer, send: Send) -> None:
-    """Send an answer the usual way."""
+    """Send an answer as usual."""
     await send({"type": "http.response.start", "status": answer.status, "headers": _headers(answer)})
     await send({"type": "http.response.body", "body": answer.body})
 
 
 async def misbehave(fault: Fault, answer: Answer, connection: Connection, receive: Receive, send: Send) -> None:
-    """Do what the fault says, for those that are no answer, and return when the connection is gone."""
+    """Carry out a fault that is not an answer, and return when the connection is closed."""
     if fault.kind == "huge":
         await _huge(answer, send)
         return
-    await _DEEDS[fault.kind](fault, answer, connection.transport)
+    await _ACTIONS[fault.kind](fault, answer, connection.transport)
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -78,7 +77,7 @@ async def _lost(fault: Fault, answer: Answer, transport: asyncio.Transport) -> N
 
 
 async def _reset(fault: Fault, answer: Answer, transport: asyncio.Transport) -> None:  # noqa: ARG001
-    # Lingering for no time at all is what makes the system send a reset in place of an orderly end.
+    # A linger time of zero makes the system send a reset instead of closing in an orderly way.
     no_lingering = struct.pack("ii", 1, 0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_lingering)
     transport.abort()
@@ -115,7 +114,7 @@ async def _drip_forever(start: bytes, then: bytes, fault: Fault, transport: asyn
         await asyncio.sleep(fault.seconds or _DRIP_SECONDS)
 
 
-_DEEDS: dict[str, Callable[[Fault, Answer, asyncio.Transport], Awaitable[Any]]] = {
+_ACTIONS: dict[str, Callable[[Fault, Answer, asyncio.Transport], Awaitable[Any]]] = {
     "lost": _lost,
     "reset": _reset,
     "hang": _hang,

@@ -1,7 +1,7 @@
 """The state behind the API: agents, branches, drafts and keys. No I/O; the same seed gives the same ids.
 
-Every draft is open on a branch of its own, under either model: an agent with seven drafts has seven branches
-and `main`. So a workspace can move from one model to the other while requests are under way, as real ones do.
+Every draft is open on a branch of its own, on either model: an agent with seven drafts has seven branches besides
+`main`. So a workspace can move from one model to the other while requests are under way, as real ones do.
 """
 
 import copy
@@ -17,16 +17,16 @@ from cleanup.simulator.entities import Agent, Branch, Discarded, Draft, Key, Mod
 DEMO_KEY = "sk_simulator"
 
 Shapes = Literal["live", "documented"]
-"""Where what the API was seen to answer differs from the vendor's document: which of the two."""
+"""Which answers to give where the live API differs from the vendor's document."""
 
 
 class World:
-    """A workspace. Plain attributes may be set at any time, also while requests are under way.
+    """A workspace. Plain attributes may be set at any time, even while requests are under way.
 
-    `mode` says which model answers; `removed` makes the first model's list and discard answer 404, as removed
-    endpoints do, and `reads_removed` its look at a single draft, which is kept longer; `frozen` answers 423 to
-    writes on the branch model; `headers` go with every answer (`Deprecation`, `Sunset`); `echo_key` puts the
-    refused key into the text of the 401; `page_limit` is the most agents on a page, whatever is asked for.
+    `mode` is the model. `removed` makes the first model's list and discard answer 404, as removed endpoints do, and
+    `reads_removed` its read of a single draft, which is kept longer. `frozen` answers 423 to writes on the branch
+    model. `headers` are sent with every answer (`Deprecation`, `Sunset`). `echo_key` puts the refused key into the
+    text of the 401. `page_limit` is the most agents on a page, whatever the request asks for.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class World:
         self.add_key(key, name="demo", user=self.user, admin=admin)
 
     def new_id(self) -> str:
-        """Make an id as MongoDB makes them: 24 lower-case hexadecimal digits."""
+        """Make an id like those of MongoDB: 24 lower-case hex digits."""
         return _id_from(self._ids)
 
     def add_key(
@@ -72,7 +72,7 @@ class World:
         organization: str | None = None,
         admin: bool = True,
     ) -> Key:
-        """Let `key` in from now on; by default it is another user's of the same organization."""
+        """Accept `key` from now on; by default it belongs to another user of the same organization."""
         made = Key(
             name=name or f"key {len(self.keys) + 1}",
             user=user or self.new_id(),
@@ -126,10 +126,10 @@ class World:
         updated_at: datetime | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> Draft:
-        """Open a draft on `branch`, by default a new one; by default it is the demo key's user's."""
+        """Open a draft on `branch`, by default on a new one, and by default as the demo key's user."""
         place = self.agents[agent_id].branches[branch] if branch else self.add_branch(agent_id)
         if place.open_draft is not None:
-            raise ValueError(f"branch {place.id} has draft {place.open_draft} open")
+            raise ValueError(f"branch {place.id} already has an open draft, {place.open_draft}")
         when = updated_at or datetime.now(UTC)
         number = len(self.drafts) + len(self.discarded) + len(self.gone) + 1
         draft = Draft(
@@ -150,7 +150,7 @@ class World:
         return draft
 
     def edit(self, draft_id: str, *, editor: str = "Editor 2", updated_at: datetime | None = None) -> None:
-        """Somebody edits the draft: a new revision, a new time of the last edit."""
+        """Edit the draft as another user: a new revision, and a new time of the last edit."""
         draft = self.drafts[draft_id]
         draft.updated_at = updated_at or datetime.now(UTC)
         draft.editor = editor
@@ -158,28 +158,28 @@ class World:
         draft.revision_id = self.new_id()
 
     def publish(self, draft_id: str, *, by: str | None = None) -> None:
-        """Somebody starts to publish the draft: until the security check is through it stays open."""
+        """Start to publish the draft. It stays open until the security check has passed."""
         self.drafts[draft_id].pending_publish = PendingPublish("active", by or self.user, datetime.now(UTC))
 
     def cancel_publish(self, draft_id: str) -> None:
-        """Somebody takes the publish back, which stays on record."""
+        """Cancel the publish, which stays on record."""
         draft = self.drafts[draft_id]
         if draft.pending_publish is None:
             raise ValueError(f"draft {draft_id} is not being published")
         draft.pending_publish = replace(draft.pending_publish, state="cancelled")
 
     def take_away(self, draft_id: str) -> None:
-        """Somebody else discards or publishes the draft: it is `gone`, and its branch has none open."""
+        """Close the draft as if somebody else had discarded or published it: it is `gone`."""
         self.gone[draft_id] = self._close(draft_id)
 
     def replace(self, draft_id: str) -> Draft:
-        """Somebody else takes the draft away and opens another on its branch."""
+        """Close the draft as somebody else, and open another on its branch."""
         self.take_away(draft_id)
         old = self.gone[draft_id]
         return self.open_draft(old.agent, branch=old.branch)
 
     def discard(self, draft_id: str, *, key: Key, how: Mode) -> None:
-        """Discard the draft for a request, on the record."""
+        """Discard the draft for a request, and record it."""
         draft = self._close(draft_id)
         self.discarded[draft_id] = Discarded(draft_id, draft.agent, time.monotonic(), how, key.name)
 
@@ -193,12 +193,12 @@ class World:
         return [self.drafts[draft_id] for draft_id in opened if draft_id in self.drafts]
 
     def find_draft(self, agent_id: str, draft_id: str) -> Draft | None:
-        """Return the open draft of that id, if it is this agent's."""
+        """Return the open draft of that id, if it belongs to this agent."""
         draft = self.drafts.get(draft_id)
         return draft if draft is not None and draft.agent == agent_id else None
 
     def find_branch(self, agent_id: str, branch_id: str) -> Branch | None:
-        """Return the branch of that id, if it is this agent's."""
+        """Return the branch of that id, if it belongs to this agent."""
         agent = self.agents.get(agent_id)
         return agent.branches.get(branch_id) if agent is not None else None
 
@@ -208,7 +208,7 @@ class World:
         return agent.version if agent is not None else ""
 
     def find_configuration(self, agent_id: str, reference: str) -> dict[str, Any] | None:
-        """Return a revision's configuration, by its id or as `<branchId>:draft`, if it is this agent's."""
+        """Return a revision's configuration, by its id or as `<branchId>:draft`, if it belongs to this agent."""
         agent = self.agents.get(agent_id)
         if agent is None:
             return None

@@ -280,7 +280,7 @@ def test_nonsense_is_refused(text: str) -> None:
 
 
 def test_nothing_may_follow_what_never_ends() -> None:
-    with pytest.raises(ValueError, match="never ends"):
+    with pytest.raises(ValueError, match="repeats for ever"):
         Script(["500*", "ok"])
 
 
