@@ -46,18 +46,22 @@ class Findings:
         """The list's rows, one cell for each of `columns`. A time that cannot be read would refuse the list."""
         columns = self.columns
         for draft in self.found:
-            edited = edited_at(draft)
-            cells = {
-                "agent": draft.agent,
-                "draft": draft.draft,
-                "branch": draft.branch_name,
-                "name": draft.name,
-                "editor": draft.editor,
-                "updated_at": time_text(edited) if edited else "",
-                "edits": "" if draft.edits is None else str(draft.edits),
-                "changes": self.sections(draft),
-            }
+            cells = self.cells(draft)
             yield tuple(cells[column] for column in columns)
+
+    def cells(self, draft: Draft) -> dict[str, str]:
+        """What a list says of a draft, by column."""
+        edited = edited_at(draft)
+        return {
+            "agent": draft.agent,
+            "draft": draft.draft,
+            "branch": draft.branch_name,
+            "name": draft.name,
+            "editor": draft.editor,
+            "updated_at": time_text(edited) if edited else "",
+            "edits": "" if draft.edits is None else str(draft.edits),
+            "changes": self.sections(draft),
+        }
 
     def sections(self, draft: Draft) -> str:
         """The sections that a draft changes, as one text; empty where that is not known."""

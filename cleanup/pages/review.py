@@ -8,7 +8,6 @@ from typing import Any, Final
 from cleanup.api.changes import Change
 from cleanup.api.drafts import Draft
 from cleanup.find.findings import COLUMNS, Findings
-from cleanup.find.rule import edited_at
 from cleanup.lists.rows import time_text
 from cleanup.model import Owner
 from cleanup.pages.page import page
@@ -38,15 +37,8 @@ def review_page(findings: Findings, owner: Owner, rule: str, made_at: datetime, 
 
 
 def _row(draft: Draft, findings: Findings) -> dict[str, Any]:
-    edited = edited_at(draft)
     changes = findings.changes.get(draft.draft)
-    return {
-        "agent": draft.agent,
-        "draft": draft.draft,
-        "branch": draft.branch_name,
-        "name": draft.name,
-        "editor": draft.editor,
-        "updated_at": time_text(edited) if edited else "",
+    return findings.cells(draft) | {
         "edits": draft.edits,
         "publishing": draft.publishing,
         "changes": None if changes is None else _changes(changes),
