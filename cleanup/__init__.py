@@ -1,25 +1,25 @@
 """Discards listed drafts of Smallest AI Atoms voice agents.
 
-In the order in which data flows:
+The parts, in the order in which data flows:
 
 - `cli`        argv → command: `start`, `main`, `options`; `job` (also find and sweep), `check`, `report`
 - `settings`   one definition per setting: file, variable, flag, help, schema
-- `run`        the runs, each a function to be read from top to bottom: discard a list, sweep, find
+- `run`        the runs, one function each: discard a list, sweep, find
 - `lifecycle`  what they have in common: prepare, plan, open a session, finish
 - `documents`  YAML and JSON as events with line numbers, for lists and settings
-- `lists`      CSV, TSV, YAML, JSON, JSON Lines → pairs with their place in the file; the only readers of ids
+- `lists`      CSV, TSV, YAML, JSON, JSON Lines → pairs with their place in the file; the only code that reads ids
 - `find`       the workspace → a list, by rule; what each draft changes
 - `plan`       pure: duplicate, protected, settled, other share, beyond the limit, or to be sent
-- `preflight`  a plan by the settings, and what refuses it before anything is sent
+- `preflight`  makes the plan from list and settings, and refuses bad input before anything is sent
 - `sending`    ask, open the record, discard what is planned
-- `discard`    `workers` take pairs in their order; `discard` brings one to its end, by `workspace` (which model, which
-               drafts are open), `guards` and `verdict`; `preview` is the same by reads alone, `read_back` the proof
+- `discard`    `workers` take pairs in order; `discard` processes one, with `workspace` (which model, which drafts are
+               open), `guards` and `verdict`; `preview` only reads, for dry runs; `read_back` verifies discards
 - `api`        the Atoms API: endpoints, throttle, breaker, retries, one attempt on the wire
 - `records`    `recorder` → `ledger`, `account`; `past` reads it back; `finish` → summary, leftover, metrics, what next
-- `pages`      one HTML file to look at: what was found, to be reviewed
+- `pages`      one HTML file to review what was found
 - `console`    `reporter` → log; progress, table, the question to a person
 
-Beside the flow: `model` (the values that flow), `errors` (how the process ends), `stop` (whether the run goes on), and
+Beside the flow: `model` (the values that flow), `errors` (how the process ends), `stop` (stopping a run early), and
 `simulator` (the API on loopback, which imports nothing from the rest).
 """
 

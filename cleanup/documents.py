@@ -1,8 +1,8 @@
-"""YAML and JSON as a stream of events with line numbers; the only module that imports yaml.
+"""YAML and JSON as a stream of events with line numbers. The only module that imports yaml.
 
-Everything is text, exactly as written: `012345` is no number and `on` no truth value. Reading events
-instead of objects keeps the line of every value, finds duplicate keys, and never recurses.
-Refused, each with its line: anchors, aliases, tags, a second document, nesting deeper than 20.
+Every value is text, exactly as written: `012345` is not a number and `on` is not a boolean. Reading events instead of
+objects keeps the line of every value, detects duplicate keys, and never recurses.
+Anchors, aliases, tags, a second document and nesting deeper than 20 are refused, with their line.
 """
 
 import codecs
@@ -20,7 +20,7 @@ _LOADER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 class DocumentError(Exception):
-    """The text is not a document of its kind. `line` counts from 1."""
+    """The text is not a valid document. `line` counts from 1."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -38,7 +38,7 @@ class Kind(Enum):
 
 
 class Event(NamedTuple):
-    """One step through a document. `text` is None for null; `is_text`: whether JSON would call it a string."""
+    """One step through a document. `text` is None for null. `is_text`: whether it is a string in JSON."""
 
     kind: Kind
     line: int
@@ -80,7 +80,7 @@ def yaml_events(stream: IO[bytes]) -> Iterator[Event]:
 
 
 class _Counted:
-    """A stream that knows the line of a place in it: the parser names what it cannot read by its offset alone."""
+    """A stream that can convert an offset to a line: for some errors, the parser reports only an offset."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -102,7 +102,7 @@ class _Counted:
 
 
 def _parsed(stream: IO[bytes]) -> Iterator[Any]:
-    """The parser's own events, with everything that it may raise as a DocumentError."""
+    """Yield the parser's events. Everything that the parser may raise becomes a DocumentError."""
     line = 1
     counted = _Counted(stream)
     try:
@@ -114,12 +114,12 @@ def _parsed(stream: IO[bytes]) -> Iterator[Any]:
         marks: list[Any] = [error.problem_mark, error.context_mark]
         place = next((mark.line + 1 for mark in marks if mark), line)
         reason = error.problem or error.context or "broken"
-        raise DocumentError(place, f"no valid YAML: {reason}") from None
+        raise DocumentError(place, f"invalid YAML: {reason}") from None
     except yaml.reader.ReaderError as error:
         place = counted.line_at(error.position)
-        raise DocumentError(place, f"undecodable, or a character that YAML forbids: {error.reason}") from None
+        raise DocumentError(place, f"cannot be decoded, or has a character that YAML forbids: {error.reason}") from None
     except (yaml.YAMLError, ValueError, UnicodeError, RecursionError) as error:
-        raise DocumentError(line, f"no valid YAML: {type(error).__name__}") from None
+        raise DocumentError(line, f"invalid YAML: {type(error).__name__}") from None
 
 
 def _deeper(depth: int, line: int) -> int:
@@ -142,7 +142,7 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|[^\s,:\[\]{}"]+|\n')
 def json_events(text: str) -> Iterator[Event]:
     """Step through one JSON document. Raises DocumentError."""
     try:
-        # Checked by the standard library, so that the tokens below are known to be in order.
+        # The standard library checks the syntax, so that the tokens below are known to be in order.
         json.loads(
             text,
             object_pairs_hook=lambda _: None,
@@ -151,7 +151,7 @@ def json_events(text: str) -> Iterator[Event]:
             parse_constant=str,
         )
     except json.JSONDecodeError as error:
-        raise DocumentError(error.lineno, f"no valid JSON: {error.msg}") from None
+        raise DocumentError(error.lineno, f"invalid JSON: {error.msg}") from None
     except RecursionError:
         raise DocumentError(1, f"nested deeper than {MAX_DEPTH}") from None
     line, depth = 1, 0
@@ -168,7 +168,7 @@ def json_events(text: str) -> Iterator[Event]:
         elif piece[0] == '"':
             yield Event(Kind.SCALAR, line, _string(piece, line))
         elif piece in ("NaN", "Infinity", "-Infinity"):
-            raise DocumentError(line, f"no valid JSON: {piece} is no value")
+            raise DocumentError(line, f"invalid JSON: {piece} is not a value")
         else:
             yield Event(Kind.SCALAR, line, None if piece == "null" else piece, is_text=False)
 
@@ -181,13 +181,13 @@ def _string(piece: str, line: int) -> str:
 
 
 def tree(events: Iterable[Event]) -> Node | None:
-    """The whole document as nodes, None if there is none. Raises DocumentError, also on duplicate keys."""
+    """The whole document as nodes, None if it is empty. Raises DocumentError, also for duplicate keys."""
     steps = iter(events)
     first = next(steps, None)
     if first is None:
         return None
     node = _node(first, steps)
-    for _ in steps:  # what follows the document is read too: it may not be valid
+    for _ in steps:  # reads the rest too, which may be invalid
         pass
     return node
 
@@ -214,14 +214,14 @@ def _until_end(steps: Iterator[Event]) -> Iterator[Event]:
 
 
 def key_text(event: Event) -> str:
-    """The text of a mapping's key. Raises DocumentError when it is none."""
+    """The text of a mapping's key. Raises DocumentError if it is not text."""
     if event.kind is not Kind.SCALAR or event.text is None:
         raise DocumentError(event.line, "a key must be text")
     return event.text
 
 
 def node_events(node: Node) -> Iterator[Event]:
-    """Step through a tree again."""
+    """Convert a tree back to events."""
     if isinstance(node.value, list):
         yield Event(Kind.LIST, node.line)
         for item in node.value:
@@ -245,7 +245,7 @@ def yaml_text(value: object) -> str:
 
 
 class _Writer(yaml.SafeDumper):
-    """Writes line breaks that only Unicode knows as escapes; PyYAML would read them back as others."""
+    """Escapes the line breaks that only Unicode defines, which PyYAML would otherwise read back as other characters."""
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         style = '"' if any(mark in data for mark in "\x85\u2028\u2029\ufeff") else None

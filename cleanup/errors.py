@@ -1,18 +1,18 @@
-"""How the process ends: the exit codes, and the errors that end a run, each a sentence for the user and a code.
+"""The exit codes, and the errors that end a run: each has a sentence for the user and an exit code.
 
     JobError
     ├── SettingsError      78  a setting is unknown, missing or out of range
-    │   └── SameFile           one file for two things
+    │   └── SameFile           two settings name the same file
     ├── ListMissing        66  the list cannot be opened
-    ├── ListMalformed      65  the list can be opened, but not trusted
+    ├── ListMalformed      65  the list can be opened, but is malformed
     ├── OutputError        74  something could not be written
-    ├── LedgerLocked       75  another run holds the ledger
+    ├── LedgerLocked       75  another run is using the ledger
     ├── Incomplete         75  a part of the workspace could not be read
-    ├── UnknownOwner       75  whose key it is could not be determined, and has to be
+    ├── UnknownOwner       75  the key's organization is required, but could not be determined
     ├── WrongOwner         77  the key belongs to another organization
-    └── UsageError          2  the command line makes no sense, or a person said no
+    └── UsageError          2  the command line is invalid, or the question was answered with no
 
-What happens to one pair is never an exception, it is an `Ending`.
+How one pair ends is never an exception but an `Ending`.
 """
 
 from enum import IntEnum
@@ -20,13 +20,13 @@ from typing import Final
 
 
 class ExitCode(IntEnum):
-    """The exit codes, each with its meaning for a person and whether a scheduler should try again."""
+    """The exit codes, each with its meaning in words and whether a scheduler should try again."""
 
     meaning: str
     retry: bool
 
     def __new__(cls, value: int, meaning: str, retry: bool) -> "ExitCode":  # noqa: FBT001 - enum syntax
-        """Attach the meaning and the advice to the number."""
+        """Attach the meaning and the retry advice to the number."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
@@ -78,12 +78,12 @@ _IN_OTHER_WORDS: Final = {
 
 
 def meaning(code: ExitCode, mode: str) -> str:
-    """What a code means for a person in this mode: a run that only reads has discarded nothing."""
+    """The meaning of a code in words, in this mode: a run that only reads has discarded nothing."""
     return _IN_OTHER_WORDS.get(mode, {}).get(code, code.meaning)
 
 
 class JobError(Exception):
-    """An error that the user can understand and end; `str(error)` is the sentence."""
+    """An error that the user can understand and fix; `str(error)` is the sentence to show."""
 
     code = ExitCode.BUG
 
@@ -99,35 +99,35 @@ class SettingsError(JobError):
 
 
 class SameFile(SettingsError):
-    """Two settings name one file, so that one would overwrite the other."""
+    """Two settings name the same file, so that one would overwrite the other."""
 
 
 class ListMissing(JobError):
-    """The list is not there, or cannot be opened."""
+    """The list does not exist or cannot be opened."""
 
     code = ExitCode.LIST_MISSING
 
 
 class ListMalformed(JobError):
-    """The list is there and refused as a whole; each bad row was named before."""
+    """The list is refused as a whole; each bad row was reported before."""
 
     code = ExitCode.LIST_MALFORMED
 
 
 class OutputError(JobError):
-    """A file, or the log, could not be written: going on would be going on unrecorded."""
+    """A file or the log could not be written, so that further discards would be unrecorded."""
 
     code = ExitCode.OUTPUT
 
 
 class LedgerLocked(JobError):
-    """Another run uses the same ledger now."""
+    """Another run is using the same ledger."""
 
     code = ExitCode.TRY_AGAIN
 
 
 class UsageError(JobError):
-    """The command line cannot be understood, or the question was answered with no."""
+    """The command line is invalid, or the question was answered with no."""
 
     code = ExitCode.USAGE
 
@@ -139,7 +139,7 @@ class Incomplete(JobError):
 
 
 class UnknownOwner(JobError):
-    """It cannot be determined whose key it is, and it has to be."""
+    """The organization of the key is required, but could not be determined."""
 
     code = ExitCode.TRY_AGAIN
 

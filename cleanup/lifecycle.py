@@ -1,4 +1,4 @@
-"""What the runs of all commands have in common: they are prepared, planned, and written down to the end."""
+"""What the runs of all commands have in common: preparation, the plan, the API session, and the output at the end."""
 
 import asyncio
 import traceback
@@ -47,7 +47,7 @@ if TYPE_CHECKING:  # loaded only when there is something to send
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What was asked for. `screen`: makes one, given what hides secrets and the run's id.
+    """What was requested. `screen`: makes a Screen from the function that hides secrets and the run's id.
 
     `check` refuses settings that this command cannot run with.
     """
@@ -61,7 +61,7 @@ class Job:
 
 
 class Run:
-    """What the runs of all commands have in common. This module alone writes their state."""
+    """What the runs of all commands have in common. Only this module changes a run's state."""
 
     def __init__(self, job: Job, mode: Mode) -> None:
         self._job = job
@@ -89,7 +89,7 @@ class Run:
     def to_the_end(
         self, prepare: Callable[[ExitStack], None], work: Callable[[], None], *, shows_summary: bool = True
     ) -> int:
-        """Prepare, work, write everything down, say how it ended. Returns the exit code."""
+        """Prepare, work, write all output, and report how the run ended. Returns the exit code."""
         state = self.state
         with ExitStack() as stack:
             try:
@@ -100,7 +100,7 @@ class Run:
                 if not self._hands_off():
                     work()
                 ignore_signals()
-            except SystemExit as end:  # a signal, while there was nothing to drain
+            except SystemExit as end:  # a signal came while no session was open
                 ignore_signals()
                 state.stop.signalled(int(end.code or 0) - 128)
             state.causes = tuple(state.stop.causes)
@@ -114,12 +114,12 @@ class Run:
         return self.state.refusal is not None or self.state.reporter.met_a_bug
 
     def _hands_off(self) -> bool:
-        """Whether no file may be written at all, not even to say so."""
+        """Whether no file may be written at all, not even the summary."""
         return isinstance(self.state.refusal, (LedgerLocked, SameFile))
 
     @contextmanager
     def reporting_errors(self, settings_event: str = "run.stopping") -> Iterator[None]:
-        """What ends a run is logged, and the first such error kept. `settings_event`: the event for a SettingsError."""
+        """Log an error that ends the run, and keep the first one. `settings_event`: the event for a SettingsError."""
         try:
             yield
         except JobError as error:
@@ -128,7 +128,7 @@ class Run:
         except Stopped:
             pass
         except Exception as bug:  # noqa: BLE001 - reported as a bug, and everything is written
-            # With its traceback, never with the values of its variables.
+            # With the traceback, but without the values of variables.
             trace = self._hide("".join(traceback.format_exception(bug)))
             self.state.reporter.log_bug(bug, traceback=trace)
 
@@ -140,9 +140,9 @@ class Run:
         *,
         reads_past: bool = False,
     ) -> None:
-        """The lock, the key and the paths of all files: what can be refused before the list is read.
+        """Lock the ledger, read the key, and check the paths of all files, before the list is read.
 
-        `listed`: the list's path. `reads_past`: the ledger is judged now, not once the list is known.
+        `listed`: the list's path. `reads_past`: check the ledger now, and not once the list is known.
         """
         settings, job, reporter = self._settings, self._job, self.state.reporter
         check_files(job.loaded, listed, outputs)
@@ -166,7 +166,7 @@ class Run:
             check_writable(path)
 
     def _begin_heartbeat(self) -> None:
-        """Also of a run that is refused; but one that another run locks out must not pass for one that failed."""
+        """Send the first ping, also if the run is refused. A run that is locked out by another must not look failed."""
         url = self._settings.output.heartbeat_url
         locked_out = isinstance(self.state.refusal, LedgerLocked)
         if url is not None and not self._settings.run.dry_run and not locked_out:
@@ -177,9 +177,9 @@ class Run:
             self._heartbeat.begin()
 
     def plan(self, pairs: PairList, *, finds: bool = False, objection: SettingsError | None = None) -> Recorder:
-        """Decide what to do with each pair. Raises `objection`, or SettingsError when it is more than may be sent.
+        """Decide what to do with each pair. Raises `objection`, or SettingsError if it is more than may be sent.
 
-        A run that is refused already gets a plan as well, for the list of what is left.
+        A run that was already refused gets a plan too, so that the leftover can be written.
         """
         settings, state = self._settings, self.state
         warning = None if finds else warning_of(pairs)
@@ -197,18 +197,18 @@ class Run:
         if trouble is not None:
             raise trouble
         self.check_past()
-        # A sweep is judged by all that it found, a list by what this run would send of it.
+        # The limit applies to all that a sweep found, but only to what this run would send of a list.
         check_cap(plan.to_send + (plan.count(Decision.LIMIT) if finds else 0), settings)
         recorder.log_plan()
         return recorder
 
     def check_past(self) -> None:
-        """Refuse the ledger of another API or organization, and one that this run may not resume by."""
+        """Refuse a ledger of another API or organization, and one from which this run may not resume."""
         past, state = self._past, self.state
         if past is not None:
             check_past(past, self._settings, state.owner.organization)
             for line in past.unreadable[:5]:
-                sentence = f"{past.path}:{line}: this line cannot be read; its pair is not taken as settled"
+                sentence = f"{past.path}:{line}: this line cannot be read, so its pair does not count as settled"
                 state.reporter.warn(sentence, kind="ledger_unreadable")
 
     def begin_record(self, recorder: Recorder) -> None:
@@ -217,9 +217,9 @@ class Run:
             recorder.begin(self.state.owner, self._job.loaded.record(), self._settings.run.note)
 
     def talk(self, work: "Callable[[Session], Awaitable[None]]", *, named: bool = False) -> None:
-        """Open a session, ask whose key it is, and do what needs the API. Raises JobError, Stopped.
+        """Open a session, find out which organization the key belongs to, and do the work. Raises JobError, Stopped.
 
-        `named`: ask for the organization's name as well, as when a person is there.
+        `named`: read the organization's name too, as is always done if a person is present.
         """
         try:
             run_to_end(self._talk(work, named=named or self.screen.person))
@@ -259,11 +259,11 @@ class Run:
         return Meter(self.screen.output.stream)
 
     def _known_limit(self) -> KnownLimit | None:
-        """The limit that an earlier run found, as far as there is a ledger that says so."""
+        """The limit that an earlier run found, if the ledger has one."""
         return known_limit(self._past, self._settings, self.state.identity.started_at)
 
     def _mind_callbacks(self, main: "asyncio.Task[None] | None") -> None:
-        """A bug in a callback of the loop ends the run: whom it should have woken would wait for ever."""
+        """Have a bug in a callback of the event loop end the run: a task may be waiting for that callback forever."""
 
         def failed(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
             if "handle" in context and main is not None:

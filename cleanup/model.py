@@ -1,4 +1,4 @@
-"""The values that flow through a run: pairs, endings, results. No behaviour beyond themselves."""
+"""The values that flow through a run: pairs, endings and results."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One listed draft; `index` is its place among the listed pairs, `source` its file and line."""
+    """One listed draft. `index` is its place among the listed pairs, `source` its file and line."""
 
     index: int
     agent: str
@@ -18,7 +18,7 @@ class Pair:
 
 
 class Outcome(StrEnum):
-    """What may become of a listed pair. `WOULD_DISCARD` takes the place of `DISCARDED` in a dry run."""
+    """The possible outcomes of a listed pair. In a dry run, `WOULD_DISCARD` replaces `DISCARDED`."""
 
     DISCARDED = "discarded"
     WOULD_DISCARD = "would_discard"
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
 
 class Ending(Enum):
-    """Every way in which a listed pair can end: outcome, reason, and whether another run may help."""
+    """Every way in which a listed pair can end: outcome, reason, and whether the failure may pass by another run."""
 
     DISCARDED = (Outcome.DISCARDED, None)
     WOULD_DISCARD = (Outcome.WOULD_DISCARD, None)
@@ -76,12 +76,12 @@ class Ending(Enum):
 
 
 SETTLING: Final = frozenset({"discarded", "not_found", "gone_after_retry"})
-"""What a ledger must say of a pair (its reason, or else its outcome) for `--resume` to leave it out."""
+"""The reasons (or outcomes, if there is no reason) with which a pair in the ledger is skipped by `--resume`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one pair ended, with what an auditor asks: by which answer, after how many attempts, how long."""
+    """How one pair ended, with the details for an audit: the deciding answer, the attempts and the time."""
 
     pair: Pair
     ending: Ending
@@ -95,7 +95,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class KnownLimit:
-    """A rate limit that an earlier run found, in requests a second, and when that run ended (ISO 8601)."""
+    """A rate limit that an earlier run found, in requests a second, and when it ended (ISO 8601)."""
 
     rate: float
     found_at: str
@@ -103,7 +103,7 @@ class KnownLimit:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose key it is, as far as the API says. `name`: the organization's. `trouble`: why the API did not say."""
+    """The organization and user of the key, if known. `name`: the organization's. `trouble`: why they are unknown."""
 
     organization: str | None = None
     user: str | None = None
@@ -111,7 +111,7 @@ class Owner:
     name: str | None = None
 
     def in_words(self) -> str:
-        """The organization for a person."""
+        """The organization, as shown to a person."""
         if self.organization is None:
             return "an organization that could not be determined"
         return f"organization {self.organization if self.name is None else f'{self.name} ({self.organization})'}"
@@ -132,7 +132,7 @@ class StopCause(StrEnum):
 
     @property
     def leaves(self) -> Ending:
-        """How the pairs end that are never sent because of this."""
+        """The ending of the pairs that are not sent because of this."""
         match self:
             case StopCause.SIGNAL:
                 return Ending.LEFT_INTERRUPTED

@@ -1,4 +1,4 @@
-"""What will be sent. Pure: the list, what protects a pair, what is settled, this run's share and limit."""
+"""Decides which pairs are sent, by protection, what is settled, and this run's share and limit. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cleanup.settings.values import ShardOf
 
 
 class Decision(IntEnum):
-    """What a plan says of a listed pair."""
+    """What a plan decides for a listed pair."""
 
     SEND = 0
     ELSEWHERE = 1
@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def listed(self) -> int:
-        """How many pairs this run answers for: all but those of other shares."""
+        """How many pairs this run is responsible for: all but those of other shares."""
         return len(self.decisions) - self.count(Decision.ELSEWHERE)
 
     def indexes(self, decision: Decision) -> Iterator[int]:
@@ -72,8 +72,8 @@ def make_plan(
 ) -> Plan:
     """Decide for every pair: other shard, duplicate, protected, settled, beyond the limit, or sent.
 
-    `tried`: the number of the last run that tried a pair in vain. Under a limit these come last, those of the
-    earliest runs first: pairs that always fail must not keep the others from their turn.
+    `tried`: for each pair that was tried without success, the number of the last run that did. With a limit, these
+    pairs come last, and those of the earliest runs first, so that pairs that always fail do not block the others.
     """
     protected = {pack(agent, "") for agent in protect}
     seen: set[bytes] = set()
@@ -104,5 +104,5 @@ def make_plan(
 
 
 def shard_of(key: bytes, shards: int) -> int:
-    """The share that a pair belongs to; the same for every list, machine and version."""
+    """The share that a pair belongs to: the same for every list, machine and version."""
     return int.from_bytes(blake2b(key, digest_size=8).digest(), "big") % shards

@@ -1,4 +1,4 @@
-"""From a list to a plan by the settings, and what refuses it before anything is sent: for a run and for `check`."""
+"""Makes the plan from a list and the settings, and refuses bad input before anything is sent; also for `check`."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -19,42 +19,42 @@ from cleanup.settings.table import all_settings
 
 EMPTY: Final = "the list is empty: there is nothing to discard"
 LIMIT_HOLDS: Final = timedelta(days=31)
-"""How long a limit that was found is worth beginning by: after that it is found anew."""
+"""How long a run may begin with a limit that an earlier run found; after that, the limit is searched for again."""
 _ANOTHER: Final = "name another ledger (output.ledger, --ledger)"
 
 
 def check_resume(settings: Settings) -> None:
     """Raise SettingsError if `run.resume` is set without a ledger."""
     if settings.run.resume and settings.output.ledger is None:
-        raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it leaves out what that settles")
+        raise SettingsError("run.resume (--resume) needs output.ledger (--ledger): it skips what the ledger settles")
 
 
 def check_files(loaded: Loaded, list_path: str | None, outputs: Mapping[str, str | None]) -> None:
-    """Raise SameFile when an output of a run is one of its inputs, or another output."""
+    """Raise SameFile if an output of a run is one of its inputs, or another output."""
     inputs = {
         "the list": list_path,
-        "the settings' file": None if loaded.file is None else str(loaded.file),
+        "the settings file": None if loaded.file is None else str(loaded.file),
         "api.key_file": loaded.settings.api.key_file,
     }
     check_distinct(inputs, outputs)
 
 
 def outputs_of(settings: Settings, *, finds: bool) -> dict[str, str | None]:
-    """The files that a run may write, by their keys; one that finds its list writes that too."""
+    """The files that a run may write, by their keys. `finds`: the run finds its list, and may write that too."""
     files = (setting for setting in all_settings() if setting.section == "output" and setting.flag.is_path)
     return {file.key: getattr(settings.output, file.name) for file in files if finds or file.name != "list"}
 
 
 def written_whole(settings: Settings, outputs: Mapping[str, str | None]) -> list[str]:
-    """Those of the outputs that are written anew, and so by a dry run only if they are no record of discards."""
+    """The outputs that are replaced as a whole. A dry run does not write those that record discards."""
     others = {"output.ledger", "output.leftover", "output.metrics"} if settings.run.dry_run else {"output.ledger"}
     return [path for key, path in outputs.items() if path is not None and key not in others]
 
 
 def past_of(settings: Settings, pairs: PairList | None, meter: Meter) -> Past | None:
-    """What the ledger, if there is one, says of earlier runs; of the pairs only if this one resumes.
+    """Read what the ledger, if any, says about earlier runs, and about the pairs if this run resumes.
 
-    `pairs`: None while they are not known. `meter` shows how far a long reading is. Raises SettingsError.
+    `pairs`: None if they are not known yet. `meter` shows the progress of a long read. Raises SettingsError.
     """
     if settings.output.ledger is None:
         return None
@@ -68,7 +68,7 @@ def past_of(settings: Settings, pairs: PairList | None, meter: Meter) -> Past | 
 
 
 def known_limit(past: Past | None, settings: Settings, now: datetime) -> KnownLimit | None:
-    """The rate limit by which `limits.rate: auto` begins: the last one that was found, unless that is too long ago."""
+    """The limit that `limits.rate: auto` begins with: the last one that was found, unless that was too long ago."""
     if past is None or past.limit is None or past.base_urls != {settings.api.base_url}:
         return None
     try:
@@ -79,12 +79,12 @@ def known_limit(past: Past | None, settings: Settings, now: datetime) -> KnownLi
 
 
 def odd_places(pairs: PairList) -> list[int]:
-    """The places of pairs whose draft ids look unlike the rest of the list."""
+    """The places of the pairs whose draft ids look unlike the rest of the list."""
     return odd_drafts(unpack(key)[1] for key in pairs.keys)
 
 
 def warning_of(pairs: PairList) -> tuple[str, str] | None:
-    """What a list makes one warn of, with its kind: that it is empty, or that draft ids in it may be mistyped."""
+    """A warning about the list and its kind: the list is empty, or draft ids in it may be mistyped."""
     if not pairs:
         return EMPTY, "empty_list"
     odd = odd_places(pairs)
@@ -93,13 +93,13 @@ def warning_of(pairs: PairList) -> tuple[str, str] | None:
     ids, look = ("draft id", "looks") if len(odd) == 1 else ("draft ids", "look")
     return (
         f"{len(odd)} {ids} {look} unlike the rest of the list (24 lower-case hex digits); the first is "
-        f"{pairs[odd[0]].draft!r} ({pairs.source(odd[0])}). A mistyped id is not found, whatever became of the draft "
-        "that was meant: so not_found settles no such pair"
+        f"{pairs[odd[0]].draft!r} ({pairs.source(odd[0])}). A mistyped id is never found, even if the intended draft "
+        "still exists, so not_found does not settle such a pair"
     ), "odd_ids"
 
 
 def plan_of(settings: Settings, pairs: PairList, past: Past | None) -> Plan:
-    """The decision of every pair by these settings."""
+    """Decide for every pair, by these settings."""
     return make_plan(
         pairs,
         protect=settings.guard.protect,
@@ -111,23 +111,23 @@ def plan_of(settings: Settings, pairs: PairList, past: Past | None) -> Plan:
 
 
 def check_past(past: Past, settings: Settings, organization: str | None = None) -> None:
-    """Raise SettingsError when the ledger is of another API or organization, or this run may not resume by it.
+    """Raise SettingsError if the ledger belongs to another API or organization, or this run may not resume from it.
 
-    `organization`: whose key it is, once that is known.
+    `organization`: the key's organization, once that is known.
     """
     ours = settings.api.base_url
     if others := past.base_urls - {ours}:
         whose = ", ".join(sorted(others))
-        raise SettingsError(f"{past.path}: this ledger is of runs against {whose}, not {ours}: {_ANOTHER}")
+        raise SettingsError(f"{past.path}: this ledger belongs to runs against {whose}, not {ours}: {_ANOTHER}")
     if organization and (others := past.organizations - {organization}):
         whose = ", ".join(sorted(others))
-        raise SettingsError(f"{past.path}: this ledger is of organization {whose}, not {organization}: {_ANOTHER}")
+        raise SettingsError(f"{past.path}: this ledger belongs to organization {whose}, not {organization}: {_ANOTHER}")
     if not settings.run.resume:
         return
     if past.orphan is not None:
         raise SettingsError(
-            f"{past.path}:{past.orphan}: no line before this one says of which run it is, so it cannot be determined "
-            f"which API it speaks of (was the file cut by logrotate?): {_ANOTHER}"
+            f"{past.path}:{past.orphan}: there is no run line before this line, so it is unknown which API it "
+            f"belongs to (was the file cut by logrotate?): {_ANOTHER}"
         )
     if lacking := list(_lacking(past.settings, settings.model_dump(mode="json"))):
         raise SettingsError(
@@ -137,7 +137,7 @@ def check_past(past: Past, settings: Settings, organization: str | None = None) 
 
 
 def _lacking(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """The flags of guards that the last run had and this one lacks. Another value is a decision, not a lack."""
+    """The flags of guards that the last run had and this one lacks. A different value counts as a decision."""
     for setting in all_settings():
         if setting.section != "guard" and setting.key != "api.organization":
             continue
@@ -153,10 +153,10 @@ def _lacking(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 
 
 def check_cap(count: int, settings: Settings) -> None:
-    """Raise SettingsError when more would be sent than may be."""
+    """Raise SettingsError if more pairs would be sent than `limits.max_discards` allows."""
     most = settings.limits.max_discards
     if count > most:
         raise SettingsError(
-            f"{count} drafts would be sent, more than limits.max_discards ({most}), so none is: "
-            f"if that many are meant, pass --max-discards {count}"
+            f"{count} drafts would be sent, more than limits.max_discards ({most}), so none was sent: "
+            f"if that is intended, pass --max-discards {count}"
         )

@@ -1,6 +1,6 @@
-"""The runs, each a function to be read from top to bottom: discard a list, sweep, find.
+"""The runs, one function each: discard a list, sweep, find.
 
-None raises anything, and each leaves an account of what it did.
+They raise nothing, and each reports what it did.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ if TYPE_CHECKING:  # loaded only when there is something to send
 
 
 def discard_list(job: Job, read: Callable[[Reporter], PairList] | None) -> int:
-    """Discard every pair of a list, or read what a discard would meet in a dry run. Returns the exit code.
+    """Discard every pair of a list, or in a dry run determine what would happen. Returns the exit code.
 
-    `read` reads the list, and reports its bad rows; None if no list is named.
+    `read` reads the list and reports its bad rows; None if no list is named.
     """
     settings = job.loaded.settings
     run = Run(job, "dry-run" if settings.run.dry_run else "discard")
@@ -30,12 +30,12 @@ def discard_list(job: Job, read: Callable[[Reporter], PairList] | None) -> int:
     async def send(session: "Session", recorder: Recorder) -> None:
         from cleanup.sending import send_all
 
-        run.check_past()  # once more: now it is known whose key it is
+        run.check_past()  # again, now that the key's organization is known
         await send_all(run.state, recorder, session, job.loaded, run.screen)
 
     def work() -> None:
         recorder = None
-        if read is not None:  # even if something is wrong already: bad rows are named, and the leftover is written
+        if read is not None:  # even if the run is already refused, to report bad rows and write the leftover
             with run.reporting_errors():
                 recorder = run.plan(read(run.state.reporter))
         if recorder is None or run.is_refused:
@@ -65,7 +65,7 @@ def sweep(job: Job) -> int:
         from cleanup.find.found import sweep_list
         from cleanup.sending import send_all
 
-        run.check_past()  # once more: now it is known whose key it is
+        run.check_past()  # again, now that the key's organization is known
         pairs, objection = await session.cuttable(sweep_list(run.state, session, settings, run.screen))
         recorder = run.plan(pairs, finds=True, objection=objection)
         if recorder.plan.to_send:

@@ -1,10 +1,9 @@
-"""What a run is for: ask, open the record, discard everything that is planned."""
+"""The main part of a run: ask, open the record, and discard everything that is planned."""
 
 import asyncio
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Final
 
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
@@ -17,22 +16,19 @@ from cleanup.discard.preview import Preview
 from cleanup.discard.read_back import ReadBack
 from cleanup.discard.workers import Queue, Workers
 from cleanup.discard.workspace import Workspace
-from cleanup.model import Result
 from cleanup.records.backup import Backup
 from cleanup.records.recorder import Recorder
 from cleanup.records.state import State
 from cleanup.settings.sources import Loaded
 
-UNKNOWN: Final = "some discarded drafts could not be read back, so it is not known that they are gone (guard.verify)"
-
 
 async def send_all(state: State, recorder: Recorder, session: Session, loaded: Loaded, screen: Screen) -> None:
-    """Ask a person if there is one, then discard (or preview) all planned pairs. Raises JobError, Stopped."""
+    """Ask for confirmation if a person is present, then process all planned pairs. Raises JobError, Stopped."""
     settings, plan = loaded.settings, recorder.plan
     dry_run = settings.run.dry_run
     await _begin(state, recorder, session, loaded, screen)
     backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
-    # A sweep may have learned while searching that the workspace has moved.
+    # A sweep may have found out during the search that the workspace has moved to branches.
     model = "branches" if state.model == "branches" else settings.api.model
     workspace = Workspace(session.stop, model, state.moved, session.throttle.now, only_reads=dry_run)
     guards = Guards(settings.guard)
@@ -46,29 +42,23 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
 
     async def process(place: int, caller: Caller) -> None:
         case = kind(plan.pairs[place], caller, means)
-        over = read_back.begin()
-        caller.on_retry = over  # it is not about to be discarded while it fails
+        read_back.begin(place)
+        caller.on_retry = partial(read_back.end, place)  # while it is being retried, it is not about to be discarded
         try:
             result = await case.run()
         except BaseException as error:
             cut_off = isinstance(error, asyncio.CancelledError)
-            result = case.interrupted("cut off in flight" if cut_off else "a bug in this program came between")
+            result = case.interrupted("cut off in flight" if cut_off else "interrupted by a bug in this program")
             if result is not None:
                 recorder.record(result)
             raise
         if result is not None:
             recorder.record(result)
-            caller.finish()  # it needs no slot to wait for its proof
+            caller.finish()  # it needs no slot while it waits to be read back
             await read_back.after(result)
-        over()
+        read_back.end(place)
 
-    def learned(result: Result, *, gone: bool | None) -> None:
-        if gone is None:
-            state.reporter.warn(UNKNOWN, kind="unverified")
-        else:
-            recorder.prove(result, gone=gone)
-
-    read_back = ReadBack(session, workspace, state.proof, learned)
+    read_back = ReadBack(session, workspace, state.proof, recorder.prove)
     workers = Workers(
         session,
         Queue(plan.decisions, Random(plan.pairs.sha256)),  # noqa: S311 - chance, not secrecy
@@ -89,7 +79,7 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
 
 
 async def _begin(state: State, recorder: Recorder, session: Session, loaded: Loaded, screen: Screen) -> None:
-    """Ask a person if there is one, open the record, and say that the run begins. Raises JobError, Stopped."""
+    """Ask for confirmation if a person is present, open the record, and log the start. Raises JobError, Stopped."""
     settings, plan, identity = loaded.settings, recorder.plan, state.identity
     dry_run = settings.run.dry_run
     if screen.person and not settings.run.yes and not dry_run:
@@ -108,7 +98,7 @@ async def _begin(state: State, recorder: Recorder, session: Session, loaded: Loa
         organization_name=state.owner.name,
     )
     if dry_run:
-        state.reporter.note("a dry run: whether this key may discard these drafts (403) cannot be read")
+        state.reporter.note("a dry run cannot show whether this key may discard these drafts (403)")
 
 
 def _log_progress(state: State, recorder: Recorder) -> None:

@@ -1,4 +1,4 @@
-"""Whether the run goes on. Anything may ask it to stop; the first cause is the one that is reported."""
+"""Stopping a run early. Anything may request it; the first cause is the one that is reported."""
 
 import asyncio
 import signal
@@ -15,11 +15,11 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stopped(Exception):
-    """No request may begin any more."""
+    """The run is to stop: no further request may be sent."""
 
 
 class Stop:
-    """Set once, by the first cause; later causes are kept, because an exit code may depend on them."""
+    """Whether and why the run is to stop. Later causes are kept too, because the exit code may depend on them."""
 
     def __init__(self) -> None:
         self.causes: list[StopCause] = []
@@ -35,14 +35,14 @@ class Stop:
         return self.causes[0] if self.causes else None
 
     def request(self, cause: StopCause, sentence: str, error: JobError | None = None) -> None:
-        """Ask the run to stop: nothing new is sent from now on. `error`: what it is to end with, if with that."""
+        """Ask the run to stop: nothing new is sent from now on. `error`: the error that the run ends with, if any."""
         self._note(cause, sentence, error)
         self.announce()
 
     def signalled(self, number: int) -> bool:
-        """Called by a signal's handler, wherever the run is: from here on nothing is sent. False: not the first one.
+        """Note a signal, from its handler: nothing is sent from now on. Returns False if it is not the first signal.
 
-        What else a stop brings with it waits for `announce`, since a handler may come in the middle of anything.
+        A handler may interrupt any code, so waking tasks and listeners is left to `announce`.
         """
         if self.signal is not None:
             return False
@@ -51,7 +51,7 @@ class Stop:
         return True
 
     def announce(self) -> None:
-        """Tell everybody who waits that the run is to stop; once."""
+        """Wake all waiting tasks and call the listeners, once."""
         if not self._event.is_set():
             self._event.set()
             for listener in self._listeners:
@@ -63,19 +63,19 @@ class Stop:
         self.causes.append(cause)
 
     def check(self) -> None:
-        """Raise Stopped when the run is to stop."""
+        """Raise Stopped if the run is to stop."""
         if self.causes:
             raise Stopped
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call this once when the run is to stop; at once if it is already."""
+        """Have `listener` called once when the run is asked to stop; at once if that has already happened."""
         if self._event.is_set():
             listener()
         else:
             self._listeners.append(listener)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep for so many seconds, or until the run is to stop."""
+        """Sleep for this many seconds, or until the run is to stop."""
         if seconds > 0 and not self.causes:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
@@ -83,7 +83,7 @@ class Stop:
 
 
 def _heeded() -> list[signal.Signals]:
-    """The signals that end a run: all that whoever started it has not set to be ignored, as nohup does."""
+    """The signals that stop a run: those that the parent process did not set to be ignored, as nohup does."""
     return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
@@ -91,8 +91,8 @@ def _heeded() -> list[signal.Signals]:
 def heed_signals(stop: Stop, on_signal: Callable[[bool], None]) -> Iterator[None]:
     """Have signals stop the run; `on_signal` is called in the running loop for each (True: the first one).
 
-    Afterwards signals are ignored. Not by the loop's own means: those leave a signal deadly for a moment when they
-    are taken back.
+    Afterwards signals are ignored. The loop's own signal handlers are not used: while they are being removed, a signal
+    would kill the process.
     """
     loop = asyncio.get_running_loop()
 
@@ -114,8 +114,8 @@ def heed_signals(stop: Stop, on_signal: Callable[[bool], None]) -> Iterator[None
 def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Have every signal wake the loop.
 
-    A handler only runs once the main thread does something. A signal that comes right before the loop begins to wait,
-    or to another thread, would go unheard until something else wakes it.
+    A handler runs only when the main thread executes Python code. Otherwise a signal that arrives right before the loop
+    begins to wait, or in another thread, would have no effect until something else wakes the loop.
     """
     ours, wakes = socket.socketpair()
     with ours, wakes:
@@ -131,9 +131,9 @@ def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 
 def run_to_end(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine in a loop of its own.
+    """Run a coroutine in a new event loop.
 
-    Unlike `asyncio.run` this does not wait for threads at the end: one that resolves a name can hang for a minute.
+    Unlike `asyncio.run`, this does not wait for threads at the end: a name lookup can hang for a minute.
     """
     loop = asyncio.new_event_loop()
     try:
@@ -152,9 +152,9 @@ async def _cancel_the_rest() -> None:
 
 
 def ignore_signals() -> None:
-    """From now on: what is left to do takes seconds, and is what matters most.
+    """Ignore signals from now on: only the output is left to be written, which takes seconds and matters most.
 
-    By a handler that does nothing. Of SIG_IGN, Python would complain when a signal is just on its way.
+    This uses a handler that does nothing: with SIG_IGN, Python would complain about a signal that is already pending.
     """
     for number in _SIGNALS:
         signal.signal(number, lambda _number, _frame: None)

@@ -1,8 +1,8 @@
-"""A rate that learns from refusals: it finds a limit that nobody knows, stays just under it, gives way, comes back.
+"""A rate that learns from refusals: it finds an unknown limit, stays just under it, and gives way to other clients.
 
-While no limit is known the rate doubles twice a second. The first refusal ends that: the limit is estimated from what
-was accepted. From then on the rate rises in small steps, and each refusal brings it down to what was accepted since
-the last one. A rate that was proven to be accepted is remembered, and won back quickly once others leave room for it.
+While no limit is known, the rate doubles twice a second. At the first refusal, the limit is estimated from what was
+accepted. From then on the rate rises in small steps, and each refusal lowers it to what was accepted since the last
+one. A rate that was proven is remembered, and quickly restored when other clients leave room for it.
 """
 
 import math
@@ -15,41 +15,41 @@ from cleanup.api.pace import EvenPace
 START: Final = 5.0
 """Requests a second to begin with: half of the smallest limit that the vendor has published."""
 LEAST: Final = 1.0
-"""Requests a second that remain however often they are refused."""
+"""The lowest rate in requests a second, however many requests are refused."""
 DOUBLING: Final = 0.5
-"""Seconds in which the rate doubles while no limit is known: slower costs a short run more than a refusal does."""
+"""Seconds in which the rate doubles while no limit is known. Slower would cost a short run more than a refusal does."""
 AHEAD: Final = 2.5
-"""How many times what was lately accepted is sent while no limit is known: answers may be slow."""
+"""While no limit is known, the rate is at most this many times the recently accepted rate: answers may be slow."""
 LATELY: Final = 1.0
-"""Seconds over which that is counted."""
+"""Seconds over which the recently accepted requests are counted."""
 BUCKET: Final = 20.0
-"""Requests that a limit may let through at once before it refuses any; they do not count as part of the limit."""
+"""Requests that a limit may accept as a burst before it refuses any. They are not counted when it is estimated."""
 TRUST: Final = 16.0
-"""How many requests in flight weigh as much, by the share of them that was accepted, as the longer count does."""
+"""The number of requests in flight at which their accepted share weighs as much as the longer-term estimate."""
 FEW: Final = 10
-"""Answers since the last refusal that are too few to estimate a limit by; then the rate goes down by a `STEP`."""
+"""Fewer answers than this since the last refusal are too few to estimate a limit; see `STEP`."""
 STEP: Final = 0.9
-"""How much of the rate remains then. Otherwise at least half remains, however little was accepted."""
+"""The least share of the rate that remains after a refusal with so few answers. With more, at least half remains."""
 UNDER: Final = 0.99
-"""How much of a limit is used."""
+"""The share of a limit that is used."""
 BACK: Final = 0.08
-"""Share of a proven rate that is won back each second."""
+"""The share of a proven rate that is regained each second."""
 CLIMB: Final = 0.01
-"""Share by which the rate rises each second above what is proven, to find out whether there is more."""
+"""The share by which the rate rises each second above the proven one, to find out whether more is accepted."""
 HOLD: Final = 5.0
-"""Seconds of sending without a refusal before the rate rises above what is proven."""
+"""Seconds of sending without a refusal before the rate rises above the proven one."""
 PATIENCE: Final = 4.0
-"""After each climb that was refused the next one begins so many times later, and is so many times slower."""
+"""After each climb that was refused, the next one begins this many times later and is this many times slower."""
 PROVEN: Final = 3.0
-"""Seconds of sending without a refusal that prove a rate: by then most buckets are empty."""
+"""Seconds of sending without a refusal that prove a rate: by then most burst allowances are used up."""
 KEPT: Final = 0.98
-"""How much of a proven rate a refusal leaves: others may have come, who will leave again."""
+"""The share of a proven rate that remains after a refusal: other clients may have come that will leave again."""
 REMEMBERED: Final = 0.9
-"""How much of a limit that an earlier run found is sent at first: it may have become smaller."""
+"""The share of a limit from an earlier run at which a run begins: the limit may be lower now."""
 
 
 class AdaptivePace(EvenPace):
-    """The rate of `limits.rate: auto`, or with `most` a fixed rate, that slows down when it is refused."""
+    """The rate of `limits.rate: auto`, or, with `most`, a fixed rate that slows down when requests are refused."""
 
     def __init__(self, log: Callable[..., Any], *, most: float | None = None, known: float | None = None) -> None:
         """`log` is called with `rate.changed`. `most`: never send faster. `known`: the limit of an earlier run."""
@@ -58,7 +58,7 @@ class AdaptivePace(EvenPace):
         self._fixed = most
         self._under = 1.0 if most else UNDER
         self._proven = most or known
-        self._is_proven = False
+        self._is_proven = self._was_refused = False
         self._caution = PATIENCE**2 if known else 1.0
         self._accepted: deque[float] = deque()
         self._count = 0
@@ -69,8 +69,8 @@ class AdaptivePace(EvenPace):
 
     @property
     def limit(self) -> float | None:
-        """The fixed rate, or the limit that was found: None as long as nothing was refused."""
-        return self._fixed or self._proven
+        """The fixed rate, or the limit that was found; None as long as nothing was refused."""
+        return self._fixed or (self._proven if self._was_refused else None)
 
     @property
     def rate(self) -> float | None:
@@ -103,7 +103,7 @@ class AdaptivePace(EvenPace):
         self._accepted.append(now)
         while self._accepted[0] < now - LATELY:
             self._accepted.popleft()
-        # A rate that is not used is not what limits the run, and says nothing.
+        # If the rate is not used up, it does not limit the run, and the answers say nothing about it.
         if len(self._times) < 0.5 * self._rate and self._rate > START:
             return
         if self._proven is None:
@@ -120,7 +120,7 @@ class AdaptivePace(EvenPace):
         self._is_proven = self._is_proven or self._quiet > PROVEN
         if self._quiet > HOLD * self._caution and self._rate != self._fixed:
             step = CLIMB / self._caution * proven
-            # What the rate was two seconds ago is proven by now.
+            # The rate of two seconds ago is proven by now.
             self._proven = max(proven, self._rate - 2 * step)
             self._set(min(self._fixed or math.inf, self._rate + elapsed * step))
 
@@ -134,16 +134,16 @@ class AdaptivePace(EvenPace):
                 self._caution *= PATIENCE
             elif self._is_proven:
                 self._caution = max(1.0, self._caution / PATIENCE)
-        # What a refusal costs is the pause that it asks for.
+        # A refusal costs the pause that it asks for.
         self._caution = max(self._caution, (now - refused_at) / HOLD)
         # Of the requests in flight at a refusal, the accepted share shows how much of the rate the limit lets through.
         through = self._rate * self._let_through / self._in_flight
         estimate = (TRUST * estimate + self._in_flight * through) / (TRUST + self._in_flight)
-        if self._proven is not None:  # of a few answers little can be said
+        if self._proven is not None:  # a few answers are not enough for a large step down
             estimate = max(estimate, self._rate * (0.5 if self._count >= FEW else STEP))
         least = KEPT * self._proven if self._proven is not None and self._is_proven else LEAST
         self._proven = max(least, min(estimate, self._proven or math.inf))
-        self._catches_up = self._fixed is None
+        self._was_refused, self._catches_up = True, self._fixed is None
         self._set(max(LEAST, min(estimate, self._under * self._proven)))
         self._accepted.clear()
         self._count, self._quiet, self._refused = 0, 0.0, None

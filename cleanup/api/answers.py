@@ -1,4 +1,4 @@
-"""What came back on the wire → a Reply. Pure; it trusts nothing that the other end says."""
+"""Parses an HTTP answer into a Reply. Pure; nothing in the answer is trusted."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from cleanup.api.reply import NOT_JSON, Body, Reply
 from cleanup.api.retry_after import timestamp, wait_asked_for
 
 _EXCERPT: Final = 8192
-"""Characters at the start of an answer's text, out of which a message is made."""
+"""How many characters of an answer's text are used to make a message."""
 _ROUTE_MISSING: Final = re.compile(rb"<pre>\s*Cannot [A-Z]+ /[^<]*</pre>")
 _HIDDEN_ELEMENT: Final = re.compile(r"<(script|style|head)\b.*?(</\1>|\Z)|<!--.*?(-->|\Z)", re.DOTALL | re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^<>]*>")
@@ -19,7 +19,7 @@ _TITLE: Final = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer. `seconds` and `key_number` as in Reply; `unread`: what its body is that could not be read."""
+    """An HTTP answer. `seconds` and `key_number` as in Reply; `unread` says what is wrong with an unreadable body."""
 
     status: int
     headers: Mapping[str, str]
@@ -30,12 +30,12 @@ class Answer:
 
 
 def needs_its_body(status: int) -> bool:
-    """Whether the meaning of a status depends on its body, so that a body that was cut short is not an answer."""
+    """Whether the meaning of a status depends on the body: then an answer with a truncated body does not count."""
     return 200 <= status < 300 or status in (401, 403, 404, 405, 409)
 
 
 def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply:
-    """The answer as a Reply, without any secret that `hide` knows. `now`: seconds since the epoch, by our clock."""
+    """Convert the answer to a Reply, with secrets removed by `hide`. `now`: seconds since the epoch, by our clock."""
     headers = answer.headers
     parsed = NOT_JSON if answer.unread else _parse(answer.body)
     if "date" in headers:
@@ -55,7 +55,7 @@ def read_answer(answer: Answer, hide: Callable[[str], str], now: float) -> Reply
 
 
 def _says_route_missing(answer: Answer) -> bool:
-    """Whether this is the API's own page for a path that it does not know, as recorded live."""
+    """Whether this is the API's own page for an unknown path, as recorded live."""
     is_html = answer.headers.get("content-type", "").lower().startswith("text/html")
     return answer.status == 404 and is_html and _ROUTE_MISSING.search(answer.body) is not None
 
@@ -70,13 +70,13 @@ def _message(answer: Answer, parsed: object, hide: Callable[[str], str]) -> str 
         text = "; ".join(str(error) for error in errors) if isinstance(errors, list) else str(errors or "")
     else:
         text = _page_text(answer, hide) if parsed is NOT_JSON else ""
-    # Before the text is cut: half a key could no longer be recognized and hidden.
+    # Hide keys before truncating: half a key could no longer be recognized.
     start = hide(text)[:_EXCERPT]
     return " ".join("".join(char if char.isprintable() else " " for char in start).split())[:300] or None
 
 
 def _page_text(answer: Answer, hide: Callable[[str], str]) -> str:
-    """The words in a body that is not JSON, for a person."""
+    """The readable text of a body that is not JSON."""
     if answer.unread:
         return answer.unread
     text = hide(answer.body.decode("utf-8", "replace"))[: 8 * _EXCERPT]
@@ -98,10 +98,10 @@ def _parse(body: bytes) -> object:
 
 
 def _whole(digits: str) -> int | float:
-    """Python refuses to read whole numbers of thousands of digits, which JSON does not."""
+    """Parse an integer of any length: JSON has no limit, but Python refuses thousands of digits."""
     return int(digits) if len(digits) <= 100 else float(digits)
 
 
 def _refuse(constant: str) -> NoReturn:
-    """NaN and infinities are no JSON."""
+    """Reject NaN and the infinities, which are not JSON."""
     raise ValueError(constant)

@@ -1,7 +1,7 @@
-"""The endpoints of the Atoms API by name: paths out, and the few fields that matter in.
+"""The endpoints of the Atoms API by name, and the few fields of their answers that matter.
 
-Shapes and statuses are those of the vendor's OpenAPI document and guides of August 2026. An id that comes
-from the API is checked like one that comes from a list before it becomes part of a path.
+Shapes and statuses are those of the vendor's OpenAPI document and guides of August 2026. An id from the API is
+validated like an id from a list before it becomes part of a path.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from cleanup.api.transport import LARGE, SMALL, BeforeWrite, Transport
 from cleanup.lists.ids import is_agent
 
 PAGE_SIZE = 50
-"""As many as the vendor's own client ever asks for: beyond that the API may give fewer than it was asked for."""
+"""The largest page that the vendor's own client requests: the API may return fewer items than a larger one asks for."""
 
 
 class Atoms:
-    """One request per call, within one attempt. Nothing here waits, retries or decides.
+    """Sends one request per call, as part of one attempt. Nothing here waits, retries or decides.
 
-    `before_write` is called right before a request is written, `observe` with its reply.
+    `before_write` is called right before a request is written, and `observe` with its reply.
     """
 
     def __init__(self, transport: Transport, before_write: BeforeWrite, observe: Callable[[Reply], None]) -> None:
@@ -43,26 +43,26 @@ class Atoms:
 
         try:
             reply = await self._transport.send(method, path, most=most, before_write=before_write, candidate=candidate)
-        except asyncio.CancelledError:  # it may have been sent all the same
+        except asyncio.CancelledError:  # the request may have been sent anyway
             self._observe(Reply(None, trouble=Trouble.CONNECTION))
             raise
         self._observe(reply)
         return reply
 
     async def user(self, candidate: str | None = None) -> Reply:
-        """Whose key this is: the one in use, or a candidate to take its place."""
+        """The user and organization of the key in use, or of a candidate to replace it."""
         return await self._send("GET", "/user", SMALL, candidate=candidate)
 
     async def account(self) -> Reply:
-        """The account of the key's user, with the names of its organizations; without the usual envelope."""
+        """The account of the key's user, with the names of its organizations. The answer lacks the usual envelope."""
         return await self._send("GET", "/account/get-account-details", SMALL)
 
     async def agents(self, page: int) -> Reply:
-        """A page of the workspace's agents, from 1; archived ones are not among them."""
+        """A page of the workspace's agents, counted from 1, without archived agents."""
         return await self._send("GET", f"/agent?page={page}&offset={PAGE_SIZE}")
 
     async def agent(self, agent: str) -> Reply:
-        """One agent; an unknown one is a 400."""
+        """One agent; 400 if it is unknown."""
         return await self._send("GET", f"/agent/{agent}")
 
     async def drafts(self, agent: str) -> Reply:
@@ -74,7 +74,7 @@ class Atoms:
         return await self._send("GET", f"/agent/{agent}/drafts/{draft}")
 
     async def discard_draft(self, agent: str, draft: str, check: BeforeWrite) -> Reply:
-        """Discard a draft by its id; 409 on the branch model. `check` may raise to keep it from being sent."""
+        """Discard a draft by its id; 409 on the branch model. `check` may raise to prevent the request."""
         return await self._send("DELETE", f"/agent/{agent}/drafts/{draft}", SMALL, check=check)
 
     async def configuration(self, agent: str, draft: str) -> Reply:
@@ -86,24 +86,24 @@ class Atoms:
         return await self._send("GET", f"/agent/{agent}/branches")
 
     async def open_draft(self, agent: str, branch: str) -> Reply:
-        """The draft that is open on a branch; 404: none."""
+        """The draft that is open on a branch; 404 if there is none."""
         return await self._send("GET", f"/agent/{agent}/branches/{branch}/draft")
 
     async def draft_changes(self, agent: str, draft: str, version: str) -> Reply:
-        """What a draft changes against the published version that it was made from."""
+        """How a draft differs from the published version that it was made from."""
         return await self._send("GET", f"/agent/{agent}/drafts/{draft}/diff?compareTo={version}")
 
     async def open_draft_changes(self, agent: str, branch: str, revision: str) -> Reply:
-        """What the draft that is open on a branch changes against the branch's head revision."""
+        """How the draft that is open on a branch differs from the branch's head revision."""
         return await self._send("GET", f"/agent/{agent}/diff?a={revision}&b={branch}:draft")
 
     async def discard_open_draft(self, agent: str, branch: str, check: BeforeWrite) -> Reply:
-        """Discard whatever draft is open on a branch at that moment. `check` may raise to keep it from being sent."""
+        """Discard whatever draft is open on a branch at that moment. `check` may raise to prevent the request."""
         return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft", SMALL, check=check)
 
 
 def owner_in(reply: Reply) -> tuple[str | None, str | None]:
-    """The organization and the user's id in an answer of `user`, None where it has none."""
+    """The organization and the user's id from an answer of `user`; None for what is missing."""
     data = reply.data
     if not isinstance(data, dict):
         return None, None
@@ -111,7 +111,7 @@ def owner_in(reply: Reply) -> tuple[str | None, str | None]:
 
 
 def organization_name_in(reply: Reply, organization: str) -> str | None:
-    """The name of an organization in an answer of `account`, None where it has none."""
+    """The name of an organization from an answer of `account`; None if it is missing."""
     found = reply.body.get("organizations") if reply.status == 200 and isinstance(reply.body, dict) else None
     for item in found if isinstance(found, list) else []:
         if isinstance(item, dict) and item.get("orgId") == organization:
@@ -127,7 +127,7 @@ def says_no_such_agent(reply: Reply) -> bool:
 
 
 def agents_in(reply: Reply) -> tuple[list[str], int | None]:
-    """A page's agents, and how many there are in all, if it says so. Raises BadShape."""
+    """The agents on a page, and the total number of agents if the page has it. Raises BadShape."""
     data = reply.data
     found = data.get("agents") if isinstance(data, dict) else None
     if not isinstance(found, list) or not isinstance(data, dict):

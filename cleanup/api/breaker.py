@@ -1,15 +1,15 @@
-"""A circuit breaker: it distinguishes an API that is down from drafts that are bad. Pure: it has no clock.
+"""A circuit breaker that distinguishes an API that is down from drafts that are bad. Pure: it has no clock.
 
-It opens when the latest attempts, of three different items, all failed without an answer or with 5xx. While it is
-open, nothing is sent but probes. The probes' findings close it: either the API was down, and no item is to blame, or
-those items are bad, and their failures are no evidence from then on.
+It opens when the latest attempts, for three different items, all failed without an answer or with 5xx. While it is
+open, only probes are sent, and they decide how it closes. Either the API was down and no item is to blame, or those
+items are bad and their failures no longer count.
 """
 
 from collections.abc import Hashable, Iterable
 from typing import Final
 
 SEVERAL: Final = 3
-"""How many items have to fail in a row before anything but the items themselves is suspected."""
+"""How many different items must fail in a row before the API is suspected."""
 
 
 class Breaker:
@@ -21,7 +21,7 @@ class Breaker:
         self._bad: set[Hashable] = set()
 
     def failed(self, items: Iterable[Hashable]) -> bool:
-        """An attempt that these items wait for failed; True when this opens the breaker."""
+        """Note the failure of an attempt that these items depend on. Returns True if this opens the breaker."""
         self._failing.update(dict.fromkeys(item for item in items if item not in self._bad))
         if self.is_open or len(self._failing) < SEVERAL:
             return False
@@ -29,12 +29,12 @@ class Breaker:
         return True
 
     def answered(self) -> None:
-        """An attempt was answered. While the breaker is open, only probes decide."""
+        """Note that an attempt was answered. This has no effect while the breaker is open, when only probes decide."""
         if not self.is_open:
             self._failing.clear()
 
     def close(self, *, items_are_bad: bool) -> None:
-        """Close. `items_are_bad`: the API works, or nothing is left to try, so they fail by themselves."""
+        """Close the breaker. `items_are_bad`: the API works, or nothing is left to try, so the items are to blame."""
         if items_are_bad:
             self._bad.update(self._failing)
         self._failing.clear()

@@ -1,7 +1,7 @@
-"""What a draft changes, as the API's answers to a comparison have it. Pure.
+"""What a draft changes, parsed from the API's answer to a comparison. Pure.
 
-The older model's document names sections with their state before and after; an older client of the vendor's, and the
-branch model, know a list of changes with their paths. Either may come.
+The older model is documented to return sections with their state before and after. An older client of the vendor's
+and the branch model have a list of changes with paths. Both forms are accepted.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from cleanup.api.reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A part of the configuration that differs from what the draft was made from. `path`: empty for a whole section."""
+    """A part of the configuration that the draft changes. `path` is empty for a whole section."""
 
     section: str
     path: str
@@ -22,7 +22,7 @@ class Change:
 
 
 def changes_in(reply: Reply) -> tuple[Change, ...]:
-    """What a draft changes; nothing at all only where the API says so. Raises BadShape."""
+    """What a draft changes. Empty only if the API says explicitly that nothing changed. Raises BadShape."""
     data = reply.data
     if isinstance(data, dict) and isinstance(data.get("diffs"), list):
         return tuple(change for diff in data["diffs"] for change in _by_path(diff))

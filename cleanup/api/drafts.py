@@ -1,6 +1,6 @@
-"""Drafts as the API's answers have them, on either model. Pure.
+"""Drafts, parsed from the API's answers on either model. Pure.
 
-An id that comes from the API is checked like one that comes from a list before it becomes part of a path.
+An id from the API is validated like an id from a list before it becomes part of a path.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,15 +13,15 @@ from cleanup.lists.ids import is_draft
 
 
 class BadShape(Exception):
-    """An answer that is not of the documented shape; the text says what is missing."""
+    """An answer does not have the documented shape; the text says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An open draft, as far as anybody needs to know it. `branch` is the branch's id on the branch model.
+    """An open draft, with the fields that are needed. `branch` is the branch's id on the branch model.
 
-    `source`: the published version that it was made from, on the branch model the branch's head revision. `edits`: how
-    many there were, None where that is not known. `branch_document`: the branch as the API gave it.
+    `source`: the published version that it was made from, or on the branch model the branch's head revision. `edits`:
+    the number of edits, None if unknown. `branch_document`: the branch as the API returned it.
     """
 
     agent: str
@@ -39,7 +39,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """An agent's open drafts by id. `odd`: what is wrong with those that cannot be named, if there are any."""
+    """An agent's open drafts by id. `odd`: what is wrong with the drafts that could not be parsed, if any."""
 
     by_id: dict[str, Draft]
     odd: str | None = None
@@ -78,13 +78,13 @@ def latest_in(reply: Reply, agent: str) -> Draft:
 
 
 def latest_document(reply: Reply) -> dict[str, Any]:
-    """The last revision in an answer of `draft` or `open_draft`, as the API gave it; empty if there is none."""
+    """The last revision in an answer of `draft` or `open_draft`, as the API returned it; empty if there is none."""
     latest = reply.data.get("latest") if isinstance(reply.data, dict) else None
     return latest if isinstance(latest, dict) else {}
 
 
 def _last_editor(data: object) -> str:
-    """The editor of the newest edit that names one. The history's order is not documented, its times are used."""
+    """The editor of the newest edit that names one, by time: the order of the history is not documented."""
     history = data.get("editHistory") if isinstance(data, dict) else None
     edits = [edit for edit in history if isinstance(edit, dict)] if isinstance(history, list) else []
     named = [(_edited_at(edit), text_of(edit.get("editorName"))) for edit in edits if edit.get("editorName")]
@@ -111,7 +111,7 @@ def _open_draft(agent: str, summary: object) -> Draft | None:
     opened = branch.get("openDraftId")
     draft, branch_id = text_of(opened), text_of(branch.get("_id"))
     if not draft and (opened or summary.get("hasOpenDraft") is True):
-        raise BadShape("a branch with an open draft that is not named")
+        raise BadShape("a branch with an open draft but without that draft's id")
     if draft and not (is_draft(draft) and is_draft(branch_id)):
         raise BadShape("a branch or its open draft with an id that cannot be part of a path")
     if not draft:
@@ -122,7 +122,7 @@ def _open_draft(agent: str, summary: object) -> Draft | None:
 
 
 def draft_configuration_in(reply: Reply) -> dict[str, Any] | None:
-    """The answer of `configuration`, if it is the draft's and not the active one's, else None."""
+    """The answer of `configuration` if it is the draft's configuration and not the active one, else None."""
     data = reply.data
     if not isinstance(data, dict) or data.get("_configSource") != "draft":
         return None
@@ -131,8 +131,8 @@ def draft_configuration_in(reply: Reply) -> dict[str, Any] | None:
 
 def _draft(agent: str, item: object) -> Draft:
     if not isinstance(item, dict):
-        raise BadShape("a draft that is no object")
-    # `_id` is the revision's own id: only `draftId` names the draft.
+        raise BadShape("a draft that is not an object")
+    # `_id` is the id of the revision; only `draftId` is the id of the draft.
     draft = text_of(item.get("draftId"))
     if not is_draft(draft):
         raise BadShape("a draft without an id that can be part of a path")
@@ -159,11 +159,11 @@ def _count(value: object) -> int | None:
 
 
 def _is_publishing(item: dict[str, Any]) -> bool:
-    """Whether a publish is under way for this revision; discarding would take it out from under a release."""
+    """Whether a publish is under way for this revision: a discard would remove the draft in the middle of a release."""
     pending = item.get("pendingPublish")
     return isinstance(pending, dict) and pending.get("state") == "active"
 
 
 def text_of(value: object) -> str:
-    """A text that can be written anywhere: JSON allows half characters, files do not."""
+    """The value if it is text, else empty. Lone surrogates, which JSON allows and files do not, are replaced."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""The API key: where it comes from, when it is read again, and how it is kept out of everything else."""
+"""The API key: where it comes from, when it is read again, and how it is kept out of all output."""
 
 import base64
 import re
@@ -17,20 +17,20 @@ _OTHER_KINDS: Final = (
     (re.compile(r"Bearer\s", re.IGNORECASE), "it begins with `Bearer`: write the key alone"),
     (re.compile(r"(export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*\s*=."), f"it sets variables, but not {VARIABLE}"),
     (re.compile(r".*\n", re.DOTALL), "it has several lines"),
-    (re.compile(r".*\s"), "it has blanks in it"),
+    (re.compile(r".*\s"), "it contains blanks"),
     (re.compile(r"$"), "it is empty"),
 )
-"""What a text is instead of a key, by how it begins."""
+"""How a text that is not a key begins, and what it is instead."""
 
 
 class Key:
-    """The key in use. `number` counts the different keys read so far, so that a reply can say which it used.
+    """The key in use. `number` counts the keys read so far, so that a reply can say which one it was sent with.
 
-    `unsettled`: the file was missing, empty or not a key when last read, so somebody may be writing it.
+    `unsettled`: the file was missing, empty or invalid when last read, so it may be in the middle of a rewrite.
     """
 
     def __init__(self, file: str | None, value: str | None) -> None:
-        """Take the key from `file`, else `value` (the variable). Raises SettingsError when there is none."""
+        """Read the key from `file`, else from `value` (the variable). Raises SettingsError if there is no valid key."""
         self._file = Path(file) if file else None
         self._stamp: tuple[int, ...] = ()
         self.unsettled = False
@@ -40,7 +40,7 @@ class Key:
 
     @property
     def number(self) -> int:
-        """Which key this is: 0 for the first that was read."""
+        """The number of the key in use: 0 for the first that was read."""
         return len(self._values) - 1
 
     @property
@@ -49,7 +49,7 @@ class Key:
         return f"Bearer {self._values[-1]}"
 
     def read_again(self) -> str | None:
-        """Read the file again if it changed. Returns its key if that is not the one in use."""
+        """Read the file again if it changed. Returns its key if it differs from the one in use."""
         if self._file is None:
             return None
         try:
@@ -68,18 +68,18 @@ class Key:
         self._values.append(text)
 
     def put_off(self) -> None:
-        """It could not be determined whether a new key may be used: read the file again next time."""
+        """Read the file again next time, because it could not be determined whether its new key may be used."""
         self.unsettled = True
 
     def hide(self, text: str) -> str:
-        """The text without any key that was ever read, plain or encoded."""
+        """Replace every key that was ever read, plain or encoded, in the text."""
         for disguise in self._disguises:
             if disguise in text:
                 text = text.replace(disguise, "[key]")
         return text
 
     def readable_by_others(self) -> bool:
-        """Whether the key's file may be read by everybody on this machine."""
+        """Whether the key file can be read by everybody on this machine."""
         try:
             return self._file is not None and bool(self._file.stat().st_mode & 0o004)
         except OSError:
@@ -97,7 +97,7 @@ class Key:
 
 
 def _stamp_of(file: Path) -> tuple[int, ...]:
-    """What changes whenever a file is written anew. Raises SettingsError."""
+    """A value that changes whenever the file is rewritten. Raises SettingsError."""
     try:
         found = file.stat()
     except OSError as error:
@@ -106,14 +106,14 @@ def _stamp_of(file: Path) -> tuple[int, ...]:
 
 
 def _disguises(key: str) -> list[str]:
-    """How a key may come back in an answer: as it is, as part of a URL, in base64; longer ones first."""
+    """The forms in which a key may appear in an answer: plain, URL-encoded or in base64; the longest first."""
     coded = base64.b64encode(key.encode()).decode()
     forms = {key, quote(key, safe=""), quote_plus(key), coded, coded.rstrip("=")}
     return sorted(forms, key=len, reverse=True)
 
 
 def _key_in(text: str) -> str:
-    """The key in a text: alone or in quotes, or what the text sets the variable to, as a file of variables does."""
+    """Extract the key from a text: the bare or quoted key, or a file that sets the variable to it."""
     assigned = _ASSIGNMENT.findall(text)
     return _unquoted(assigned[-1] if assigned else text)
 
@@ -124,7 +124,7 @@ def _unquoted(text: str) -> str:
 
 
 def _check(text: str, origin: str) -> str:
-    """The text, if it may be a key. Raises SettingsError, which says what else it seems to be and shows nothing."""
+    """Return the text if it may be a key. Raises SettingsError, which says what it seems to be without showing it."""
     kind = next((what for beginning, what in _OTHER_KINDS if beginning.match(text)), None)
     if kind is None and not _GOOD.fullmatch(text):
         kind = "it is too long, or has characters that are not printable ASCII"

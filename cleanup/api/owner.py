@@ -1,4 +1,4 @@
-"""Whose key it is: asked before anything else."""
+"""Finds out which organization the key belongs to, before anything else is sent."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from cleanup.stop import Stopped
 
 
 async def whose_key(session: Session, required: str | None) -> Owner:
-    """Ask whose key it is: once, or as long as any operation if an organization is required.
+    """Ask which organization the key belongs to. The request is retried only if an organization is required.
 
-    A 404 is asked about again if it may be a gateway's. Raises Stopped (401, TLS, a signal), WrongOwner, UnknownOwner,
-    and SettingsError where there is no such API at this address.
+    A 404 that may come from a gateway is retried too. Raises Stopped (401, TLS, a signal), WrongOwner, UnknownOwner,
+    and SettingsError if there is no Atoms API at this address.
     """
     caller = session.caller()
     reply = await caller.operate(lambda api: api.user(), once=required is None)
@@ -40,10 +40,7 @@ async def whose_key(session: Session, required: str | None) -> Owner:
 
 
 async def with_name(session: Session, owner: Owner) -> Owner:
-    """The same owner with the organization's name, for a person. If that cannot be read, the name is missing.
-
-    Raises Stopped.
-    """
+    """Add the organization's name to the owner, for display, if it can be read. Raises Stopped."""
     if owner.organization is None:
         return owner
     reply = await session.caller().operate(lambda api: api.account(), once=True)

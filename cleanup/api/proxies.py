@@ -1,4 +1,4 @@
-"""Which proxy the environment names for the API. Pure, but for reading the environment as urllib does."""
+"""Determines the proxy for the API from the environment. Pure, except that it reads the environment as urllib does."""
 
 import re
 from ipaddress import ip_address, ip_network
@@ -11,9 +11,9 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def proxy_for(base_url: str) -> str | None:
-    """The proxy's URL for `base_url`: HTTPS_PROXY, else ALL_PROXY, unless NO_PROXY names the host.
+    """The URL of the proxy for `base_url`: HTTPS_PROXY, else ALL_PROXY, unless NO_PROXY names the host.
 
-    A loopback address has none, and so `http` has none: the key would go to the proxy in clear text.
+    Loopback addresses are never proxied. As http is allowed only to them, the key never reaches a proxy in clear text.
     """
     url = urlsplit(base_url)
     if is_loopback(url.hostname or ""):
@@ -31,7 +31,7 @@ def shown(proxy: str) -> str:
 
 
 def is_excepted(base_url: str, no_proxy: str) -> bool:
-    """Whether NO_PROXY names the host: `*`, a domain (with all below it), an address, a network, each with a port."""
+    """Whether NO_PROXY names the host: `*`, a domain (with subdomains), an address or a network, maybe with a port."""
     url = urlsplit(base_url)
     port = url.port or _PORTS.get(url.scheme)
     for entry in re.split(r"[,\s]+", no_proxy.lower()):
@@ -47,7 +47,7 @@ def is_excepted(base_url: str, no_proxy: str) -> bool:
 
 
 def _split(entry: str) -> tuple[str, str]:
-    """Host and port of an entry; an IPv6 address may have no brackets."""
+    """The host and port of an entry. An IPv6 address may come without brackets."""
     if entry.startswith("["):
         host, _, rest = entry[1:].partition("]")
         return host, rest.removeprefix(":")

@@ -1,4 +1,4 @@
-"""Another key in the middle of a run, where the one in use is refused and its file has a new one."""
+"""Switches to a new key during a run, when the key in use is refused and the key file has another one."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,17 +12,17 @@ from cleanup.stop import Stop
 
 
 def wrong_owner(organization: str, required: str) -> WrongOwner:
-    """The error of a key that belongs to another organization than the required one."""
+    """The error for a key that belongs to another organization than the required one."""
     return WrongOwner(f"the key belongs to organization {organization}, not to {required} (api.organization)")
 
 
 class Renewal:
-    """Goes on with another key when the one in use is refused and its file has a new one by now, or soon."""
+    """Replaces a refused key with the one in the key file, and waits a while if the file is just being rewritten."""
 
     def __init__(
         self, key: Key, required: str | None, stop: Stop, attempts: int, jitter: Callable[[int], float]
     ) -> None:
-        """`required`: the organization that every key has to belong to. `attempts`: how often the file is read."""
+        """`required`: the organization that every key must belong to. `attempts`: how many times the file is read."""
         self._key = key
         self._required = required
         self._stop = stop
@@ -31,7 +31,7 @@ class Renewal:
         self._one_at_a_time = asyncio.Lock()
 
     async def renew(self, api: Atoms, refused: Reply) -> bool:
-        """Whether there is another key than the refused one. A required organization is asked for before it is used."""
+        """Return whether a new key replaced the refused one. It must belong to the required organization, if any."""
         async with self._one_at_a_time:
             if refused.key_number < self._key.number:
                 return True

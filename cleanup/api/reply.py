@@ -1,4 +1,4 @@
-"""What one attempt brought back, and what can be said of it by itself. Pure."""
+"""The result of one attempt, and its classification. Pure."""
 
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
@@ -10,7 +10,7 @@ MIGRATION_ERROR: Final = "versioning_v2_migration_required"
 
 
 class Trouble(StrEnum):
-    """Why an attempt brought no answer."""
+    """Why an attempt got no answer."""
 
     TIMEOUT = "timeout"
     CONNECTION = "connection"
@@ -33,10 +33,9 @@ NOT_JSON: Final = Body.NOT_JSON
 class Reply:
     """An HTTP answer, or the trouble that came instead of one.
 
-    `sent` is False only when no byte of the request was written. `retry_after` is in seconds, None when absent or
-    nonsense. `route_missing`: the API's own page for a path that it does not know, `Cannot DELETE /atoms/v1/…`.
-    `disowned`: other answers have shown that this one was not the API's own. `key_number` tells which of the keys
-    read so far was used.
+    `sent` is False only if no byte of the request was written. `retry_after` is in seconds, None if absent or invalid.
+    `route_missing`: this is the API's own page for an unknown path, `Cannot DELETE /atoms/v1/…`. `disowned`: other
+    answers have shown that this one did not come from the API. `key_number`: which of the keys read so far was used.
     """
 
     status: int | None
@@ -54,10 +53,10 @@ class Reply:
 
     @property
     def foreign(self) -> bool:
-        """Whether a gateway or proxy gave this 401, 403, 404 or 405 in the API's place.
+        """Whether a gateway or proxy, and not the API, gave this 401, 403, 404 or 405.
 
-        The API's own have a JSON body, the 403 one with `"status": false`; a route that is being reloaded answers
-        with an empty body or a page, nginx without a location with a page of 405 to whatever is no GET.
+        The API's own answers have a JSON body, its 403 with `"status": false`. A route that is being reloaded answers
+        with an empty body or a page; nginx without a matching location answers 405 with a page to all but GET.
         """
         if self.disowned:
             return True
@@ -75,12 +74,17 @@ class Reply:
 
     @property
     def down(self) -> bool:
-        """Whether this speaks for an API that is down: no answer, a 5xx, or a gateway's answer in its place."""
+        """Whether this indicates that the API is down: no answer, a 5xx, or an answer from a gateway."""
         return self.status is None or 500 <= self.status < 600 or self.foreign
 
     @property
+    def is_page_of_503(self) -> bool:
+        """Whether a gateway says 503: its backends are gone, or the request is beyond its limit (nginx `limit_req`)."""
+        return self.status == 503 and (self.body is None or self.body is NOT_JSON)
+
+    @property
     def hopeless(self) -> bool:
-        """Whether no further attempt can do better: TLS that cannot be set up, a proxy that wants a login."""
+        """Whether retrying is useless: TLS cannot be set up, or the proxy requires a login."""
         return self.trouble in (Trouble.TLS, Trouble.PROXY)
 
     @property
@@ -90,7 +94,7 @@ class Reply:
 
     @property
     def lost(self) -> bool:
-        """Whether the request may have been carried out although no answer says so."""
+        """Whether the request may have been carried out, although no answer confirms it."""
         return self.sent and (self.status is None or 500 <= self.status < 600)
 
     @property
@@ -110,7 +114,7 @@ class Reply:
 
     @property
     def not_found(self) -> bool:
-        """Whether this is a 404 in JSON, as the API answers for an agent or a draft that it does not have."""
+        """Whether this is a 404 in JSON, the API's answer for an agent or a draft that does not exist."""
         return self.status == 404 and not self.foreign and not self.route_missing
 
     @property
@@ -120,12 +124,12 @@ class Reply:
 
     @property
     def is_alive(self) -> bool:
-        """Whether this answer to `GET /user` shows that the API is there."""
+        """Whether this answer to `GET /user` shows that the API is up."""
         return self.ok or self.status == 429 or (self.status == 403 and not self.foreign)
 
     @property
     def failure(self) -> Ending:
-        """How a pair ends by the last reply to an operation that it needs, if that is no success and no skip."""
+        """How a pair ends if an operation that it needs ended with this reply, which is neither success nor skip."""
         if self.status is None:
             return Ending.TIMEOUT if self.trouble is Trouble.TIMEOUT else Ending.CONNECTION
         if self.foreign:
@@ -147,9 +151,9 @@ class Reply:
                 return Ending.UNEXPECTED_RESPONSE
 
     def disown(self) -> Self:
-        """The same answer, known not to be the API's own."""
+        """The same answer, marked as not coming from the API."""
         return replace(self, disowned=True)
 
     def disown_missing_route(self) -> Self:
-        """The same answer; by branches there is nowhere else to go on, so a page for a missing route is disowned."""
+        """The same answer, disowned if the route is missing: on the branch model there is no other to try."""
         return self.disown() if self.route_missing else self

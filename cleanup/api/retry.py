@@ -1,4 +1,4 @@
-"""Which reply deserves another attempt, and when. The only module that imports tenacity."""
+"""Decides which replies are retried, and when. The only module that imports tenacity."""
 
 import asyncio
 import random
@@ -10,21 +10,21 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from cleanup.api.atoms import Atoms
 from cleanup.api.renewal import Renewal
 from cleanup.api.reply import Reply
-from cleanup.api.throttle import Log, Slot, Throttle
+from cleanup.api.throttle import MEANWHILE, Log, Slot, Throttle
 from cleanup.model import StopCause
 from cleanup.settings.definitions import Retry
 from cleanup.stop import Stop, Stopped
 
 Attempt = Callable[[Atoms], Awaitable[Reply]]
-"""Sends the requests of one attempt, each through the Atoms handed in; the last reply is what it came to."""
+"""Sends the requests of one attempt through the given Atoms, and returns the reply that decides it."""
 
 Witness = asyncio.Future[bool | None]
-"""Told, once, whether the API does what this run needs of it; None: the item ended without showing that."""
+"""A probe's result, set once: whether the API does what this run needs; None if the item ended without showing it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What operations are about: `item` is what the breaker counts, agent and draft are for the log."""
+    """What an operation is about. The breaker counts by `item`; agent and draft are for the log."""
 
     item: Hashable = None
     agent: str | None = None
@@ -33,7 +33,7 @@ class Subject:
 
 @dataclass(slots=True)
 class Calling:
-    """What all callers of a run share: the way to the API, and the rules for trying again.
+    """What all callers of a run share: access to the API, and the rules for retries.
 
     `max_wait`: the longest wait that a 503 may ask for.
     """
@@ -50,10 +50,10 @@ class Calling:
 
 
 class Caller:
-    """One item's way to the API: operations, each of one attempt or of several."""
+    """Calls the API on behalf of one item. An operation takes one or more attempts."""
 
     def __init__(self, shared: Calling, subject: Subject, slot: Slot | None, witness: Witness | None) -> None:
-        """`slot`: for the first attempt. `witness`: set to whether the API answers, while the breaker is open."""
+        """`slot`: for the first attempt. `witness`: makes this a probe, and receives its result."""
         self.subject = subject
         self.in_flight = False
         self.on_retry: Callable[[], None] = lambda: None
@@ -67,7 +67,7 @@ class Caller:
 
     @property
     def attempts(self) -> int:
-        """How many attempts an operation has."""
+        """How many attempts an operation may take."""
         return self._shared.attempts
 
     async def operate(
@@ -81,9 +81,9 @@ class Caller:
     ) -> Reply:
         """Attempt until there is an answer or the attempts are used up, and return the last reply.
 
-        `requests`: how many an attempt usually sends. `waiting`: the items that wait for it, if not this one alone.
-        `decisive`: an answer shows that the API does what this run needs of it. `once`: never try again.
-        When the run stops, the last reply is returned. Raises Stopped if there is none.
+        `requests`: how many an attempt usually sends. `waiting`: the items that depend on it, if not only this one.
+        `decisive`: an answer shows that the API does what this run needs. `once`: do not retry.
+        If the run stops, the last reply is returned. Raises Stopped if there is none.
         """
         attempts = _Attempts(self._shared, self.subject, once=once)
 
@@ -121,7 +121,7 @@ class Caller:
             self.in_flight = True
             reply = await attempt(shared.atoms(slot))
             self.in_flight = False
-            # Before the slot is released: the next attempt has to obey what this answer says.
+            # Before the slot is released, so that the next attempt already respects a pause that this answer asks for.
             attempts.add(reply)
             shared.throttle.learn(reply, waiting(), shared.jitter(attempts.made))
             if reply.unauthorized:
@@ -132,7 +132,7 @@ class Caller:
             self._witness.set_result(not reply.down)
         if reply.deserves_retry:
             self.on_retry()
-            # While the breaker is open nobody knows whose fault it is.
+            # While the breaker is open, it is unknown whether the API or the item is to blame.
             in_doubt = reply.down and shared.throttle.breaker.is_open and self.subject.item is not None
             if not in_doubt or await shared.throttle.blames():
                 attempts.counted += 1
@@ -149,12 +149,12 @@ class Caller:
         return () if self.subject.item is None else (self.subject.item,)
 
     async def pause(self, attempts: int) -> None:
-        """Wait as between attempts, after so many of them. Raises Stopped."""
+        """Wait as long as between attempts, after this many of them. Raises Stopped."""
         await self._shared.stop.sleep(self._shared.jitter(attempts))
         self._shared.stop.check()
 
     def finish(self) -> None:
-        """Nothing more is asked for this item, or not now."""
+        """Release the slot, and end the probe if this is one: the item sends nothing more, at least for now."""
         slot, self._slot = self._slot, None
         if slot is not None:
             slot.release()
@@ -175,21 +175,21 @@ class _Attempts:
         self._once = once
 
     def add(self, reply: Reply) -> None:
-        """Note what an attempt came to."""
+        """Note the reply of an attempt."""
         self._last = reply
         self.again = reply.deserves_retry
         self.made += 1
         self._shared.retries += self.made > 1
 
     def left_off(self) -> Reply:
-        """The last reply, of an operation that is not tried again. Raises Stopped if there is none."""
+        """End the operation without another attempt, and return its last reply. Raises Stopped if there is none."""
         self.again = False
         if self._last is None:
             raise Stopped
         return self._last
 
     def are_over(self, _: RetryCallState) -> bool:
-        """Whether no further attempt is to be made."""
+        """Whether no further attempt may be made."""
         last = self._last
         asked = last.retry_after if last is not None and last.status == 503 else None
         too_long = asked is not None and asked > self._shared.max_wait
@@ -200,8 +200,11 @@ class _Attempts:
         """Seconds to wait before the next attempt."""
         last = self._last
         if last is None or last.status == 429 or last.unauthorized:
-            return 0.0  # everybody waits for the end of the pause, or there is another key
-        return self._shared.jitter(self.made) if last.retry_after is None else last.retry_after
+            return 0.0  # the throttle waits for the end of the pause, or there is a new key
+        if last.retry_after is not None:
+            return last.retry_after
+        # By then it is known whether others are answered: at the beginning of an outage, a page costs one attempt.
+        return max(self._shared.jitter(self.made), MEANWHILE if last.is_page_of_503 else 0.0)
 
     def log(self, call: RetryCallState) -> None:
         """Log that there will be another attempt."""
@@ -210,7 +213,7 @@ class _Attempts:
 
 
 def make_jitter(settings: Retry) -> Callable[[int], float]:
-    """Seconds to wait after attempt n, from 1: anything up to a bound that doubles each time (full jitter)."""
+    """Make a function from attempt n, counted from 1, to the seconds to wait: random up to a bound that doubles."""
 
     def jitter(attempts: int) -> float:
         bound = min(settings.max_wait, settings.wait * 2.0 ** min(attempts - 1, 60))

@@ -1,4 +1,4 @@
-"""How long an answer asks to be left alone. Pure; nonsense is None."""
+"""How long an answer asks the client to wait. Pure; an invalid value is None."""
 
 import re
 from datetime import UTC
@@ -6,10 +6,10 @@ from email.utils import parsedate_to_datetime
 
 
 def wait_asked_for(status: int, header: str | None, body: object, now: float) -> float | None:
-    """Seconds asked for by a 429 or 503: `Retry-After` (seconds or a date), or what the body says.
+    """The seconds that a 429 or 503 asks for: in `Retry-After` (seconds or a date), else in the body.
 
-    The body's is `retry_after`, or `rateLimit.retryAfterSec`: the API has both.
-    `now`: seconds since the epoch, by the server's clock where it sends a Date, as ours may be wrong.
+    The body has them as `retry_after` or `rateLimit.retryAfterSec`: the API uses both.
+    `now`: seconds since the epoch, by the server's clock if it sends a Date, as ours may be wrong.
     """
     if status not in (429, 503):
         return None
@@ -31,10 +31,10 @@ def _header_seconds(header: str, now: float) -> float | None:
 
 
 def timestamp(text: str) -> float | None:
-    """Seconds since the epoch of an HTTP date, or None."""
+    """An HTTP date in seconds since the epoch, or None."""
     try:
         date = parsedate_to_datetime(text)
-        # One with `-0000` has no zone; its time is UTC all the same.
+        # A date with `-0000` is parsed without a zone, but is in UTC.
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None

@@ -1,4 +1,4 @@
-"""Everything that talks to the API, put together for one run, and taken apart again."""
+"""Sets up everything that talks to the API for one run, and closes it at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,7 +23,7 @@ from cleanup.stop import Stop, Stopped, heed_signals
 T = TypeVar("T")
 
 DRAIN_SECONDS: Final = 20.0
-"""How long what is in flight may take to finish after a signal."""
+"""How long requests in flight may take to finish after a signal."""
 
 
 @dataclass(eq=False, slots=True)
@@ -44,11 +44,11 @@ class Session:
     def caller(
         self, subject: Subject | None = None, slot: Slot | None = None, witness: Witness | None = None
     ) -> Caller:
-        """A caller for one item; see Caller."""
+        """Make a caller for one item; see Caller."""
         return Caller(self.calling, subject or Subject(), slot, witness)
 
     async def cuttable(self, work: Awaitable[T]) -> T:
-        """Await work that may be cut short. Raises Stopped when it was."""
+        """Await work that `cut_short` can cancel. Raises Stopped if it did."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         try:
@@ -61,7 +61,7 @@ class Session:
             self._tasks.discard(task)
 
     def cut_short(self) -> None:
-        """End whatever is in flight now."""
+        """Cancel whatever is in flight now."""
         for task in list(self._tasks):
             task.cancel()
 
@@ -134,7 +134,7 @@ def make_pace(rate: float | str | None, log: Log, known_limit: KnownLimit | None
 
 
 def why_there(known: KnownLimit | None) -> str:
-    """Why the automatic rate begins where it does."""
+    """Explain where the automatic rate begins."""
     if known is None:
         return "no earlier run of this ledger has found the workspace's limit"
     return f"an earlier run found a limit of {known.rate:g} requests a second ({known.found_at})"

@@ -12,7 +12,7 @@ from typing import Final
 
 from cleanup.api.breaker import Breaker
 from cleanup.api.pace import Pace
-from cleanup.api.reply import NOT_JSON, Reply
+from cleanup.api.reply import Reply
 from cleanup.model import StopCause
 from cleanup.stop import Stop
 
@@ -110,10 +110,11 @@ class Throttle:
         if reply.hopeless:
             self._stop.request(StopCause.TLS, reply.message or "no connection to the API is possible")
         elif reply.down:
-            if self._may_be_a_limit(reply):
-                self._pace.answered(self.now(), sent=self.now() - reply.seconds, refused=True)
             self.last_failure = reply
-            if self.breaker.failed(items) and not self._stop.cause:
+            if reply.is_page_of_503 and self._last_answer > self.now() - MEANWHILE:
+                # A limit, if others go on being answered; else it is soon too long ago that one was.
+                self._pace.answered(self.now(), sent=self.now() - reply.seconds, refused=True)
+            elif self.breaker.failed(items) and not self._stop.cause:
                 self._closed.clear()
                 self.opened.set()
         else:
@@ -124,15 +125,6 @@ class Throttle:
                 self._pause(backoff if reply.retry_after is None else reply.retry_after, reply)
             else:
                 self._refused_since = None
-
-    def _may_be_a_limit(self, reply: Reply) -> bool:
-        """Whether this is a gateway's page of 503 that came while other requests were answered.
-
-        That is how nginx refuses what is beyond its `limit_req`, and how an outage begins: so it slows the pace down,
-        and is evidence for the breaker as well.
-        """
-        page = reply.status == 503 and (reply.body is NOT_JSON or reply.body is None)
-        return page and self._last_answer >= self.now() - max(reply.seconds, MEANWHILE)
 
     def close_breaker(self, *, items_are_bad: bool) -> None:
         """Send as usual again."""

@@ -1,4 +1,4 @@
-"""What went over the wire: every request, by status, with its time."""
+"""Counts every request by status, with its duration."""
 
 import time
 from array import array
@@ -11,11 +11,11 @@ from cleanup.api.reply import Reply
 
 
 class Traffic:
-    """Counts requests, by status or by the trouble that came instead, and keeps their times.
+    """Counts requests by status, or by the kind of trouble if there was no answer, and keeps their durations.
 
-    `retries`: attempts after the first of their operation. `limit`: requests a second, as set or as found; `found`:
-    only if it was found. `began_at`: the rate at first, and `because`: why, if it was not set. `rate`: the rate in the
-    end. `seconds` and `processor_seconds`: what sending the pairs took.
+    `retries`: attempts after the first one of an operation. `limit`: requests a second, as set or as found. `found`:
+    the limit only if it was found. `began_at`: the initial rate. `because`: the reason for it, if it was not set.
+    `rate`: the final rate. `seconds` and `processor_seconds`: how long sending the pairs took.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Traffic:
 
     @contextmanager
     def sending(self) -> Iterator[None]:
-        """Meanwhile pairs are sent. What went before found the list, or asked whose key it is."""
+        """Pairs are sent within this block. Earlier requests searched the workspace or identified the key."""
         self._before = self.total, self._answers()
         since, processor = time.monotonic(), time.process_time()
         try:
@@ -61,7 +61,7 @@ class Traffic:
         return self._before is not None and self._answers() > self._before[1]
 
     def achieved(self) -> float:
-        """Requests a second while pairs were sent; never above the limit."""
+        """Requests a second while pairs were sent, capped at the limit."""
         if self._before is None or not self.seconds:
             return 0.0
         rate = (self.total - self._before[0]) / self.seconds
@@ -71,7 +71,7 @@ class Traffic:
         return sum(count for status, count in self.by_status.items() if status.isdigit() and status != "401")
 
     def percentiles(self) -> dict[str, float] | None:
-        """Seconds per request: the median, the 95th percentile, the longest; None without any."""
+        """Seconds per request: the median, the 95th percentile and the maximum; None if there were no requests."""
         if not self._times:
             return None
         ordered = sorted(self._times)
@@ -81,7 +81,7 @@ class Traffic:
         }
 
     def summary(self) -> dict[str, Any]:
-        """What the summary says of the requests."""
+        """The summary's fields about requests."""
         return {
             "requests": {
                 "total": self.total,

@@ -1,8 +1,8 @@
-"""One attempt → one Reply, whatever happens to it. The only module that imports httpx.
+"""Makes one attempt and returns one Reply, whatever happens. The only module that imports httpx.
 
-httpx's transport is called without its client: one client shared by many tasks slows down with the square of its
-connections, and redirects, cookies and authentication flows are what this program must not have. Each request in
-flight has a transport, and so a connection, of its own.
+httpx's transport is used without its client. A client shared by many tasks slows down with the square of its
+connections, and this program must not follow redirects, keep cookies or run authentication flows. Each request in
+flight has its own transport, and so its own connection.
 """
 
 import asyncio
@@ -26,20 +26,20 @@ from cleanup.errors import SettingsError
 SMALL: Final = 1 << 20
 LARGE: Final = 64 << 20
 KEEP_ALIVE: Final = 4.0
-"""Seconds after which an idle connection is not used again: what lies between may have dropped it without a word."""
+"""Seconds after which an idle connection is not reused: a device on the way may have dropped it silently."""
 
 BeforeWrite = Callable[[], Awaitable[None]]
-"""Called when a request's first byte is about to be written; what it raises keeps the request from being sent."""
+"""Called right before the first byte of a request is written. If it raises, the request is not sent."""
 
 _TROUBLES: Final = (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError)
 
 
 class _Unreadable(httpx.StreamError):
-    """The body is not to be read; the text says what it is."""
+    """The body cannot be used; the text describes it."""
 
 
 class _Progress:
-    """Follows one request, as the transport's `trace`, as far as its first byte."""
+    """The transport's `trace` of one request: calls `before_write`, and notes whether the request was written."""
 
     def __init__(self, before_write: BeforeWrite | None) -> None:
         self._before_write = before_write
@@ -53,7 +53,7 @@ class _Progress:
             self.stream = info["return_value"]
         if event != "http11.send_request_headers.started":
             return
-        if info["request"].method == b"CONNECT":  # to a proxy, which is not the request yet
+        if info["request"].method == b"CONNECT":  # sets up the proxy's tunnel; the request itself comes later
             self.tunnel = True
             return
         if self._before_write is not None:
@@ -69,7 +69,7 @@ class Transport:
     """Sends requests to one API with one key."""
 
     def __init__(self, base_url: str, key: Key, timeout: float) -> None:
-        """`timeout`: seconds for an attempt in all. Raises SettingsError for an unusable address, proxy or CA file."""
+        """`timeout`: seconds for a whole attempt. Raises SettingsError for an unusable address, proxy or CA file."""
         self.key = key
         self._timeout = timeout
         try:
@@ -92,9 +92,9 @@ class Transport:
         before_write: BeforeWrite | None = None,
         candidate: str | None = None,
     ) -> Reply:
-        """One attempt at `method path`, the answer's body read up to `most` bytes.
+        """Make one attempt at `method path`, and read up to `most` bytes of the answer's body.
 
-        `candidate`: a key to try in place of the one in use. Raises what `before_write` raises, and on cancellation.
+        `candidate`: a key to try instead of the one in use. Raises what `before_write` raises, and on cancellation.
         """
         used = self.key.number
         progress = _Progress(before_write)
@@ -115,7 +115,7 @@ class Transport:
         finally:
             if response is None or not response.is_closed or _has_more(response):
                 await _give_up(lane)
-                if progress.stream is not None:  # when cut short, a TLS handshake leaves it open
+                if progress.stream is not None:  # a TLS handshake that is cut short leaves the socket open
                     await _give_up(progress.stream)
             else:
                 self._idle.append(lane)
@@ -154,12 +154,12 @@ class Transport:
             )
         except (ImportError, ValueError):
             raise SettingsError(
-                "the proxy in the environment is of a kind that cannot be used: name an http:// or https:// proxy"
+                "the proxy in the environment is of an unsupported kind: use an http:// or https:// proxy"
             ) from None
 
     def _without_answer(self, error: Exception | None, progress: _Progress, seconds: float, used: int) -> Reply:
         proxy = None if self._proxy_url is None else shown(self._proxy_url)
-        # Before its CONNECT, an encrypted connection is the one to the proxy itself.
+        # Until the CONNECT is sent, an encrypted connection is the one to the proxy itself.
         at_proxy = proxy is not None and not progress.tunnel and (self._proxy_url or "").startswith("https:")
         trouble = explain(error, refused_by_proxy=isinstance(error, httpx.ProxyError))
         text = describe(error, trouble, self._timeout, proxy=proxy, at_proxy=at_proxy, sent=progress.written)
@@ -175,26 +175,26 @@ class Transport:
 
 def _ssl_context(*, needed: bool) -> ssl.SSLContext:
     if not needed:
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # cheap, trusts nobody, and is never used
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; cheap, as it loads no certificates
     try:
         return httpx.create_ssl_context()
     except OSError as error:
         named = os.environ.get("SSL_CERT_FILE") or "the certificates that come with this program"
-        raise SettingsError(f"SSL_CERT_FILE: {named}: no certificates can be read there: {error.strerror}") from None
+        raise SettingsError(f"SSL_CERT_FILE: {named}: the certificates cannot be read: {error.strerror}") from None
 
 
 def _proxy(url: str, context: ssl.SSLContext) -> httpx.Proxy:
     try:
-        _ = urlsplit(url).port  # checks its range, which httpx does not
+        _ = urlsplit(url).port  # raises if the port is out of range, which httpx does not check
         return httpx.Proxy(url, ssl_context=context if url.startswith("https:") else None)
     except (ValueError, httpx.InvalidURL):
         raise SettingsError("the proxy in the environment is not a usable URL: write http://host:port") from None
 
 
 async def _read(response: httpx.Response, most: int) -> bytearray:
-    """A body, read to its end.
+    """Read a body to its end.
 
-    Raises _Unreadable when it has more than `most` bytes, or is encoded in a way that nobody asked for, a trap maybe.
+    Raises _Unreadable if it has more than `most` bytes, or an encoding that was not requested, which may be an attack.
     """
     body = bytearray()
     async for chunk in response.aiter_raw():
@@ -203,20 +203,21 @@ async def _read(response: httpx.Response, most: int) -> bytearray:
             raise _Unreadable("a body that is too large")
     encoding = response.headers.get("content-encoding", "").strip()
     if encoding.lower() not in ("", "identity"):
-        raise _Unreadable(f"a body with the encoding {encoding}, which nobody asked for")
+        raise _Unreadable(f"a body with the encoding {encoding}, which was not requested")
     return body
 
 
 def _has_more(response: Any) -> bool:
-    """Whether bytes came after the answer's end: on the same connection, they would be taken for the next answer.
+    """Whether bytes came after the end of the answer: a reused connection would take them for the next answer.
 
-    There is no public way to ask. Where the private one is gone, the answer is yes, and the connection is closed.
+    There is no public way to find out. If the private attributes are missing, assume yes, so that the connection is
+    closed.
     """
     try:
         connection = response.stream._httpcore_stream._stream._connection  # noqa: SLF001
         layer = connection._network_stream._stream  # noqa: SLF001
         more = bool(connection._h11_state.trailing_data[0])  # noqa: SLF001
-        while hasattr(layer, "transport_stream"):  # TLS, which decrypts no more at a time than is asked for
+        while hasattr(layer, "transport_stream"):  # TLS decrypts only as much as is read
             more = more or layer._read_bio.pending > 0  # noqa: SLF001
             layer = layer.transport_stream
         return more or bool(layer._protocol.read_queue)  # noqa: SLF001
@@ -225,9 +226,9 @@ def _has_more(response: Any) -> bool:
 
 
 async def _give_up(lane: Any) -> None:
-    """Close a connection, or what it is made of, whatever state it is in."""
+    """Close a connection or its socket, whatever state it is in."""
     try:
         async with asyncio.timeout(1):
             await lane.aclose()
-    except (*_TROUBLES, AttributeError):  # asyncio's TLS transport raises that one after a lost connection
-        pass  # it is given up either way
+    except (*_TROUBLES, AttributeError):  # asyncio's TLS transport raises AttributeError after a lost connection
+        pass  # it is discarded either way

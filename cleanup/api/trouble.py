@@ -1,4 +1,4 @@
-"""Why an attempt brought no answer, in words, and whether trying again can help. Pure."""
+"""Explains why an attempt got no answer, and whether a retry can help. Pure."""
 
 import errno
 import ssl
@@ -11,10 +11,10 @@ _PERMANENT: Final = (
     *("CERTIFICATE_VERIFY_FAILED", "CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "UNKNOWN_CA", "BAD_CERTIFICATE"),
     *("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "RECORD_LAYER_FAILURE"),
 )
-"""Ends of OpenSSL's reasons that the same two ends will always come to."""
+"""How OpenSSL's reasons end that a retry cannot change."""
 
 _UNKNOWN_CA: Final = (18, 19, 20, 21)
-"""OpenSSL's codes for a certificate that nobody known has signed: itself, or an issuer that is not at hand."""
+"""OpenSSL's codes for a certificate that is self-signed or whose issuer is unknown."""
 
 _SYSTEM_SAYS: Final = {
     errno.ECONNREFUSED: "connection refused",
@@ -22,7 +22,7 @@ _SYSTEM_SAYS: Final = {
     errno.EHOSTUNREACH: "no route to host",
     errno.ENETUNREACH: "network is unreachable",
 }
-"""In place of asyncio's words for these, which do not say it."""
+"""Used instead of asyncio's own messages for these errors, which do not say what happened."""
 
 
 def explain(error: BaseException | None, *, refused_by_proxy: bool) -> Trouble:
@@ -38,7 +38,7 @@ def explain(error: BaseException | None, *, refused_by_proxy: bool) -> Trouble:
 def describe(
     error: BaseException | None, trouble: Trouble, seconds: float, *, proxy: str | None, at_proxy: bool, sent: bool
 ) -> str:
-    """What happened, as a sentence. `proxy`: its host and port; `at_proxy`: it was met before the proxy's tunnel."""
+    """Describe what happened. `proxy`: its host and port. `at_proxy`: it happened before the tunnel was set up."""
     far_end = f"the proxy {proxy}" if at_proxy else "the server"
     by_way = f" by way of the proxy {proxy}" if proxy is not None else ""
     text = _innermost(error)
@@ -48,7 +48,7 @@ def describe(
         case Trouble.TLS:
             return _tls_sentence(error, far_end)
         case Trouble.PROXY:
-            return f"no connection: the proxy {proxy} wants a login ({text}): put it into the proxy's URL"
+            return f"no connection: the proxy {proxy} requires a login ({text}): add it to the proxy's URL"
         case _ if text[:3].isdigit() and proxy is not None and not sent:
             return f"no connection: the proxy {proxy} refuses: {text}"
         case _ if not sent:
@@ -61,17 +61,17 @@ def _tls_sentence(error: BaseException | None, far_end: str) -> str:
     reason = _permanent_reason(error) or ""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            advice = "; a CA of your own is named in SSL_CERT_FILE" if cause.verify_code in _UNKNOWN_CA else ""
+            advice = "; if the CA is your own, set SSL_CERT_FILE to it" if cause.verify_code in _UNKNOWN_CA else ""
             return f"the certificate of {far_end} cannot be verified: {cause.verify_message.rstrip('.')}{advice}"
     if reason.endswith(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")):
-        return f"{far_end} does not speak TLS on this port: is it http in place of https, or another port?"
+        return f"{far_end} does not speak TLS on this port: should it be http instead of https, or another port?"
     if reason.endswith("CERTIFICATE_REQUIRED"):
-        return f"{far_end} demands a client certificate, which this program has none of"
+        return f"{far_end} requires a client certificate, which this program does not support"
     return f"no TLS connection to {far_end} is possible: {reason.lower().replace('_', ' ')}"
 
 
 def _permanent_reason(error: BaseException | None) -> str | None:
-    """OpenSSL's reason, if it is one that no further attempt can change."""
+    """OpenSSL's reason, if it is one that a retry cannot change."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
             reason = getattr(cause, "reason", None) or ""
@@ -81,7 +81,7 @@ def _permanent_reason(error: BaseException | None) -> str | None:
 
 
 def _innermost(error: BaseException | None) -> str:
-    """The text of what it all began with, by what the system said if it was that."""
+    """The text of the system error at the root of an error, else of the error itself."""
     texts = [_text(cause) for cause in _causes(error) if isinstance(cause, OSError) and cause.errno]
     return texts[-1] if texts else _text(error)
 
@@ -93,7 +93,7 @@ def _text(error: BaseException | None) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what lies behind it; of several that lie behind it at once, the last."""
+    """An error and its chain of causes; of an exception group, the last exception."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

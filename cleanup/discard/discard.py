@@ -1,7 +1,7 @@
-"""One pair → how it ended: the check, the copy, the discard, on either model.
+"""Processes one pair: the check, the copy and the discard, on either model.
 
-On the branch model a discard takes whatever draft is open at that moment, so every attempt has a check of its own
-right before it, in the same slot. Where a guard has to see the draft, it is the same on the older model.
+On the branch model, a discard removes whatever draft is open at that moment. So every attempt is preceded by its own
+check, in the same slot. On the older model this is done only if a guard needs to see the draft.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ from cleanup.records.backup import Backup, Copy
 from cleanup.stop import Stop, Stopped
 
 FRESH_SECONDS: Final = 1.0
-"""How old a check's answer may be when the discard that relies on it is written: a connection may come in between."""
+"""How old a check may be when its discard request is written: opening a connection may take time in between."""
 
-CONTRADICTED: Final = "a 404, although the agent's list of drafts has it"
+CONTRADICTED: Final = "a 404, although the draft is in the agent's list of drafts"
 
 Ask = Callable[[Atoms], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What every discard of a run works with."""
+    """What all discards of a run share."""
 
     workspace: Workspace
     guards: Guards
@@ -43,7 +43,7 @@ class Means:
 
 
 class _Kept(Exception):
-    """The check, which brought this reply, does not allow the discard."""
+    """The check does not allow the discard; `reply` is the check's reply."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class _Kept(Exception):
 
 
 class Case:
-    """A pair on its way to its end, and what is known of it so far."""
+    """A pair being processed, and what is known about it so far."""
 
     def __init__(self, pair: Pair, caller: Caller, means: Means) -> None:
         self.pair = pair
@@ -63,11 +63,12 @@ class Case:
         self._details: dict[str, str] = {}
         self._configuration: dict[str, Any] | None = None
         self._branch: dict[str, Any] | None = None
+        self._copied: tuple[str, str] | None = None
         self._sent = self._refused = self._maybe_done = self._by_check = False
         self._objection: Objection | None = None
 
     async def run(self) -> Result | None:
-        """Process the pair. None: the run stopped before anything came of it."""
+        """Process the pair. Returns None if the run stopped before it had a result."""
         try:
             result = await self._process()
         except Stopped:
@@ -79,13 +80,13 @@ class Case:
         return None if self._is_cut_short() else result
 
     def _is_cut_short(self) -> bool:
-        """Whether the run stopped between two attempts, none of which has sent a discard."""
+        """Whether the run stopped between two attempts, before any discard request was sent."""
         reply = self._reply
         stopped = self._means.stop.cause is not None
         return stopped and not self._sent and reply is not None and reply.deserves_retry
 
     def interrupted(self, why: str) -> Result | None:
-        """The end of a pair that is cut off now; None: nothing has been done to it."""
+        """The result of a pair that is interrupted now; None if nothing was sent for it."""
         cut_off = self._caller.in_flight or self._reply is not None
         return self._result(Ending.INTERRUPTED, why) if cut_off else None
 
@@ -107,7 +108,7 @@ class Case:
                 await self._caller.pause(rounds)
 
     async def _by_draft(self) -> Result | None:
-        """By the draft's id. None: to be done again. Raises Stopped, Unanswered, BadShape."""
+        """Discard by the draft's id. None: do it again. Raises Stopped, Unanswered, BadShape."""
         pair, workspace = self.pair, self._means.workspace
 
         async def discard(api: Atoms, check: BeforeWrite) -> Reply:
@@ -126,7 +127,7 @@ class Case:
         return await self._judge(reply)
 
     async def _by_branch(self) -> Result | None:
-        """Through the branch on which the draft is open. None: to be done again. Raises as above."""
+        """Discard through the branch on which the draft is open. None: do it again. Raises the same."""
         pair = self.pair
         found = await self._means.workspace.find(self._caller, pair.agent, pair.draft)
         if found is None:
@@ -148,9 +149,9 @@ class Case:
         ask: Ask | None,
         look_into: Callable[[Atoms, Reply], Awaitable[Reply]],
     ) -> Reply:
-        """Attempt to discard, each time after a check of its own if there is one.
+        """Discard with retries. If `ask` is given, each attempt is preceded by its own check.
 
-        `look_into` is shown each answer, for what the API's page for a missing route may be.
+        `look_into` is applied to each answer: it may disown the API's page for a missing route.
         """
 
         async def attempt(api: Atoms) -> Reply:
@@ -161,8 +162,10 @@ class Case:
             async def check() -> None:
                 nonlocal checked_at
                 if ask is not None and time.monotonic() - checked_at > FRESH_SECONDS:
-                    await self._check(await look_into(api, await ask(api)))
-                    checked_at = time.monotonic()
+                    reply = await look_into(api, await ask(api))
+                    answered_at = time.monotonic()
+                    await self._check(reply)  # writing a copy takes its time
+                    checked_at = answered_at
 
             try:
                 await check()
@@ -174,14 +177,14 @@ class Case:
             self._sent = self._sent or (reply.sent and not self._refused)
             self._maybe_done = self._maybe_done or reply.lost
             reply = await look_into(api, reply)
-            if reply.disowned:  # it was not the endpoint that refused it
+            if reply.disowned:  # the answer was not the endpoint's, so it proves no refusal
                 self._refused, self._sent = False, True
             return self._heard(reply)
 
         return await self._caller.operate(attempt, requests=1 if ask is None else 2)
 
     async def _check(self, reply: Reply) -> None:
-        """Look at the draft before it is discarded. Raises _Kept when it must not be."""
+        """Check the draft by the reply to a read. Raises _Kept if it must not be discarded."""
         self._heard(reply)
         if reply.data is None:
             raise _Kept(reply)
@@ -198,12 +201,12 @@ class Case:
         else:
             self._objection = self._means.guards.objection(self.pair, draft)
         if self._objection is None and self._means.backup is not None:
-            self._objection = await self._save(self._means.backup, latest_document(reply))
+            self._objection = await self._save(self._means.backup, draft, latest_document(reply))
         if self._objection is not None:
             raise _Kept(reply)
 
     async def _judge(self, reply: Reply) -> Result | None:
-        """The end by the last reply. None: it was part of an outage, to be done again."""
+        """The result according to the last reply. None: the reply was part of an outage, so do it again."""
         if self._objection is not None:
             return self._result(*self._objection)
         if reply.not_found:
@@ -211,17 +214,20 @@ class Case:
                 listing = await self._means.workspace.verify(self._caller, self.pair.agent, self.pair.draft)
             except Unanswered as error:
                 ending = verdict.of_read(self._heard(error.reply))
-                # A list that is refused says nothing of this draft.
+                # A 403 to the list says nothing about this draft.
                 return self._result(Ending.DISOWNED if ending is Ending.FORBIDDEN else ending)
             if listing.get(self.pair.draft) is None:
                 return self._result(verdict.of_absence(maybe_done=self._maybe_done))
-            # A 404 in the middle of an outage was part of it; any other contradicts the API's own list.
+            # A 404 during an outage is part of the outage; any other contradicts the API's own list.
             in_an_outage = listing.after_trouble or self._means.workspace.met_a_gateway()
             return None if in_an_outage else self._result(Ending.DISOWNED, CONTRADICTED)
         return self._result(verdict.of_read(reply) if self._by_check else verdict.of_discard(reply))
 
     async def _read_configuration(self) -> Result | None:
-        """Read what a copy needs. A Result: without it, the draft stays. Raises Stopped, Unanswered."""
+        """Read the configuration for the copy. A Result: it could not be read, so the draft stays.
+
+        Raises Stopped, Unanswered.
+        """
         pair = self.pair
         reply = await self._caller.operate(lambda api: api.configuration(pair.agent, pair.draft), decisive=False)
         self._heard(reply)
@@ -232,19 +238,22 @@ class Case:
             return self._result(verdict.of_read(reply))
         if await self._means.workspace.find(self._caller, pair.agent, pair.draft) is None:
             return self._result(Ending.NOT_FOUND)
-        return self._result(Ending.BACKUP_FAILED, reply.message or "the API gave no configuration of this draft")
+        return self._result(Ending.BACKUP_FAILED, reply.message or "the API returned no configuration of this draft")
 
-    async def _save(self, backup: Backup, latest: dict[str, Any]) -> Objection | None:
+    async def _save(self, backup: Backup, draft: Draft, latest: dict[str, Any]) -> Objection | None:
         """Keep a copy, once all guards have let the draft pass. A copy that cannot be kept stops the run."""
-        if "copy" in self._details or self._configuration is None:
-            return None
         pair, model = self.pair, self._means.workspace.model
+        if self._copied == (model, draft.updated_at) or self._configuration is None:
+            return None
+        if self._copied is not None and self._copied[1] != draft.updated_at:
+            return Ending.CHANGED, f"edited {draft.updated_at}, after its copy was made"
         copy = Copy(model, pair.agent, pair.draft, self._branch, latest, self._configuration)
         try:
             self._details["copy"] = await asyncio.to_thread(backup.save, copy)
         except OutputError as error:
             self._means.stop.request(StopCause.OUTPUT, str(error))
             return Ending.BACKUP_FAILED, str(error)
+        self._copied = model, draft.updated_at
         return None
 
     def _heard(self, reply: Reply) -> Reply:
@@ -253,20 +262,20 @@ class Case:
         return reply
 
     def _note(self, draft: Draft) -> None:
-        """Keep what the record is to say of the draft."""
+        """Note the draft's details for the record."""
         known = (("name", draft.name), ("branch", draft.branch_name), ("editor", draft.editor))
         self._details.update({key: value for key, value in (*known, ("updated_at", draft.updated_at)) if value})
 
     def _left_off(self) -> Result | None:
-        """The end of a pair when the run stops between two requests; None: it was never sent, or to no endpoint."""
+        """The result if the run stops between two requests; None if no discard request reached an endpoint."""
         if self._refused and StopCause.MIGRATION_REQUIRED in self._means.stop.causes:
             return self._result(Ending.MIGRATION_REQUIRED)
         if not self._sent:
             return None
-        return self._result(Ending.INTERRUPTED, "the run stopped before it was known what became of it")
+        return self._result(Ending.INTERRUPTED, "the run stopped before it was known whether the draft was discarded")
 
     def _result(self, ending: Ending, message: str | None = None) -> Result:
-        """The pair's end, with the last answer as its reason."""
+        """The pair's result, with the last answer as evidence."""
         reply = self._reply or Reply(None)
         return Result(
             self.pair,
@@ -281,7 +290,7 @@ class Case:
 
 
 async def _looked_into(api: Atoms, reply: Reply) -> Reply:
-    """Believe the API's page for a missing route only if `GET /user` is answered right after it."""
+    """Disown the API's page for a missing route unless `GET /user` is answered right after it."""
     return reply.disown() if reply.route_missing and not (await api.user()).is_alive else reply
 
 

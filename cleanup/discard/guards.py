@@ -1,4 +1,4 @@
-"""Pure: what speaks against a draft's discard, by what the API says of it right before. Dry runs ask the same."""
+"""Decides whether a guard forbids a discard, by the draft's state right before it; also for dry runs. Pure."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ class Guards:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def need_check(self, *, dated: bool) -> bool:
-        """Whether a guard has to see the draft, which costs a request on the older model.
+        """Whether a guard needs to see the draft, which costs a request on the older model.
 
-        `dated`: the list has the time of its last edit. A copy makes the job check anyway.
+        `dated`: the list has the time of its last edit. With `guard.backup` the draft is always checked.
         """
         settings = self.settings
         return dated or settings.min_idle is not None or settings.backup is not None or bool(settings.keep)
 
     def objection(self, pair: Pair, draft: "Draft") -> Objection | None:
-        """Why the draft must stay, as an ending and a sentence; None if it may go."""
+        """Why the draft must stay, as an ending and a sentence; None if it may be discarded."""
         if draft.publishing:
             return Ending.PUBLISHING, "a publish of this draft is under way"
         glob = keeps(draft, self.settings.keep)
@@ -47,7 +47,7 @@ class Guards:
         try:
             edited = parse_time(draft.updated_at)
         except ValueError:
-            return Ending.UNEXPECTED_RESPONSE, "the draft's last edit, which a guard needs, cannot be read"
+            return Ending.UNEXPECTED_RESPONSE, "the time of the draft's last edit, which a guard needs, cannot be read"
         if pair.updated_at is not None and edited > pair.updated_at:
             return Ending.CHANGED, f"edited {draft.updated_at}, after the list was made"
         if min_idle is not None and self.now() - edited < timedelta(seconds=min_idle):

@@ -1,4 +1,4 @@
-"""Reads the draft that is open on a branch, where nothing is to be discarded."""
+"""Reads the draft that is open on a branch, for commands that discard nothing."""
 
 from cleanup.api.atoms import Atoms
 from cleanup.api.drafts import Draft
@@ -8,9 +8,9 @@ from cleanup.discard.workspace import Workspace
 
 
 async def read_open_draft(caller: Caller, workspace: Workspace, place: Draft) -> Reply:
-    """The last answer about a branch's open draft; a 404 is held against the agent's list, and asked again if untrue.
+    """Read a branch's open draft. A 404 counts only if the agent's list confirms it, and is retried otherwise.
 
-    A 404 that is confirmed means that the draft is gone. Raises Unanswered, BadShape, Stopped.
+    A confirmed 404 means that the draft is gone. Raises Unanswered, BadShape, Stopped.
     """
 
     async def ask(api: Atoms) -> Reply:

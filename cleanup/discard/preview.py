@@ -1,4 +1,4 @@
-"""One pair → what a run would do with it now, by reads alone."""
+"""Determines what a run would do with a pair now. It only reads."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from cleanup.model import Ending, Result
 
 
 class Preview(Case):
-    """The way of a pair in a dry run: the same, without its copy and its discard."""
+    """Processes a pair in a dry run: like Case, but without the copy and the discard."""
 
     async def _process(self) -> Result:
         pair, workspace = self.pair, self._means.workspace
@@ -19,7 +19,7 @@ class Preview(Case):
             return self._result(Ending.NOT_FOUND)
         if not found.branch:
             return self._say(found)
-        # A branch does not say who edited its draft, or when.
+        # The branch itself does not say who edited its draft, or when.
         self._details["branch"] = found.branch_name
         reply = self._heard(await read_open_draft(self._caller, workspace, found))
         if reply.not_found:

@@ -1,16 +1,16 @@
-"""What a reply means for a pair. Pure: the same reply after the same history always means the same."""
+"""Maps the last reply to a pair's ending. Pure."""
 
 from cleanup.api.reply import Reply
 from cleanup.model import Ending
 
 
 def of_read(reply: Reply) -> Ending:
-    """The ending when a read that the pair needs was answered with no data, and with no 404."""
+    """The ending if a read that the pair needs returned no data, and no 404."""
     return Ending.FORBIDDEN if reply.status == 403 and not reply.foreign else reply.failure
 
 
 def of_discard(reply: Reply) -> Ending:
-    """The ending after the last attempt to discard, unless it is a 404, which the agent's list has to confirm."""
+    """The ending after the last discard request, unless it got a 404, which the agent's list must confirm."""
     if reply.status == 204 or (reply.ok and not _says_not_discarded(reply.data)):
         return Ending.DISCARDED
     return of_read(reply)

@@ -1,4 +1,4 @@
-"""Plain workers that take items from a list in its order, and the probes that find out whether the API is down."""
+"""Workers that process the items of a list in order, and the probes that find out whether the API is down."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -14,17 +14,17 @@ from cleanup.model import StopCause
 from cleanup.stop import Stopped
 
 MOST_WAITING: Final = 64
-"""How many items may wait between two attempts while others are worked on."""
+"""How many items may be waiting between two attempts while others are processed."""
 
 _TO_DO: Final = 0
 _TAKEN: Final = 255
 
 
 class Queue:
-    """The places of items that are to be done, taken in order, or from anywhere for a probe."""
+    """The places of the items to process, taken in order, or from anywhere for a probe."""
 
     def __init__(self, marks: bytes | bytearray, chance: Random) -> None:
-        """`marks`: a byte for each item, 0 where it is to be done."""
+        """`marks`: a byte for each item, 0 if it is to be processed."""
         self._marks = bytearray(marks)
         self._chance = chance
         self._front = 0
@@ -35,7 +35,7 @@ class Queue:
         return self._marks.find(_TO_DO, self._front) < 0
 
     def next(self) -> int | None:
-        """The first item that is left."""
+        """Take the first item that is left; None if there is none."""
         place = self._marks.find(_TO_DO, self._front)
         if place < 0:
             self._front = len(self._marks)
@@ -45,7 +45,7 @@ class Queue:
         return place
 
     def any(self, fits: Callable[[int], bool]) -> int | None:
-        """An item from anywhere in what is left, if one fits."""
+        """Take a random one of the remaining items that fit; None if none does."""
         count = len(self._marks)
         start = self._chance.randrange(self._front, count) if self._front < count else count
         for first, last in ((start, count), (self._front, start)):
@@ -59,7 +59,7 @@ class Queue:
 
 
 class Workers:
-    """Processes every item of a queue, as many at a time as the throttle lets through."""
+    """Processes every item of a queue, as many at a time as the throttle allows."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class Workers:
         admit: Callable[[], Awaitable[None]] | None = None,
         is_witness: Callable[[int], bool] = lambda _: True,
     ) -> None:
-        """`requests`: how many an item's first attempt usually sends. `admit` is awaited before an item is begun.
+        """`requests`: how many an item's first attempt usually sends. `admit` is awaited before an item begins.
 
-        `is_witness`: whether an item that was not tried yet may show that discards work, while the breaker is open.
+        `is_witness`: whether an item that was not tried yet may be used as a probe while the breaker is open.
         """
         self._session = session
         self._throttle = session.throttle
@@ -89,16 +89,16 @@ class Workers:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Process all items, or as many as may be begun before the run stops; return when all have ended."""
+        """Process all items, or those that begin before the run stops. Returns when all of these have ended."""
         try:
             async with asyncio.TaskGroup() as group:
                 probes = group.create_task(self._probe_outages(group))
                 for _ in range(self._session.concurrency + MOST_WAITING):
                     self._begin(group, self._work())
-                while self._tasks:  # also those that a probe has begun
+                while self._tasks:  # includes those that a probe began
                     await asyncio.wait(self._tasks)
                 probes.cancel()
-        except ExceptionGroup as errors:  # the first bug is enough to report
+        except ExceptionGroup as errors:  # reporting the first bug is enough
             raise errors.exceptions[0] from None
 
     def _begin(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
@@ -109,7 +109,7 @@ class Workers:
     async def _work(self) -> None:
         with suppress(Stopped):
             while True:
-                # One at a time waits to begin another item, or those between two attempts would wait behind them all.
+                # Only one worker at a time waits for a slot to begin an item, so that retries do not queue behind all.
                 async with self._next:
                     if self._queue.is_empty:
                         return
@@ -117,7 +117,7 @@ class Workers:
                         await self._admit()
                     slot = await self._throttle.acquire(self._requests())
                     place = self._queue.next()
-                if place is None:  # a probe has taken the last one meanwhile
+                if place is None:  # a probe has taken the last item meanwhile
                     slot.release()
                     return
                 await self._one(place, slot)
@@ -131,7 +131,7 @@ class Workers:
             caller.finish()
 
     async def _probe_outages(self, group: asyncio.TaskGroup) -> None:
-        """Each time the breaker opens, probe until it may close, or the run has waited long enough."""
+        """Each time the breaker opens, send probes until it may close, or until `limits.max_outage` has passed."""
         while True:
             await self._throttle.opened.wait()
             began, last = self._throttle.now(), self._throttle.last_failure
@@ -145,7 +145,7 @@ class Workers:
                     if is_there and await self._another_item_works(group):
                         break
                     failed += 1
-                    if failed == 1:  # not before: it may be the items
+                    if failed == 1:  # not before the first probe failed: the items may be to blame
                         self._session.log("outage.began", message=last.message, status=last.status)
             except Stopped:
                 return
@@ -158,16 +158,13 @@ class Workers:
                 self._session.log("outage.ended", seconds=round(self._throttle.now() - began, 3))
 
     async def _user_answers(self) -> bool:
-        """Whether `GET /user` shows that the API is there."""
+        """Whether `GET /user` shows that the API is up."""
         probe: Witness = asyncio.get_running_loop().create_future()
         user = await self._session.caller(witness=probe).operate(lambda api: api.user(), once=True, decisive=False)
         return user.is_alive
 
     async def _another_item_works(self, group: asyncio.TaskGroup) -> bool:
-        """Whether an item that was not tried yet is answered. True if none is left, as nothing more can be found out.
-
-        Raises Stopped.
-        """
+        """Whether an item that was not tried yet gets an answer. True if none is left to try. Raises Stopped."""
         while (place := self._queue.any(self._is_witness)) is not None:
             witness: Witness = asyncio.get_running_loop().create_future()
             self._begin(group, self._one(place, None, witness))

@@ -1,6 +1,6 @@
-"""How the workspace keeps drafts, and which drafts of an agent are open, on either model.
+"""Determines which model the workspace is on, and which drafts of an agent are open.
 
-A 404 is taken for nothing by itself: a gateway whose routes are being reloaded answers so to everything.
+A 404 proves nothing by itself: a gateway that is reloading its routes answers every request with one.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ Model = Literal["drafts", "branches"]
 """`drafts`: an agent has drafts, each discarded by its id. `branches`: it has branches, each with one open draft."""
 
 KEPT_SECONDS: Final = 60.0
-"""How long an agent's list of drafts may be used to say that a draft is not in it."""
+"""How long an agent's list of drafts may be used."""
 RECENT_SECONDS: Final = 10.0
-"""For how long a gateway that answered in the API's place may be behind another 404."""
+"""How long after an answer from a gateway another 404 may come from that gateway too."""
 _REMEMBERED: Final = 10_000
 
 
 class Unanswered(Exception):
-    """What has to be known about the workspace could not be read; `reply` is the last answer."""
+    """Something that must be known about the workspace could not be read; `reply` is the last answer."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.message)
@@ -36,9 +36,9 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An agent's open drafts, None if there is no such agent. `asked_at`: when, by the run's clock.
+    """An agent's open drafts, None if there is no such agent. `asked_at`: when they were requested, by the run's clock.
 
-    `after_trouble`: the API was not to be had at first.
+    `after_trouble`: the API was down at first.
     """
 
     drafts: Drafts | None
@@ -47,7 +47,7 @@ class Listing:
     after_trouble: bool
 
     def get(self, draft: str) -> Draft | None:
-        """The draft, None if it is not open. Raises BadShape where that cannot be determined."""
+        """The draft, None if it is not open. Raises BadShape if that cannot be determined."""
         if self.drafts is None:
             return None
         found = self.drafts.by_id.get(draft)
@@ -57,7 +57,7 @@ class Listing:
 
 
 class Workspace:
-    """Which model the workspace is on, noticed by what it answers, and each agent's open drafts."""
+    """Which model the workspace is on, judging by its answers, and each agent's open drafts."""
 
     def __init__(
         self,
@@ -68,10 +68,10 @@ class Workspace:
         *,
         only_reads: bool = True,
     ) -> None:
-        """`moved` is called once, with the reason, when the workspace turns out to be on the branch model.
+        """`moved` is called once, with the reason, if the workspace turns out to be on the branch model.
 
-        `now`: seconds of any clock. `only_reads`: this run discards nothing, so an
-        answered list shows that the API does what it needs.
+        `now`: a clock in seconds, with any origin. `only_reads`: the run discards nothing, so that a list that is
+        answered shows that the API does what the run needs.
         """
         self._stop = stop
         self._moved = moved
@@ -84,7 +84,7 @@ class Workspace:
         self._lookups: OrderedDict[str, _Lookup] = OrderedDict()
 
     def follow(self) -> bool:
-        """The API asks for the branch model (409); whether the run goes on there. If not, it is asked to stop."""
+        """React to the API's 409 that requires the branch model. Returns whether the run goes on; if not, it stops."""
         if self._auto:
             self._move("the API says that the workspace has moved to branches")
         elif self.model == "drafts":
@@ -99,14 +99,11 @@ class Workspace:
             self._moved(why)
 
     async def find(self, caller: Caller, agent: str, draft: str) -> Draft | None:
-        """The draft as its agent's list of open drafts has it; None: it is not open.
-
-        Raises Unanswered, BadShape, Stopped.
-        """
+        """The draft from its agent's list; None if it is not open. Raises Unanswered, BadShape, Stopped."""
         return (await self.listing(caller, agent)).get(draft)
 
     async def verify(self, caller: Caller, agent: str, draft: str) -> Listing:
-        """The agent's drafts, to check a 404. A kept list that still has the draft is not enough: it is asked for anew.
+        """The agent's drafts, to check a 404. If a cached list still has the draft, the list is requested again.
 
         Raises Unanswered, BadShape, Stopped.
         """
@@ -117,18 +114,18 @@ class Workspace:
         return await self.listing(caller, agent, since=now)
 
     def met_a_gateway(self) -> bool:
-        """Whether a 404 was found a moment ago to be no answer of the API's."""
+        """Whether a recent 404 turned out to come from a gateway."""
         return self._gateway_at is not None and self.now() - self._gateway_at < RECENT_SECONDS
 
     def _note_gateway(self) -> None:
         self._gateway_at = self.now()
 
     def is_waited_for(self, agent: str) -> bool:
-        """Whether anybody waits to know this agent's drafts."""
+        """Whether an item is waiting for this agent's list."""
         return agent in self._lookups and bool(self._lookups[agent].waiting)
 
     async def listing(self, caller: Caller, agent: str, *, since: float | None = None) -> Listing:
-        """An agent's open drafts: one request for all that ask, kept for a minute.
+        """An agent's open drafts: one request for all items that need them, cached for a minute.
 
         Raises Unanswered, BadShape, Stopped.
         """
@@ -140,7 +137,7 @@ class Workspace:
         since = came_at - KEPT_SECONDS if since is None else since
         lookup.waiting[caller.subject.item] = lookup.waiting.get(caller.subject.item, 0) + 1
         if sum(lookup.waiting.values()) > 1:
-            caller.finish()  # those who wait may need its slot, and it may be the probe they wait for
+            caller.finish()  # the item that reads the list may need this slot, or the end of this probe
         try:
             async with lookup.one_at_a_time:
                 known = lookup.listing
@@ -148,7 +145,7 @@ class Workspace:
                     return known
                 if lookup.failed_at is not None and lookup.failed_at >= came_at and lookup.failure is not None:
                     self._stop.check()
-                    raise Unanswered(lookup.failure)  # it failed for all that waited
+                    raise Unanswered(lookup.failure)  # the request failed for all items that waited for it
                 try:
                     lookup.listing = await self._ask(caller, agent, lookup)
                 except Unanswered as error:
@@ -188,7 +185,7 @@ class Workspace:
         return await caller.operate(attempt, waiting=lookup.waiting.keys, decisive=self._only_reads)
 
     async def leave_missing_route(self, caller: Caller, agent: str, reply: Reply) -> None:
-        """The endpoint of the older model is gone while the API is there: go on by branches, or stop the run.
+        """The older model's endpoint is gone, but the API is up: go on with the branch model, or stop the run.
 
         Raises Unanswered, Stopped.
         """
@@ -196,9 +193,9 @@ class Workspace:
             raise Unanswered(reply.disown())
 
     async def _move_if_gone(self, caller: Caller, agent: str) -> Reply | None:
-        """Go by branches from now on if these are answered where the older model is not; None: they are not.
+        """Switch to the branch model if its endpoints answer. None if they do not.
 
-        Else the answer for this agent, if it was asked for.
+        Otherwise returns the answer for this agent, which is empty if another pair has caused the switch.
         """
         async with self._one_at_a_time:
             if self.model == "branches":
@@ -206,7 +203,7 @@ class Workspace:
             if not self._auto:
                 raise self._stopped("the endpoint for drafts is gone, and api.model is drafts")
             answers = [await caller.operate(lambda api: api.branches(agent))]
-            if answers[0].data is None and not answers[0].route_missing:  # it may be this agent that is gone
+            if answers[0].data is None and not answers[0].route_missing:  # maybe only this agent is gone
                 listed, other = await self._another_agent(caller, agent)
                 answers.append(listed if other is None else await caller.operate(lambda api: api.branches(other)))
             if any(isinstance(answer.data, dict) and "branches" in answer.data for answer in answers):
@@ -221,7 +218,7 @@ class Workspace:
         return Stopped()
 
     async def _another_agent(self, caller: Caller, agent: str) -> tuple[Reply, str | None]:
-        """The first page of agents, and one of them that is another than this one."""
+        """The reply with the first page of agents, and one of them that is not this one."""
         reply = await caller.operate(lambda api: api.agents(1))
         try:
             agents, _ = agents_in(reply)
@@ -231,7 +228,7 @@ class Workspace:
 
 
 class _Lookup:
-    """What is known of one agent's drafts, and who waits to know."""
+    """What is known about one agent's drafts, and which items are waiting for them."""
 
     def __init__(self) -> None:
         self.one_at_a_time = asyncio.Lock()
@@ -242,7 +239,7 @@ class _Lookup:
 
 
 class _Question:
-    """Attempts at reading an agent's drafts, in which a 404 is investigated before it counts."""
+    """Reads an agent's drafts, and investigates a 404 before it counts."""
 
     def __init__(self, agent: str, note_gateway: Callable[[], None]) -> None:
         self.agent = agent
@@ -251,11 +248,11 @@ class _Question:
         self.troubled = False
 
     async def drafts(self, api: Atoms) -> Reply:
-        """By the older model's list."""
+        """Read the older model's list of drafts."""
         return self._noted(await self._explained(api, await api.drafts(self.agent)))
 
     async def branches(self, api: Atoms) -> Reply:
-        """By the agent's branches."""
+        """Read the agent's branches."""
         return self._noted(await self._explained(api, await api.branches(self.agent)))
 
     def _noted(self, reply: Reply) -> Reply:
@@ -263,7 +260,7 @@ class _Question:
         return reply
 
     async def _explained(self, api: Atoms, reply: Reply) -> Reply:
-        """Find out of a 404 whether the agent is unknown, the route gone, or somebody answers in the API's place."""
+        """Find out whether a 404 means that the agent is unknown, the route is gone, or a gateway answered."""
         if reply.status != 404 or reply.foreign:
             return reply
         if not reply.route_missing:
@@ -271,7 +268,7 @@ class _Question:
             self.is_unknown = says_no_such_agent(agent)
             if self.is_unknown:
                 return reply
-            if agent.ok:  # a list that is missing for an agent that is there
+            if agent.ok:  # the agent exists, so the 404 for its list is not the API's
                 self._note_gateway()
                 return reply.disown()
         user = await api.user()

@@ -1,4 +1,4 @@
-"""The workspace → the drafts that a rule means, oldest first, and what they change."""
+"""Searches the workspace for the drafts that match a rule, and finds out what they change."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -27,15 +27,15 @@ _MOST_PASSES: Final = 3
 
 
 Show = Callable[[int, int], None]
-"""Shows how many are read, of how many."""
+"""Called with how many were read, and how many there are."""
 
 
 class Unreadable(Exception):
-    """A part of the workspace that could not be read; the text says which and why."""
+    """A part of the workspace could not be read; the text says which and why."""
 
 
 class Finder:
-    """Searches a workspace; many agents at a time."""
+    """Searches a workspace, many agents at a time."""
 
     def __init__(self, session: Session, workspace: Workspace) -> None:
         self._session = session
@@ -43,10 +43,7 @@ class Finder:
         self._workspace = workspace
 
     async def search(self, rule: Rule, show: Show) -> Findings:
-        """Find all drafts that the rule means, oldest first. Raises Stopped when the run is to stop.
-
-        `show`: called with how many agents were read, and how many there are.
-        """
+        """Find all drafts that match the rule, oldest first. `show` counts agents. Raises Stopped."""
         findings = Findings()
         named = rule.find.agents
         listed = dict.fromkeys(named) if named else await self._agents(findings)
@@ -73,18 +70,18 @@ class Finder:
         return findings
 
     async def compare(self, findings: Findings, show: Show) -> None:
-        """Find out what each draft changes. One that is gone meanwhile is not found any more. Raises Stopped."""
+        """Find out what each draft changes, and drop drafts that are gone by now. Raises Stopped."""
         drafts = findings.found
-        gone: set[str] = set()
+        gone: set[tuple[str, str]] = set()
 
         async def read(place: int, caller: Caller) -> None:
             draft = drafts[place]
             try:
                 reply = await caller.operate(partial(_compare, draft))
                 if reply.not_found:
-                    gone.add(draft.draft)
+                    gone.add((draft.agent, draft.draft))
                 else:
-                    findings.changes[draft.draft] = changes_in(self._with_data(reply, "what it changes"))
+                    findings.changes[draft.agent, draft.draft] = changes_in(self._with_data(reply, "what it changes"))
             except (Unreadable, BadShape) as error:
                 findings.unreadable.append(f"draft {draft.draft} of agent {draft.agent} could not be compared: {error}")
 
@@ -92,7 +89,7 @@ class Finder:
             return Subject(place, drafts[place].agent, drafts[place].draft)
 
         await self._for_each(len(drafts), subject, read, show)
-        findings.found = [draft for draft in drafts if draft.draft not in gone]
+        findings.found = [draft for draft in drafts if (draft.agent, draft.draft) not in gone]
 
     async def _for_each(
         self,
@@ -101,7 +98,7 @@ class Finder:
         read: Callable[[int, Caller], Awaitable[None]],
         show: Show,
     ) -> None:
-        """Read so many things, as many at a time as the throttle lets through. Raises Stopped."""
+        """Read `number` items, as many at a time as the throttle allows. Raises Stopped."""
         done = count(1)
 
         async def process(place: int, caller: Caller) -> None:
@@ -114,12 +111,12 @@ class Finder:
         self._stop.check()
 
     async def _agents(self, findings: Findings) -> dict[str, None]:
-        """The workspace's agents; as many as could be read, if not all."""
+        """The workspace's agents, or as many of them as could be read."""
         agents: dict[str, None] = {}
         totals: set[int | None] = set()
         try:
             for _ in range(_MOST_PASSES):
-                # Agents that come, go or change places while pages are read can slip from one to another.
+                # Agents that are added, removed or reordered while pages are read can slip from one page to another.
                 totals = await self._all_pages(agents)
                 if len(totals) == 1 and len(agents) >= max(total or 0 for total in totals):
                     return agents
@@ -127,11 +124,11 @@ class Finder:
             findings.unreadable.append(str(error))
             return agents
         said = " or ".join(str(total) for total in totals)
-        findings.unreadable.append(f"the API says that there are {said} agents, and gave {len(agents)}")
+        findings.unreadable.append(f"the API says that there are {said} agents, but returned {len(agents)}")
         return agents
 
     async def _all_pages(self, agents: dict[str, None]) -> set[int | None]:
-        """Add the agents of all pages to `agents`; how many there are in all, as each page said. Raises Unreadable."""
+        """Add the agents of all pages to `agents`. Returns the totals that the pages stated. Raises Unreadable."""
         totals: set[int | None] = set()
         seen: set[str] = set()
         caller = self._session.caller()
@@ -178,7 +175,7 @@ class Finder:
             return error.reply
 
     def _with_data(self, reply: Reply, what: str) -> Reply:
-        """An answer with data. Raises Unreadable, Stopped."""
+        """Return the reply if it has data. Raises Unreadable, Stopped."""
         if reply.data is None:
             self._stop.check()
             raise _unreadable(what, reply)
@@ -190,7 +187,7 @@ async def _page(page: int, api: Atoms) -> Reply:
 
 
 async def _compare(draft: Draft, api: Atoms) -> Reply:
-    """Ask what a draft changes; one that says nothing of its source cannot be compared."""
+    """Request what a draft changes. Raises BadShape if the draft does not name its source."""
     if not draft.source:
         raise BadShape("it does not say what it was made from")
     if draft.branch:

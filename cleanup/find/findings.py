@@ -1,4 +1,4 @@
-"""What a search of the workspace brought, and the list that the job reads. Pure."""
+"""What a search of the workspace found, and the list that the job reads. Pure."""
 
 import hashlib
 import io
@@ -19,16 +19,16 @@ COLUMNS: Final = ("agent", "draft", "branch", "name", "editor", "updated_at")
 
 @dataclass(slots=True)
 class Findings:
-    """The drafts that are meant, oldest first, and what else was seen.
+    """The drafts that match the rule, oldest first, and what else was seen.
 
-    `changes`: what each of them changes, by its id, where that was asked for. `publishing`: meant, but being published.
-    `kept`: how many are not found because of `guard.keep`. `ageless`: how many have no last edit that can be read.
-    `unknown`: agents that were named and are not there. `unreadable`: a sentence for each part that could not be read.
+    `changes`: what each draft changes, by its id, if that was requested. `publishing`: drafts that match but are being
+    published. `kept`: how many `guard.keep` excludes. `ageless`: how many have no readable time of their last edit.
+    `unknown`: named agents that do not exist. `unreadable`: a sentence for each part that could not be read.
     """
 
     found: list[Draft] = field(default_factory=list)
     publishing: list[Draft] = field(default_factory=list)
-    changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
+    changes: dict[tuple[str, str], tuple[Change, ...]] = field(default_factory=dict)
     agents: int = 0
     seen: int = 0
     kept: int = 0
@@ -38,19 +38,19 @@ class Findings:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The list's columns. How many edits and which sections they changed are in it only where that is known."""
+        """The list's columns; `edits` and `changes` are among them only if they are known."""
         edits = ("edits",) if any(draft.edits is not None for draft in self.found) else ()
         return COLUMNS + edits + (("changes",) if self.changes else ())
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """The list's rows, one cell for each of `columns`. A time that cannot be read would refuse the list."""
+        """The list's rows, one cell for each of `columns`."""
         columns = self.columns
         for draft in self.found:
             cells = self.cells(draft)
             yield tuple(cells[column] for column in columns)
 
     def cells(self, draft: Draft) -> dict[str, str]:
-        """What a list says of a draft, by column."""
+        """A draft's cells by column. An unreadable time is left out, as a list with one would be refused."""
         edited = edited_at(draft)
         return {
             "agent": draft.agent,
@@ -64,8 +64,8 @@ class Findings:
         }
 
     def sections(self, draft: Draft) -> str:
-        """The sections that a draft changes, as one text; empty where that is not known."""
-        changes = self.changes.get(draft.draft)
+        """The sections that a draft changes, as one text; empty if unknown."""
+        changes = self.changes.get((draft.agent, draft.draft))
         return "" if changes is None else ", ".join(dict.fromkeys(change.section for change in changes)) or "none"
 
     def text(self, format_name: str) -> str:
@@ -88,7 +88,7 @@ class Findings:
         raise ValueError(f"unknown list format {format_name!r}")
 
     def pairs(self, name: str, text: str) -> PairList:
-        """The list as the job has it after reading it; its hash is that of `text`, in which it was written."""
+        """The list as the job would read it; its hash is that of `text`, the form in which it was written."""
         columns = Columns()
         for column in self.columns[2:]:
             columns.add(column)
@@ -101,9 +101,9 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Where a list goes that was found, and its format. `file`: None for standard output.
+    """Where the list of found drafts is written, and its format. `file`: None for standard output.
 
-    `page`: where it goes as a page to look it over, and `command`, for that page, runs the job but for the list's name.
+    `page`: where the review page is written. `command`: the command that this page shows, without the list's name.
     """
 
     file: str | None

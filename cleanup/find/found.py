@@ -1,4 +1,4 @@
-"""What `find` and `sweep` have in common: the workspace searched, and what is said of it."""
+"""What `find` and `sweep` have in common: they search the workspace and report what was found."""
 
 import math
 from datetime import UTC, datetime
@@ -22,20 +22,20 @@ from cleanup.settings.values import duration_text, share_text
 
 _MOST_WARNINGS: Final = 20
 _ROUNDING: Final = 1e-6
-"""Of a draft: 29 of 100 are not more than 29%, whatever binary fractions say."""
+"""Tolerance, in drafts, for binary fractions: 29 of 100 drafts are not more than 29%."""
 
 
 async def search_workspace(
     state: State, session: Session, settings: Settings, screen: Screen, *, compares: bool = False
 ) -> Findings:
-    """Find what the settings mean, and warn of what could not be read. Raises Stopped.
+    """Find the drafts that match the settings, and warn about what could not be read. Raises Stopped.
 
-    `compares`: find out what each draft changes, also where the rule does not ask for it.
+    `compares`: find out what each draft changes, even if the rule does not need it.
     """
     reporter = state.reporter
     workspace = Workspace(session.stop, settings.api.model, state.moved, session.throttle.now)
     finder = Finder(session, workspace)
-    reporter.log("run.info", message="looking the workspace over")
+    reporter.log("run.info", message="searching the workspace")
 
     def log() -> None:
         reporter.log("run.progress", requests=state.traffic.total)
@@ -47,7 +47,7 @@ async def search_workspace(
         with progress(screen, "comparing drafts", log, quiet=settings.output.quiet) as show:
             await finder.compare(findings, show)
     if settings.find.unchanged:
-        findings.found = [draft for draft in findings.found if findings.changes.get(draft.draft) == ()]
+        findings.found = [draft for draft in findings.found if findings.changes.get((draft.agent, draft.draft)) == ()]
     for sentence in findings.unreadable[:_MOST_WARNINGS]:
         reporter.warn(sentence, kind="unreadable")
     if len(findings.unreadable) > _MOST_WARNINGS:
@@ -56,29 +56,30 @@ async def search_workspace(
     for agent in findings.unknown:
         reporter.warn(f"there is no agent {agent} (404)", kind="unknown_agent")
     if findings.ageless and settings.find.older_than is not None:
-        sentence = f"{findings.ageless} drafts have no last edit that can be read: they are not taken as old"
+        sentence = f"{findings.ageless} drafts have no readable time of their last edit: they do not count as old"
         reporter.warn(sentence, kind="ageless")
     counted = f"{len(findings.found)} of {findings.seen} drafts of {findings.agents} agents"
     where = f" in {state.owner.in_words()}" if state.owner.organization else ""
     kept = f"; guard.keep keeps {findings.kept}" if findings.kept else ""
-    publishing = f"; {len(findings.publishing)} are being published" if findings.publishing else ""
+    many = len(findings.publishing)
+    publishing = f"; {many} {'is' if many == 1 else 'are'} being published" if many else ""
     reporter.log("run.info", message=f"found {counted}{where}{kept}{publishing}")
     return findings
 
 
 def rule_of(settings: Settings) -> Rule:
-    """Which drafts the settings mean, as of now."""
+    """The rule in the settings, as of now."""
     return Rule(settings.find, datetime.now(UTC), settings.guard.keep)
 
 
 def _how_long(drafts: int, rate: float | None) -> str:
-    """What comparing costs: a request for each draft."""
+    """Say what comparing costs: a request for each draft."""
     at = "" if rate is None else f", about {duration_text(math.ceil(drafts / rate))} at {rate:g} a second"
-    return f"comparing {drafts} drafts with what they were made from: a request each{at}"
+    return f"comparing {drafts} drafts with what they were made from: one request each{at}"
 
 
 def print_found(findings: Findings, to: Listing) -> None:
-    """Print what was found, or write it to a file. Raises Incomplete if a part of the workspace is missing from it."""
+    """Print what was found, or write it to a file. Raises Incomplete if a part of the workspace could not be read."""
     text = findings.text(to.format)
     if to.file is not None:
         with whole_file(to.file) as stream:
@@ -94,7 +95,10 @@ def print_found(findings: Findings, to: Listing) -> None:
 async def sweep_list(
     state: State, session: Session, settings: Settings, screen: Screen
 ) -> tuple[PairList, SettingsError | None]:
-    """What a sweep is to discard, written down, and what speaks against doing so. Raises Incomplete, Stopped."""
+    """Find what a sweep would discard, and write the list. Raises Incomplete, Stopped.
+
+    The error is set if `find.max_share` forbids the sweep.
+    """
     findings = await search_workspace(state, session, settings, screen)
     if findings.unreadable:
         raise Incomplete(
@@ -110,7 +114,7 @@ async def sweep_list(
     objection = None
     if most is not None and meant - most * findings.seen > _ROUNDING:
         objection = SettingsError(
-            f"{meant} of {findings.seen} drafts are meant by the rule, more than find.max_share "
-            f"({share_text(most)}), so none was discarded: if that is right, pass --max-share 100%"
+            f"the rule matches {meant} of {findings.seen} drafts, more than find.max_share "
+            f"({share_text(most)}), so none was discarded: if that is intended, pass --max-share 100%"
         )
     return findings.pairs(Path(path).name if path else "sweep", text), objection

@@ -1,4 +1,4 @@
-"""Which drafts are meant. Pure: a draft's age and names, and its place among its agent's drafts."""
+"""Which drafts match, by age, names, and place among their agent's drafts. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ _ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the settings say of the drafts to find. `keep`: globs of names that are never found."""
+    """Which drafts to find, according to the settings. `keep`: globs of names that are never found."""
 
     find: Find
     now: datetime
     keep: tuple[str, ...] = ()
 
     def chosen(self, drafts: Iterable[Draft]) -> list[Draft]:
-        """Those of one agent's drafts that the rule means, by what the drafts themselves say."""
+        """Those of one agent's drafts that match the rule, `find.unchanged` aside: that needs a comparison."""
         all_of_them = list(drafts)
         newest = sorted(all_of_them, key=lambda draft: edited_at(draft) or _ALWAYS, reverse=True)
         left_out = {draft.draft for draft in newest[: self.find.keep_newest or 0]}
         return [draft for draft in all_of_them if draft.draft not in left_out and self.means(draft)]
 
     def means(self, draft: Draft) -> bool:
-        """Whether the rule means this draft. One whose last edit cannot be read is not old."""
+        """Whether this draft matches the rule. If the time of its last edit cannot be read, it is not old."""
         find = self.find
         if find.older_than is not None:
             edited = edited_at(draft)
@@ -64,7 +64,7 @@ class Rule:
 
 
 def edited_at(draft: Draft) -> datetime | None:
-    """A draft's last edit, None if it cannot be read."""
+    """The time of a draft's last edit, None if it cannot be read."""
     try:
         return parse_time(draft.updated_at)
     except ValueError:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from cleanup.api.changes import Change
 from cleanup.api.drafts import Draft
 from cleanup.find.findings import COLUMNS, Findings
+from cleanup.find.rule import NEVER, edited_at
 from cleanup.lists.rows import time_text
 from cleanup.model import Owner
 from cleanup.pages.page import page
@@ -19,7 +20,8 @@ _MOST: Final = 20_000
 def review_page(findings: Findings, owner: Owner, rule: str, made_at: datetime, command: str) -> str:
     """The page. `rule`: which drafts were looked for, in words. `command`: runs the job but for the list's name."""
     made_at = made_at.replace(microsecond=0)
-    drafts = [_row(draft, findings) for draft in findings.publishing + findings.found]
+    oldest_first = sorted(findings.publishing + findings.found, key=lambda draft: edited_at(draft) or NEVER)
+    drafts = [_row(draft, findings) for draft in oldest_first]
     data = {"columns": COLUMNS, "drafts": drafts, "command": command, "made": time_text(made_at)}
     return page(
         "review",
@@ -37,7 +39,7 @@ def review_page(findings: Findings, owner: Owner, rule: str, made_at: datetime, 
 
 
 def _row(draft: Draft, findings: Findings) -> dict[str, Any]:
-    changes = findings.changes.get(draft.draft)
+    changes = findings.changes.get((draft.agent, draft.draft))
     return findings.cells(draft) | {
         "edits": draft.edits,
         "publishing": draft.publishing,

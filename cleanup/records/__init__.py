@@ -1,8 +1,10 @@
-"""What is written: `recorder` leads to `ledger`, `account` and log; at the end `finish` to all the others.
+"""Everything that is written. `recorder` writes to `ledger`, `account` and log; at the end, `finish` writes the rest.
 
-`state` is what is known of a run so far; of it come `summary`, `leftover`, `metrics` and the `next_step`. `forbidden`
-is the rule that ends a run of nothing but 403; `proof` counts what was read back, `rates` warns of a rate not kept.
+`state` is what is known about a run so far; `summary`, `leftover`, `metrics` and `next_step` are made from it.
+`forbidden` is the rule that stops a run in which every answer is 403. `proof` counts the discards that were read back,
+and `rates` warns if a rate was not kept.
 
-`past` reads a ledger back, `backup` keeps copies, `heartbeat` tells a monitor, `files` writes whole or not at all.
-`report` reads by `lines`, keeps in `latest`, tells `places` apart, counts in `totals`; `history` is that of a draft.
+`past` reads a ledger for the next run, `backup` saves copies, `heartbeat` pings a monitor, and `files` has the atomic
+write. `report` reads ledgers with `lines`, `latest` (the line that counts for a pair), `places` (organizations) and
+`totals`; `history` is that of a draft.
 """

@@ -1,4 +1,4 @@
-"""How each listed pair ended: one entry for each, and every count is a fold over them."""
+"""How each listed pair ended. All counts are computed from these entries."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _OPEN: Final = 0
 
 
 class Account:
-    """The ending of every pair of a plan, by index; a byte each."""
+    """The ending of every pair of a plan, by index, in one byte each."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -25,7 +25,7 @@ class Account:
                 self._codes[index] = _CODE[ending]
 
     def enter(self, result: Result) -> None:
-        """Enter how a pair ended. A pair ends once."""
+        """Enter how a pair ended. A pair can end only once."""
         index = result.pair.index
         assert self._codes[index] == _OPEN, "a pair ends once"
         self._codes[index] = _CODE[result.ending]
@@ -33,12 +33,12 @@ class Account:
             self.failures.append(result)
 
     def overturn(self, result: Result) -> None:
-        """Enter another ending of a pair that has one: it was discarded by the API's word, and is not gone."""
+        """Replace the ending of a pair: the API said that it was discarded, but it is not gone."""
         self._codes[result.pair.index] = _OPEN
         self.enter(result)
 
     def close(self, left: Ending) -> None:
-        """Enter `left` for every pair that was to be sent and has no ending."""
+        """Enter `left` for every planned pair that has no ending yet."""
         for index in self.plan.indexes(Decision.SEND):
             if self._codes[index] == _OPEN:
                 self._codes[index] = _CODE[left]
@@ -55,7 +55,7 @@ class Account:
 
 
 def fold(endings: dict[Ending, int], *, dry_run: bool) -> dict[str, Any]:
-    """The `counts` of a summary and its tables of reasons, out of the number of pairs in each ending."""
+    """Compute the `counts` and the reasons of a summary from the number of pairs in each ending."""
     by_outcome: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
     reasons: dict[Outcome, dict[str, int]] = {outcome: {} for outcome in Outcome}
     for ending, count in endings.items():

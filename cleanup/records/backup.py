@@ -1,4 +1,4 @@
-"""A copy of each draft, durable before the draft goes: all that is needed to make it anew."""
+"""Saves a copy of each draft, durably, before it is discarded: all that is needed to recreate it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ FORMAT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A draft as the API gave it. `branch`: where it is open, on the branch model; `latest`: its last revision."""
+    """A draft as the API returned it. `branch`: the branch on which it is open, if any. `latest`: its last revision."""
 
     model: str
     agent: str
@@ -31,16 +31,16 @@ class Copy:
 
 
 class Backup:
-    """Saves copies as `FOLDER/<agent>/<draft>.json`, readable by their owner alone."""
+    """Saves copies as `FOLDER/<agent>/<draft>.json`, readable only by their owner."""
 
     def __init__(self, folder: str) -> None:
-        """Create the folder if need be. Raises OutputError."""
+        """Create the folder if necessary. Raises OutputError."""
         self._folder = Path(folder)
         self._make(self._folder)
 
     @staticmethod
     def check(folder: str) -> None:
-        """Refuse a folder that could not be used, as far as can be determined without making it. Raises OutputError."""
+        """Refuse a folder that is clearly unusable, without creating anything. Raises OutputError."""
         place = Path(folder)
         try:
             while not os.path.lexists(place) and place != place.parent:
@@ -50,14 +50,14 @@ class Backup:
             raise OutputError(f"{folder}: the folder for backups cannot be used: {error.strerror} ({place})") from None
 
     def save(self, copy: Copy) -> str:
-        """Write one copy; it is on disk when this returns. Returns its path. Raises OutputError."""
+        """Write one copy, and return its path once it is on disk. Raises OutputError."""
         folder = self._folder / copy.agent
         self._make(folder)
         path = str(folder / f"{copy.draft}.json")
         if folder.is_symlink():
             raise OutputError(f"{path}: could not be written: {folder} is a link, and may lead anywhere")
         try:
-            # ASCII alone: a configuration may contain lone surrogates, which UTF-8 cannot encode.
+            # ASCII only: a configuration may contain lone surrogates, which UTF-8 cannot encode.
             text = json.dumps(copy.document(datetime.now(UTC)), indent=1)
         except RecursionError:
             raise OutputError(f"{path}: could not be written: the draft is nested too deeply") from None
@@ -66,7 +66,7 @@ class Backup:
         return path
 
     def _make(self, folder: Path) -> None:
-        """Make a folder, and those that it is in, durably."""
+        """Create a folder and its parents, durably."""
         try:
             if not folder.is_dir():
                 if folder != folder.parent:
@@ -75,5 +75,5 @@ class Backup:
                 sync_folder(folder.parent)
         except OSError as error:
             raise OutputError(
-                f"{folder}: the folder for backups could not be made: {why(error, str(folder))}"
+                f"{folder}: the folder for backups could not be created: {why(error, str(folder))}"
             ) from None

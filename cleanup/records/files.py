@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and checked before anything is sent."""
+"""Atomic writes, and checks of output files before anything is sent."""
 
 import errno
 import fcntl
@@ -16,7 +16,7 @@ from typing import Final, TextIO
 from cleanup.errors import OutputError, SameFile
 
 NEW: Final = 0o640
-"""The mode of a new file, which the umask may cut further: others have no business with drafts' names."""
+"""The mode of a new file, which the umask may restrict further: other users must not read the names of drafts."""
 _DESCRIPTOR: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 
 
@@ -24,10 +24,10 @@ _DESCRIPTOR: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 def whole_file(
     path: str, *, mode: int = NEW, whatever_the_umask: bool = False, through_links: bool = True
 ) -> Iterator[TextIO]:
-    """Write a file beside its place and rename it there at the end. Raises OutputError; then the old one stays.
+    """Write a file atomically: beside its target, then renamed. If that fails, the old file stays. Raises OutputError.
 
-    A target that is no regular file (`/dev/stdout`) or cannot be renamed over (a mounted file) is written in
-    place, any other is on disk when the block ends. An old file's mode and owner are kept, `mode` is a new one's.
+    A target that is not a regular file (`/dev/stdout`) or cannot be replaced (a mounted file) is written in place; any
+    other is on disk when the block ends. The mode and owner of an existing file are kept; `mode` is for a new file.
     `through_links`: a link is followed, not replaced.
     """
     target = Path(path)
@@ -39,7 +39,7 @@ def whole_file(
         else:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             _keep_manner(descriptor, target, mode if whatever_the_umask else None)
-        # A lone surrogate is written as text: in JSON as the escape that means it.
+        # A lone surrogate is written as an escape, which in JSON has the same meaning.
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:  # noqa: PTH123
             yield stream
             stream.flush()
@@ -49,7 +49,7 @@ def whole_file(
             try:
                 temporary.replace(target)
             except OSError as error:
-                if error.errno != errno.EBUSY:  # a file mounted by itself cannot be renamed over
+                if error.errno != errno.EBUSY:  # a file that is a mount point cannot be replaced by a rename
                     raise
                 shutil.copyfile(temporary, target)
                 temporary.unlink()
@@ -66,9 +66,9 @@ def whole_file(
 def _open_in_place(path: str, mode: int) -> int:
     inherited = _inherited(path)
     if inherited is not None:
-        # Opened anew, it would be cut to nothing and written from its beginning: the shell appends to it.
+        # Opening it again would truncate it, although the shell may have opened it for appending.
         return os.dup(inherited)
-    # A pipe that nobody reads is an error, rather than a reason to wait for ever.
+    # Without O_NONBLOCK, opening a pipe that nobody reads would block forever; with it, that is an error.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, mode)
     os.set_blocking(descriptor, True)
     return descriptor
@@ -87,7 +87,7 @@ def _inherited(path: str) -> int | None:
 
 
 def _keep_manner(descriptor: int, target: Path, forced: int | None) -> None:
-    """Give a new file the mode and owner of the one that it will replace; `forced`: the mode if there is none."""
+    """Give a new file the mode and owner of the file that it replaces. `forced`: the mode if there is no such file."""
     try:
         old = target.lstat()
     except FileNotFoundError:
@@ -96,14 +96,14 @@ def _keep_manner(descriptor: int, target: Path, forced: int | None) -> None:
         if forced is not None:
             os.fchmod(descriptor, forced)
         return
-    with suppress(OSError):  # only root may give files away, and only where the file system knows owners
+    with suppress(OSError):  # only root may change the owner, and not on every file system
         os.fchown(descriptor, old.st_uid, old.st_gid)
     with suppress(OSError):
         os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
 
 
 def why(error: OSError, path: str) -> str:
-    """What was wrong, in words; where permission is denied, also whose the file (or its folder) is."""
+    """Describe an error. If permission was denied, name the owner of the file or its folder."""
     reason = error.strerror or str(error)
     if error.errno not in (errno.EACCES, errno.EPERM):
         return reason
@@ -117,7 +117,7 @@ def why(error: OSError, path: str) -> str:
 
 
 def user_name(number: int) -> str:
-    """A user's name, or the number of one who has none, as in many a container."""
+    """A user's name, or the number if the user has no name, as in many containers."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
@@ -136,7 +136,7 @@ def _must_be_in_place(target: Path) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename or a new file in a folder durable, where that can be had: the file itself is there anyway."""
+    """Make a rename or a new file in a folder durable, if the system allows it; failure is harmless."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -148,7 +148,7 @@ def sync_folder(folder: Path) -> None:
 def check_writable(path: str, *, trying: bool = True) -> None:
     """Refuse a target that could not be written at the end of the run. Raises OutputError.
 
-    `trying`: by writing a file beside it, which is the only sure test. Without it nothing is written.
+    `trying`: create a file beside it, which is the only reliable test. Without it nothing is written.
     """
     target = Path(path)
     try:
@@ -158,7 +158,7 @@ def check_writable(path: str, *, trying: bool = True) -> None:
             raise OutputError(f"{path}: could not be written: there is no folder {target.parent}")
         if (inherited := _inherited(path)) is not None:
             if fcntl.fcntl(inherited, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
-                raise OSError(errno.EBADF, "it is open for reading alone")
+                raise OSError(errno.EBADF, "it is open only for reading")
             return
         if _must_be_in_place(target):
             require_access(target if target.exists() else target.parent, os.W_OK)
@@ -166,7 +166,7 @@ def check_writable(path: str, *, trying: bool = True) -> None:
         if not trying:
             require_folder(target.parent)
             return
-        # The only sure test: a file system may be read-only or full.
+        # The only reliable test: the file system may be read-only or full.
         probe = _beside(target)
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         probe.unlink()
@@ -176,14 +176,14 @@ def check_writable(path: str, *, trying: bool = True) -> None:
 
 
 def require_access(path: Path, mode: int) -> None:
-    """Raise the OSError that using a file or folder so would meet: it is not there, or may not be used."""
+    """Raise OSError if a file or folder does not exist or may not be used in this mode."""
     path.stat()
     if not os.access(path, mode):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def require_folder(path: Path) -> None:
-    """Raise the OSError that making a file in a folder would meet."""
+    """Raise OSError if no file can be created in a folder."""
     if not stat.S_ISDIR(path.stat().st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     require_access(path, os.W_OK | os.X_OK)
@@ -192,7 +192,7 @@ def require_folder(path: Path) -> None:
 def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str | None]) -> None:
     """Refuse an output that is an input or another output: one would overwrite the other. Raises SameFile.
 
-    Both: what a file is, in words, and its path, if there is one. Devices and pipes may be shared.
+    Both map what a file is, in words, to its path or None. Devices and pipes may be shared.
     """
     taken: dict[object, str] = {}
     for place, (what, path) in enumerate([*inputs.items(), *outputs.items()]):
@@ -205,7 +205,7 @@ def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str |
 
 
 def _identity(path: str) -> object:
-    """What two names of one file have in common; None for what is no regular file."""
+    """A value that is equal for all names of one file; None for what is not a regular file."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):

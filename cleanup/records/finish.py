@@ -1,4 +1,4 @@
-"""How a run ends: every file is written, even if another could not be, and the last line says what came of it."""
+"""Ends a run: writes every file, even if another could not be written, and logs how the run ended."""
 
 import json
 import time
@@ -38,9 +38,10 @@ class Finish:
     heartbeat: "Heartbeat | None" = None
 
     def write(self, *, files: bool, show: bool) -> int:
-        """Write the files (unless another run holds the ledger), show the summary, log the last line.
+        """Write the files, show the summary, and log the last line. Returns the exit code.
 
-        `show`: on standard output. Returns the exit code.
+        `files`: False if no file may be written, as when another run uses the ledger. `show`: print the summary on
+        standard output.
         """
         self._close_account()
         settings = self.settings
@@ -52,7 +53,7 @@ class Finish:
         if shown:
             before = self._code()
             self._try(lambda: self.screen.print_summary(self._summary()))
-            if files and self._code() is not before:  # standard output is broken, and the file says otherwise
+            if files and self._code() is not before:  # standard output failed, so the code in the file is outdated
                 self._try(self._write_summary)
         if self.heartbeat is not None:
             self.heartbeat.end(int(self._code()))
@@ -69,11 +70,11 @@ class Finish:
         except OutputError as error:
             reporter.could_not_write(str(error))
             reporter.log("run.stopping", level="error", message=str(error))
-        except Exception as bug:  # noqa: BLE001 - the other files are written all the same
+        except Exception as bug:  # noqa: BLE001 - the other files must still be written
             reporter.log_bug(bug)
 
     def _close_account(self) -> None:
-        """Enter how the pairs end that were never sent, and warn of what a glance at the counts would miss."""
+        """Enter an ending for the pairs that were never sent, and warn about what the counts do not show."""
         recorder, reporter = self.state.recorder, self.state.reporter
         if recorder is None:
             return
@@ -90,17 +91,17 @@ class Finish:
         if left and not done and facts.status == "complete":
             reporter.warn(
                 f"nothing was discarded, and {left} drafts are beyond limits.per_run (--limit): "
-                "do those within it never succeed?",
+                "do the drafts within the limit always fail?",
                 kind="limited_nothing_done",
             )
 
     def _write_files(self) -> None:
-        """Each is written though another could not be, and says so."""
+        """Write every file, even if another could not be written; the exit code in them reflects such failures."""
         recorded = not self.settings.run.dry_run
         if recorded:
             self._try(self._write_leftover)
         said: ExitCode | None = None
-        while said is not self._code():  # the second time only if one of these could not be written
+        while said is not self._code():  # repeated only if one of these files could not be written
             first, said = said is None, self._code()
             self._try(self._write_summary)
             if recorded:
@@ -134,7 +135,7 @@ class Finish:
             self.ledger.close()
 
     def _log_end(self, *, brief: bool) -> None:
-        """The last line. `brief`: the table, right above it, has said the rest."""
+        """Log the last line. `brief`: the table right above it says the rest."""
         summary = self._summary()
         fields = {key: summary[key] for key in ("exit_code", "meaning", "stopped_by")}
         if not brief:
@@ -144,7 +145,7 @@ class Finish:
         self.state.reporter.log("run.finished", level="info" if summary["exit_code"] == 0 else "error", **fields)
 
     def _summary(self) -> dict[str, Any]:
-        """The summary as things stand now."""
+        """The summary as of now."""
         facts = self._facts()
         traffic = self.state.traffic.summary()
         return summarize(self.state.identity, facts, datetime.now(UTC), traffic, self._next(facts))

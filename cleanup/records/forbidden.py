@@ -1,4 +1,4 @@
-"""When answers, taken together, end a run. Pure."""
+"""Decides when so many answers are 403 that the run should stop. Pure."""
 
 from typing import Final
 
@@ -9,18 +9,18 @@ A_FEW: Final = 9
 _NO_DISCARD: Final = frozenset(
     {Ending.CHANGED, Ending.RECENTLY_EDITED, Ending.PUBLISHING, Ending.KEPT, Ending.BACKUP_FAILED}
 )
-"""Endings that are decided before a discard is sent: their status answers a read, and says nothing about the key."""
+"""Endings decided before a discard request: their status is that of a read, and says nothing about the permission."""
 
 
 class ForbiddenRule:
-    """A key that may do nothing here: the first 50 answers are 403, or all of fewer than 50 but more than 9."""
+    """Detects a key without permission: the first 50 answers are 403, or all of them if there are 10 to 49."""
 
     def __init__(self) -> None:
         self._forbidden = 0
         self._others = 0
 
     def add(self, result: Result) -> bool:
-        """Note how a pair ended; True when the run should stop."""
+        """Note how a pair ended. Returns True if the run should stop."""
         if result.status is None or result.ending in _NO_DISCARD or result.ending.outcome is Outcome.NOT_ATTEMPTED:
             return False
         if result.ending is Ending.FORBIDDEN:
@@ -30,5 +30,5 @@ class ForbiddenRule:
         return self._others == 0 and self._forbidden == FIRST_ANSWERS
 
     def all_of_a_few(self) -> bool:
-        """At the end of a run: whether every answer was 403, of more than a few."""
+        """Whether, at the end of a run, there were 10 to 49 answers and all were 403."""
         return self._others == 0 and A_FEW < self._forbidden < FIRST_ANSWERS

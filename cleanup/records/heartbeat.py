@@ -1,4 +1,4 @@
-"""Tells a monitor that a run began and how it ended, in the healthchecks.io manner; never in the run's way."""
+"""Pings a monitor when a run begins and ends, in the style of healthchecks.io. A failed ping never fails the run."""
 
 import email.message
 import threading
@@ -17,7 +17,7 @@ _CALLER: Final = f"atoms-draft-cleanup/{__version__}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A monitor that redirects has moved, or is not a monitor: the redirect counts as an error."""
+    """Treats a redirect as an error: the monitor has moved, or the address is not a monitor."""
 
     def redirect_request(
         self,
@@ -28,11 +28,11 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         headers: "email.message.Message",
         newurl: str,
     ) -> None:
-        """Follow nothing."""
+        """Follow no redirect."""
 
 
 class Heartbeat:
-    """Pings in threads of their own, one after the other. Trouble is reported, never raised."""
+    """Sends pings in background threads, one after the other. Failures are reported, never raised."""
 
     def __init__(self, url: str, trouble: Callable[[str], None]) -> None:
         self._url = urlsplit(url)
@@ -51,7 +51,7 @@ class Heartbeat:
         if ping.is_alive():
             self._failed = f"no answer within {PATIENCE_SECONDS:g} s"
         if self._failed:
-            # The address is a secret: not in this sentence, nor in the library's.
+            # The address is a secret, so neither this message nor the library's may contain it.
             self._trouble(f"the heartbeat could not be sent: {self._failed}")
 
     def _ping(self, path: str) -> threading.Thread:
@@ -70,7 +70,7 @@ class Heartbeat:
             except urllib.error.HTTPError as error:
                 self._failed = f"status {error.code}"
                 error.close()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is not worth a run; its text may be the address
+            except Exception as error:  # noqa: BLE001 - never fails the run; the text may contain the secret address
                 self._failed = type(error).__name__
 
         self._last = threading.Thread(target=send, name="heartbeat", daemon=True)

@@ -1,4 +1,4 @@
-"""Everything that ledgers say of a draft, in the order of time."""
+"""Everything that ledgers say about a draft, in order of time."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -10,7 +10,7 @@ from cleanup.records.latest import DISCARDED, RESTORED, said_by
 from cleanup.records.lines import Damage, Line, Progress, Spoilt, read_lines, silent
 
 Event = dict[str, Any]
-"""A line about a draft, with its file and number and what its run's line says."""
+"""A line about a draft, with its file, its line number and the fields of its run line."""
 _OF_THE_RUN: Final = (
     *("mode", "version", "host", "os_user", "user", "organization", "organization_name", "base_url"),
     *("list", "list_sha256", "note"),
@@ -35,7 +35,7 @@ def read_history(
     agents: Collection[str] = (),
     progress: Progress = silent,
 ) -> History:
-    """Read what ledgers say of these drafts, also where one of them was made anew. Raises SettingsError."""
+    """Read what ledgers say about these drafts, including where one was recreated. Raises SettingsError."""
     damage, runs, found = Damage(), dict[str, Line](), dict[str, tuple[datetime, Event]]()
     for path in dict.fromkeys(paths):
         for number, line in read_lines(path, damage, progress):
@@ -57,7 +57,7 @@ def read_history(
 
 
 def _judged(event: Event, events: list[Event]) -> Event:
-    """An event of a pair, complete; a discard with whether it was read back as gone, and undone."""
+    """Complete the event of a pair. A discard also gets whether it was read back as gone, and whether it was undone."""
     if event["type"] == "proof":
         return event
     event = dict.fromkeys(_OF_A_PAIR) | event

@@ -1,6 +1,6 @@
-"""Which line of a pair counts. Millions of lines are kept at 36 bytes each, and folded in the order of time.
+"""Determines which line of a pair counts. Millions of lines are kept at 36 bytes each, and processed in order of time.
 
-As a temporary SQLite table they would take four times as long, and a folder to write to; as a dictionary of pairs,
+A temporary SQLite table would take four times as long and need a folder to write to; a dictionary of pairs would take
 several times the memory.
 """
 
@@ -13,10 +13,10 @@ _RECORD: Final = struct.Struct("<12sqdII")  # agent, hash of the draft, time, ru
 _SHARES: Final = 256
 
 OUTCOMES: Final = ("discarded", "restored", "skipped", "failed", "not_attempted")
-"""What a ledger's line can say of a pair."""
+"""The outcomes that a ledger line can have."""
 
 End = tuple[str, str | None]
-"""Outcome and reason as a ledger has them. The reason may be one of a later version."""
+"""Outcome and reason as they are in a ledger. The reason may come from a later version."""
 
 DISCARDED: Final = ("discarded", None)
 RESTORED: Final = ("restored", None)
@@ -26,11 +26,11 @@ _WEIGHTS: Final = {RESTORED: 3, _RESTORED_BEFORE: 2, DISCARDED: 1, _FOUND_OPEN: 
 
 GONE: Final = ("proof", "gone")
 NOT_GONE: Final = ("proof", "not_gone")
-"""What a read-back says."""
+"""The results of a read-back."""
 
 
 def said_by(line: dict[str, Any]) -> End:
-    """How a pair ended, or what a read-back found. Raises ValueError: neither is known."""
+    """How a pair ended, or what a read-back found. Raises ValueError if the line says neither."""
     if line["type"] == "proof":
         gone = line.get("gone")
         if isinstance(gone, bool):
@@ -39,20 +39,20 @@ def said_by(line: dict[str, Any]) -> End:
         outcome, reason = str(line.get("outcome")), line.get("reason")
         if outcome in OUTCOMES and (reason is None or isinstance(reason, str)):
             return outcome, reason
-    raise ValueError("a line of no outcome that is known")
+    raise ValueError("a line with an unknown outcome")
 
 
 def overrides(after: End, before: End) -> bool:
-    """Whether a line that comes after another of the same pair counts in its place.
+    """Whether a later line of the same pair replaces an earlier one.
 
-    The latest counts, but what was discarded once stays so, until a read-back finds it open or it is restored.
+    The latest line counts, but a discarded draft stays discarded until a read-back finds it open or it is restored.
     """
     held = 0 if before == _FOUND_OPEN else _WEIGHTS.get(before, 0)
     return _WEIGHTS.get(after, 0) >= held
 
 
 class Latest(NamedTuple):
-    """The line that counts for a pair: how it ended, when, in which run; and what its last read-back said."""
+    """The line that counts for a pair: how it ended, when, and in which run; and the result of its last read-back."""
 
     agent: bytes
     draft: int
@@ -63,22 +63,22 @@ class Latest(NamedTuple):
 
 
 class Lines:
-    """Lines of pairs and of read-backs, in whatever order they come."""
+    """Lines of pairs and of read-backs, in any order."""
 
     def __init__(self) -> None:
         self._shares = [bytearray() for _ in range(_SHARES)]
         self._ends: dict[End, int] = {}
 
     def add(self, agent: str, draft: str, time: float, run: int, said: End) -> None:
-        """Keep a line: how the pair ended, or `GONE` or `NOT_GONE`."""
-        # 64 bits distinguish the drafts of one agent; with five million of them the odds of a mix-up are one in a
+        """Keep a line. `said`: how the pair ended, or `GONE` or `NOT_GONE`."""
+        # A 64-bit hash distinguishes the drafts of one agent: with five million, the odds of a collision are one in a
         # million.
         name = hash(draft)
         code = self._ends.setdefault(said, len(self._ends))
         self._shares[name % _SHARES] += _RECORD.pack(bytes.fromhex(agent), name, time, run, code)
 
     def latest(self, place_of: list[int], progress: Callable[[str], None]) -> Iterator[Latest]:
-        """What counts of each pair. `place_of`: the organization's number for each run; ids are its own."""
+        """The line that counts for each pair. `place_of`: the number of each run's organization."""
         said = list(self._ends)
         for number, share in enumerate(self._shares):
             ends: dict[tuple[int, bytes, int], tuple[float, int, End]] = {}
@@ -95,9 +95,9 @@ class Lines:
 
 
 class Failures:
-    """All that there is to show of the pairs that failed, as long as nothing later is known of them.
+    """The details of pairs that failed, unless a later line replaces the failure.
 
-    So many are kept as matter where one is to be shown the first hundred.
+    `most`: only this many are kept, as only the first hundred are shown.
     """
 
     def __init__(self, fields: tuple[str, ...], most: int = 20_000) -> None:
@@ -105,10 +105,10 @@ class Failures:
         self._held: dict[tuple[bytes, int], tuple[float, int, dict[str, Any]]] = {}
 
     def add(self, line: dict[str, Any], time: float, run: int) -> None:
-        """Look at a line of a pair."""
+        """Take a line of a pair into account."""
         failed = line["outcome"] == "failed"
         if not failed and not self._held:
-            return  # as it mostly is
+            return  # the usual case
         key = bytes.fromhex(line["agent"]), hash(line["draft"])
         held = self._held.get(key)
         if held is not None and held[0] > time:
@@ -119,11 +119,11 @@ class Failures:
             self._held[key] = time, run, {name: line.get(name) for name in self._fields}
 
     def holds(self, entry: Latest) -> bool:
-        """Whether this line is the one that is kept of its pair."""
+        """Whether this is the line that is kept for its pair."""
         held = self._held.get((entry.agent, entry.draft))
         return held is not None and held[:2] == (entry.time, entry.run)
 
     def shown(self, entries: Iterable[Latest], most: int) -> list[dict[str, Any]]:
-        """What there is to show of the first of these, in the order in which they were read."""
+        """The details of these pairs, in the order in which they were read, at most `most` of them."""
         wanted = {(entry.agent, entry.draft) for entry in entries}
         return [held[2] for key, held in self._held.items() if key in wanted][:most]

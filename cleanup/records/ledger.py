@@ -1,6 +1,6 @@
-"""The ledger: JSON Lines, one writer at a time, appended and mended; `past` reads it back.
+"""The ledger: JSON Lines with one writer at a time. It is only appended to, and a torn last line is repaired.
 
-A line has left the process before its pair counts, and is on disk within a second and at the end.
+A line is written to the file before its pair counts. It is on disk within a second, and at the end of the run.
 """
 
 import errno
@@ -25,7 +25,7 @@ class Ledger:
     """An open, locked ledger. Use as a context manager."""
 
     def __init__(self, path: str) -> None:
-        """Open, lock and mend. Raises LedgerLocked, OutputError, SettingsError (this is no ledger)."""
+        """Open, lock and repair the file. Raises LedgerLocked, OutputError, SettingsError (this is not a ledger)."""
         self.path = path
         self._dirty = threading.Event()
         self._closing = threading.Event()
@@ -46,7 +46,7 @@ class Ledger:
 
     @staticmethod
     def check(path: str) -> None:
-        """Refuse what could not be opened as a ledger, without making or changing it. Raises as opening does."""
+        """Refuse what could not be opened as a ledger, without creating or changing it. Raises as opening does."""
         target = Path(path)
         try:
             if not os.path.lexists(target):
@@ -54,19 +54,19 @@ class Ledger:
                 return
             require_access(target, os.R_OK | os.W_OK)
             if not stat.S_ISREG(target.stat().st_mode):
-                raise OutputError(f"{path}: the ledger could not be opened: it is no regular file")
+                raise OutputError(f"{path}: the ledger could not be opened: it is not a regular file")
         except OSError as error:
             raise OutputError(f"{path}: the ledger could not be opened: {why(error, path)}") from None
         next(read(path), None)
 
     def _open(self) -> int:
-        """Open and lock the file; once more if it was renamed in between: the lock is the file's, not the name's."""
+        """Open and lock the file. Repeat if it was renamed in between, as the lock is on the file, not on the name."""
         while True:
             try:
                 file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, NEW)
                 try:
                     if not stat.S_ISREG(os.fstat(file).st_mode):
-                        raise OutputError(f"{self.path}: the ledger could not be opened: it is no regular file")
+                        raise OutputError(f"{self.path}: the ledger could not be opened: it is not a regular file")
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if self._is_at_its_path(file):
                         return file
@@ -75,7 +75,7 @@ class Ledger:
                     raise
                 os.close(file)
             except BlockingIOError:
-                raise LedgerLocked(f"{self.path}: another run holds this ledger: let it finish") from None
+                raise LedgerLocked(f"{self.path}: another run is using this ledger: wait until it has ended") from None
             except OSError as error:
                 raise OutputError(f"{self.path}: the ledger could not be opened: {why(error, self.path)}") from None
 
@@ -86,7 +86,7 @@ class Ledger:
             return False
 
     def _mend(self) -> None:
-        """Cut off a last line that was torn; end it if only its line break is missing."""
+        """Repair the last line: cut it off if it is torn, complete it if only its line break is missing."""
         try:
             size = os.fstat(self._file).st_size
             if not size:
@@ -105,10 +105,10 @@ class Ledger:
             elif last:
                 os.ftruncate(self._file, start + kept)
         except OSError as error:
-            raise OutputError(f"{self.path}: the ledger could not be mended: {error.strerror}") from None
+            raise OutputError(f"{self.path}: the ledger could not be repaired: {error.strerror}") from None
 
     def _refuse_another_file(self) -> None:
-        """A file that does not begin with a line of ours, whole or torn, is some other file, and stays as it is."""
+        """Refuse a file that does not begin with a ledger line, whole or torn. Raises SettingsError."""
         first = bytearray()
         while not first or (first.startswith(b"{") and b"\n" not in first):
             more = os.pread(self._file, 1 << 16, len(first))
@@ -118,12 +118,14 @@ class Ledger:
         line, end, _ = bytes(first).partition(b"\n")
         torn = not end and b'{"type": "run"'.startswith(line[:14])
         if not torn and parse(line) is None:
-            raise SettingsError(f"{self.path}: this is no ledger: its first line is none of ours (output.ledger)")
+            raise SettingsError(
+                f"{self.path}: this is not a ledger: its first line is not a ledger line (output.ledger)"
+            )
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append a line; it has left the process when this returns. Raises OutputError.
+        """Append a line; it is written to the file when this returns. Raises OutputError.
 
-        What could not be written is kept, and goes before the next line, if that one can be.
+        What could not be written is kept, and written before the next line.
         """
         self._rest += (_encode(line) + "\n").encode("utf-8", "backslashreplace")
         try:
@@ -148,15 +150,15 @@ class Ledger:
         self._check_place()
 
     def _check_place(self) -> None:
-        """Raise OSError when nobody would find what is written here: whoever comes next sees another ledger."""
-        least = self._size  # first: it grows meanwhile
+        """Raise OSError if the path no longer leads to this file, or the file was truncated: lines would be lost."""
+        least = self._size  # read first, as it may grow meanwhile
         if not self._is_at_its_path(self._file):
-            raise OSError(errno.ESTALE, "it was renamed, replaced or removed while the run went on")
+            raise OSError(errno.ESTALE, "it was renamed, replaced or removed during the run")
         if os.fstat(self._file).st_size < least:
-            raise OSError(errno.ESTALE, "it was cut short by somebody else while the run went on")
+            raise OSError(errno.ESTALE, "another process truncated it during the run")
 
     def _sync_now_and_then(self) -> None:
-        """In a thread: what was written is on disk within a second, and the event loop never waits for it."""
+        """Sync the file to disk within a second of each write, in a thread, so that the event loop never waits."""
         while not self._closing.wait(SYNC_SECONDS):
             try:
                 if self._dirty.is_set():
@@ -168,7 +170,7 @@ class Ledger:
                 self._trouble = error
 
     def close(self) -> None:
-        """Bring everything to disk and let go of the lock. Raises OutputError."""
+        """Sync everything to disk and release the lock. Raises OutputError."""
         self._closing.set()
         self._syncer.join()
         try:
@@ -178,7 +180,7 @@ class Ledger:
         except OSError as error:
             self._trouble = error
             with suppress(OutputError, SettingsError):
-                self._mend()  # half a line helps nobody
+                self._mend()  # removes an incomplete last line
         os.close(self._file)
         self._raise_trouble()
 

@@ -1,4 +1,4 @@
-"""The lines of ledgers, plain or gzipped, for those who read millions of them."""
+"""Reads the lines of ledgers, plain or gzipped; fast enough for millions of lines."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from cleanup.lists.ids import is_agent, is_draft
 
 Line = dict[str, Any]
 Progress = Callable[[str], None]
-"""Takes, again and again, a few words on how far a long reading is."""
+"""Called repeatedly during a long read, with a few words on how far it is."""
 MOST_NAMED: Final = 1000
 _OFTEN: Final = 1 << 14
 _decode = json.JSONDecoder().raw_decode
@@ -28,26 +28,26 @@ def silent(_words: str) -> None:
 class Spoilt(StrEnum):
     """Why a line does not count."""
 
-    DAMAGED = "this line cannot be read: it is damaged, or none of ours"
-    UNKNOWN = "this line is of no outcome or time that is known"
-    ENDS_EARLY = "the file ends early here, or is damaged: it cannot be unpacked any further"
-    TORN = "the last line is torn, as a kill or a power cut leaves it; the next run cuts it off"
+    DAMAGED = "this line cannot be read: it is damaged, or not a ledger line"
+    UNKNOWN = "this line has an unknown outcome, or a time that cannot be read"
+    ENDS_EARLY = "the file ends early here, or is damaged: the rest cannot be unpacked"
+    TORN = "the last line is torn, as after a kill or a power cut; the next run removes it"
 
 
 @dataclass(slots=True)
 class Damage:
-    """The lines that do not count: the first ones by name, the others by their number."""
+    """The lines that do not count: the first ones are named, the others counted."""
 
     named: list[str] = field(default_factory=list)
     more: int = 0
     torn: int = 0
 
     def __bool__(self) -> bool:
-        """Whether more is wrong than what a kill leaves behind."""
+        """Whether more is wrong than the torn lines that a kill leaves behind."""
         return len(self.named) + self.more > self.torn
 
     def add(self, path: str, number: int, why: Spoilt) -> None:
-        """Name a line."""
+        """Add a line that does not count."""
         self.torn += why is Spoilt.TORN
         if len(self.named) < MOST_NAMED:
             self.named.append(f"{path}:{number}: {why}")
@@ -56,15 +56,15 @@ class Damage:
 
     @property
     def sentences(self) -> list[str]:
-        """A sentence for each line; one for all that are too many to name."""
+        """A sentence for each line, and one for all that are too many to name."""
         return [*self.named, f"… and {self.more} more lines that cannot be read"] if self.more else self.named
 
 
 def read_lines(path: str, damage: Damage, progress: Progress) -> Iterator[tuple[int, Line]]:
-    """The lines of a ledger with their numbers; those that cannot be read go to `damage`. Raises SettingsError.
+    """Yield the lines of a ledger with their numbers; those that cannot be read go to `damage`. Raises SettingsError.
 
-    A last line without its line break that cannot be read is no damage: the next run mends it. Nobody mends what
-    was packed away, in a file whose name ends in `.gz`.
+    An unreadable last line without a line break is torn, not damaged: the next run repairs it. In a file whose name
+    ends in `.gz` it is damaged, as no run writes to such a file.
     """
     packed = path.endswith(".gz")
     number = 0
@@ -77,7 +77,7 @@ def read_lines(path: str, damage: Damage, progress: Progress) -> Iterator[tuple[
                     yield number, entry
                 elif line.endswith(b"\n") or packed:
                     if number == 1:
-                        raise SettingsError(f"{path}: this is no ledger: its first line is none of ours")
+                        raise SettingsError(f"{path}: this is not a ledger: its first line is not a ledger line")
                     damage.add(path, number, Spoilt.DAMAGED)
                 else:
                     damage.add(path, number, Spoilt.TORN)
@@ -85,20 +85,20 @@ def read_lines(path: str, damage: Damage, progress: Progress) -> Iterator[tuple[
                     progress(f"{path}: {number:,} lines" + (f" ({raw.tell() / size:.0%})" if size else ""))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         if not number:
-            raise SettingsError(f"{path}: this is no ledger: it cannot be unpacked ({error})") from None
+            raise SettingsError(f"{path}: this is not a ledger: it cannot be unpacked ({error})") from None
         damage.add(path, number + 1, Spoilt.ENDS_EARLY)
     except OSError as error:
         raise SettingsError(f"{path}: the ledger cannot be read: {error.strerror}") from None
 
 
 def _size(raw: IO[bytes]) -> int:
-    """The bytes of a file; 0 for a pipe."""
+    """The size of a file in bytes; 0 for a pipe."""
     found = os.fstat(raw.fileno())
     return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def _parse(line: bytes) -> Line | None:
-    """A line, if it is one of ours."""
+    """Parse a line; None if it is not a ledger line."""
     try:
         text = line.decode()
         entry, end = _decode(text)

@@ -18,10 +18,10 @@ _PREFIX = "draft_cleanup_"
 def write_metrics(
     path: str, summary: dict[str, Any], finished: float, warnings: Mapping[str, int] | None = None
 ) -> None:
-    """Write a run's figures. The last success of an earlier file survives a failed run. Raises OutputError.
+    """Write a run's metrics. After a failed run, the last success is taken from the old file. Raises OutputError.
 
-    Each has the label `task`, the file's name without its ending: node_exporter refuses a folder in which two files
-    have the same series. `finished`: seconds since the epoch. `warnings`: how many of each kind.
+    Each metric has the label `task`, the file's name without its extension: node_exporter refuses a folder in which two
+    files have the same series. `finished`: seconds since the epoch. `warnings`: how many of each kind.
     """
     registry = CollectorRegistry()
     task = Path(path).stem.encode(errors="replace").decode()
@@ -59,7 +59,7 @@ def write_metrics(
 
 
 def _last_success(path: str) -> float | None:
-    if not Path(path).is_file():  # a pipe or a device has no past, and reading one may never end
+    if not Path(path).is_file():  # a pipe or a device holds no old metrics, and reading one may block
         return None
     with suppress(OSError, ValueError, LookupError):
         for family in text_string_to_metric_families(Path(path).read_text(encoding="utf-8")):

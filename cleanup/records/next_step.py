@@ -1,7 +1,7 @@
-"""Pure: what to do after a run, in one sentence, with the command to run if there is one.
+"""What to do after a run, in one sentence, with the command to run if there is one. Pure.
 
-The command does the same wherever it is pasted: it is built from the settings, not from the words of the command line,
-so that nothing is lost that came from the environment or a file.
+The command does the same wherever it is pasted. It is built from the settings and not from the command line, so that
+it includes what came from the environment or a file.
 """
 
 import json
@@ -20,26 +20,26 @@ from cleanup.settings.values import duration_text, share_text
 
 NEXT_BYTES: Final = 1150
 REASON_BYTES: Final = 300
-"""Of the last line as JSON, which Kubernetes shows 2,000 bytes of."""
+"""How long these parts of the last line may be as JSON: Kubernetes shows 2,000 bytes of that line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """How to start the same run again: in which folder, by which words; `needs` is what no word can say."""
+    """How to start the same run again: the folder and the command. `needs`: what the command cannot contain."""
 
     folder: str | None
     words: tuple[str, ...]
     needs: tuple[str, ...] = ()
 
     def command(self, why: str, *more: str) -> str:
-        """A sentence that ends with the command, or that says why there is none."""
+        """A sentence that ends with the command, or says why it cannot be shown."""
         line = f"cd {shlex.quote(self.folder or '')} && {shlex.join([*self.words, *more])}"
         needs = f"with {' and '.join(self.needs)}, " if self.needs else ""
         sentence = f"{why}, {needs}run: {line}"
         if self.folder is None:
             obstacle = "the folder where it was started is gone"
         elif printable(line) != line:
-            obstacle = "it holds characters that cannot be shown"
+            obstacle = "it contains characters that cannot be shown"
         elif fitting(sentence) != sentence:
             obstacle = "it is too long to be shown"
         else:
@@ -61,9 +61,9 @@ def make_again(
 ) -> Again:
     """How to start a run with these settings again.
 
-    `program`: the words up to the command's name. `takes`: whether the command has a use for a key. `options`: its
-    words that are no settings. `pairs`: the list's path. `file`: the settings file that was read, which is not read
-    again unless the list stands in it (`inline`): all that it says is among the flags.
+    `program`: the words up to the command's name. `takes`: whether the command uses a key of the settings. `options`:
+    its arguments that are not settings. `pairs`: the list's path. `file`: the settings file that was read. It is read
+    again only if it contains the list (`inline`): its other settings are passed as flags.
     """
     words = [*program, *([] if pairs is None else [_as_pairs(pairs)]), *options]
     needs = [] if settings.api.key_file is not None else ["SMALLEST_API_KEY set"]
@@ -73,15 +73,15 @@ def make_again(
     if file is not None:
         words += ["--config", file if inline else "/dev/null"]
     if inline:
-        needs.append(f"the list as it stands in {file}")
+        needs.append(f"the same list in {file}")
     words += flags(settings, takes, given=inline)
     return Again(folder, tuple(words), tuple(needs))
 
 
 def flags(settings: Settings, takes: Callable[[str], bool], *, given: bool = False) -> list[str]:
-    """Every setting that is not the default as a flag; with `given` also those that are, but were given all the same.
+    """Every setting that differs from its default, as flags. `given`: also those that were set to their default.
 
-    (A settings file that is read again must not have the last word about them.)
+    (Otherwise a settings file that is read again would override them.)
     """
     words: list[str] = []
     for setting in all_settings():
@@ -102,7 +102,7 @@ def flags(settings: Settings, takes: Callable[[str], bool], *, given: bool = Fal
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
-    """The variables of settings that have no flag, because they are secret."""
+    """The variables of the settings that have no flag because they are secret."""
     for setting in all_settings():
         if setting.flag.name is None and getattr(getattr(settings, setting.section), setting.name) != setting.default:
             yield setting.variable
@@ -114,12 +114,12 @@ def _words(flag: str, text: str) -> list[str]:
 
 
 def _as_pairs(path: str) -> str:
-    """A path that can be taken neither for a flag nor for a command."""
+    """A path, written so that it cannot be taken for a flag or a command."""
     return f"./{path}" if path != "-" and (path.startswith("-") or path.isalpha()) else path
 
 
 def _text(value: Any, section: Section, name: str) -> str:
-    """A value as somebody would write it: the first way of writing that is read as exactly this value."""
+    """A value as a person would write it: the first notation that is parsed as exactly this value."""
     ways = list(_ways_of_writing(value))
     for text in ways:
         try:
@@ -142,8 +142,8 @@ def _ways_of_writing(value: Any) -> Iterator[str]:
 class End:
     """How a run ended, as far as the next step depends on it.
 
-    `stopped`: the sentence that ended it early. `unwritten`: what could not be written. `reads_only`: it discards
-    nothing. `ledger`: whether it has one, which settles what is done. `leftover`: the file with what still stands.
+    `stopped`: why it ended early. `unwritten`: what could not be written. `reads_only`: it discards nothing.
+    `ledger`: whether it has one to resume from. `leftover`: the file with the remaining pairs.
     """
 
     code: ExitCode
@@ -164,7 +164,7 @@ def next_step(end: End, again: Again) -> str | None:
         return None if end.stopped is None else fitting(end.stopped)
     if code is ExitCode.FAILED:
         where = "the failures above" if end.leftover is None else f"what is left in {end.leftover}"
-        return fitting(f"the same run would fail again: look at {where}, and at what the API says of them")
+        return fitting(f"the same run would fail again: check {where}, and what the API says about them")
     if not code.retry and code is not ExitCode.DEADLINE:
         return None
     more = ["--resume"] if end.ledger and not end.reads_only and "--resume" not in again.words else []
@@ -172,15 +172,15 @@ def next_step(end: End, again: Again) -> str | None:
 
 
 def _why(end: End) -> str:
-    what = "to look again" if end.reads_only else "for what is left"
+    what = "to check again" if end.reads_only else "for what is left"
     if isinstance(end.refusal, LedgerLocked):
-        return "wait until the run that holds the ledger has ended; then, for what it leaves"
+        return "wait until the run that is using the ledger has ended; then, for what it leaves"
     trouble = end.unwritten[0] if end.unwritten else str(end.refusal) if isinstance(end.refusal, OutputError) else None
-    return what if trouble is None else f"see to this first: {fitting(trouble, REASON_BYTES)}; then, {what}"
+    return what if trouble is None else f"fix this first: {fitting(trouble, REASON_BYTES)}; then, {what}"
 
 
 def fitting(text: str, size: int = NEXT_BYTES) -> str:
-    """A text short enough for its part of the last line."""
+    """Shorten a text to fit into its part of the last line."""
     most = len(text)
     while len(json.dumps(text[:most])) > size:
         most -= 1 + most // 20

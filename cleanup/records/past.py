@@ -1,4 +1,4 @@
-"""What a ledger says of earlier runs. Only what is asked for is parsed: a ledger of years has millions of lines."""
+"""What a ledger says about earlier runs. Only the lines that matter are parsed: a ledger may have millions of lines."""
 
 import json
 import os
@@ -26,16 +26,16 @@ _NONE, _DISCARDED, _SETTLED = 0, -1, -2
 
 
 def read(path: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """The lines of a ledger with their numbers; None for one that cannot be read. Raises SettingsError.
+    """Yield the lines of a ledger with their numbers; None for one that cannot be read.
 
-    A file whose first line is none of ours is refused: it is some other file.
+    Raises SettingsError, also if the first line is not a ledger line: then it is some other file.
     """
     for number, line in _lines(path):
         yield number, parse(line)
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
-    """One line of a ledger; None if it is none of ours, or torn."""
+    """Parse one line of a ledger; None if it is torn or not a ledger line."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
@@ -54,14 +54,14 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
             for line in stream:
                 number = next(numbers)
                 if number == 1 and line.endswith(b"\n") and parse(line) is None:
-                    raise SettingsError(f"{path}: this is no ledger: its first line is none of ours")
+                    raise SettingsError(f"{path}: this is not a ledger: its first line is not a ledger line")
                 yield number, line
     except OSError as error:
         raise SettingsError(f"{path}: the ledger cannot be read: {why(error, path)}") from None
 
 
 def _is_there(path: str) -> bool:
-    """Whether there is a ledger to read. Raises SettingsError if that cannot be determined, or if it is not a file."""
+    """Whether there is a ledger to read. Raises SettingsError if that is unknown, or it is not a regular file."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except FileNotFoundError:
@@ -69,15 +69,15 @@ def _is_there(path: str) -> bool:
     except OSError as error:
         raise SettingsError(f"{path}: the ledger cannot be read: {why(error, path)}") from None
     if not stat.S_ISREG(mode):
-        raise SettingsError(f"{path}: the ledger cannot be read: it is no regular file")
+        raise SettingsError(f"{path}: the ledger cannot be read: it is not a regular file")
     return True
 
 
 class Past:
-    """What a ledger says of earlier runs: against what, with which guards, and the state of each listed pair.
+    """What a ledger says about earlier runs: the API and organization, the guards, and the state of each listed pair.
 
-    `settings` are those of the last run that discarded; `unreadable` and `orphan` are numbers of lines, the latter
-    of the first pair that has no run line before it. `limit` is the rate limit that was found last.
+    `settings`: those of the last run that discarded. `unreadable`: the numbers of lines that cannot be read. `orphan`:
+    the number of the first pair line without a run line before it. `limit`: the rate limit that was found last.
     """
 
     def __init__(
@@ -87,10 +87,10 @@ class Past:
         doubtful: Collection[bytes] = (),
         progress: Callable[[str], None] = lambda _words: None,
     ) -> None:
-        """Read the ledger; only pairs in `listed` are kept. None: only the runs are read. Raises SettingsError.
+        """Read the ledger, and keep the pairs in `listed`; if that is None, only the runs. Raises SettingsError.
 
-        `doubtful`: pairs whose ids may be mistyped, so that nothing is settled when they are not found. `progress`
-        takes, now and then, a few words on how far the reading is.
+        `doubtful`: pairs whose ids may be mistyped, so that not_found does not settle them. `progress` is called now
+        and then with a few words on how far the read is.
         """
         self.path = path
         self._doubtful = doubtful
@@ -102,7 +102,7 @@ class Past:
         self.limit: KnownLimit | None = None
         self._run = 0
         self._undoing = False
-        # One table, of the list's own keys, as both list and ledger may have a million rows.
+        # One dictionary that shares the list's keys, as both list and ledger may have a million rows.
         self._stands: dict[bytes, int] = dict.fromkeys(listed or (), _NONE)
         if _is_there(path):
             for number, line in _lines(path):
@@ -121,11 +121,11 @@ class Past:
 
     @property
     def tried(self) -> dict[bytes, int]:
-        """The listed pairs that were tried and are not settled, each with the number of the last such run."""
+        """The listed pairs that were tried but are not settled, each with the number of the last run that tried it."""
         return self._tried
 
     def _is_of_no_concern(self, line: bytes) -> bool:
-        """Whether this is a whole line of a pair that is not listed, found out without parsing it."""
+        """Whether this is a complete line of a pair that is not listed, determined without parsing it as JSON."""
         head = _PAIR.match(line)
         return (
             head is not None
@@ -147,7 +147,7 @@ class Past:
             self.orphan = number
         elif entry["type"] == "pair":
             key = pack(entry["agent"], entry["draft"])
-            # A draft that was made anew is another one: the old one stays as settled as it was.
+            # A recreated draft has a new id, so an undo does not change whether the old one is settled.
             if key in self._stands and not self._undoing:
                 self._stand(key, entry.get("outcome"), entry.get("reason"))
 
@@ -162,7 +162,7 @@ class Past:
             self.settings = settings
 
     def _stand(self, key: bytes, outcome: object, reason: object) -> None:
-        """The latest line counts, but what was discarded once stays so unless it turned out not to be gone."""
+        """Update a pair's state. The latest line counts, but a discarded pair stays so unless it was `not_gone`."""
         if outcome == "discarded":
             self._stands[key] = _DISCARDED
         elif reason == "not_gone" or self._stands[key] != _DISCARDED:

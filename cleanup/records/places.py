@@ -1,21 +1,21 @@
-"""Where runs were: which organization and which API a ledger is of. Pure."""
+"""Which API and organization each run worked on. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
-    """An organization, and the API that it is on."""
+    """An organization, and the base URL of its API."""
 
     base_url: str | None = None
     organization: str | None = None
 
 
 def places(runs: Mapping[str, Mapping[str, Any] | None], ledgers: Mapping[str, str]) -> dict[str, Place]:
-    """The place of each run, by its line. `ledgers` names the file of each run.
+    """The place of each run, according to its run line. `ledgers`: the file of each run.
 
-    A run whose line is lost, or whose organization could not be determined, was where the other runs of its ledger
-    were, as a run refuses the ledger of another organization; else where all the others were, if that is one place.
+    If a run's line or organization is missing, it gets the place of the other runs in its ledger, as a run refuses the
+    ledger of another organization. Failing that, it gets the place of all other runs, if they share one.
     """
     told = {run_id: _told(line or {}) for run_id, line in runs.items()}
     everywhere = {place for place in told.values() if place.organization}
@@ -32,7 +32,7 @@ def places(runs: Mapping[str, Mapping[str, Any] | None], ledgers: Mapping[str, s
 
 
 def names_of(found: Mapping[str, Place]) -> dict[Place, str]:
-    """A name for each place: the organization; with its URL where it is on several."""
+    """A name for each place: the organization, with the URL if the same organization is on several."""
     different = sorted(set(found.values()), key=str)
     organizations = [place.organization for place in different]
     return {

@@ -1,7 +1,7 @@
-"""Whether what was discarded is gone: which discards are read back, and what the answers mean. Pure.
+"""Decides which discards are read back, and what the results mean. Pure.
 
-An API that says yes and does nothing must not be believed a thousand times. So the first three discards of a run are
-read back before anything else is sent, and a share of the others beside the rest of the work.
+The API might report success and discard nothing. So the first three discards of a run are read back before any other
+pair is sent, and a share of the others while the run goes on.
 """
 
 from collections import Counter
@@ -14,61 +14,61 @@ from cleanup.model import Pair
 FIRST: Final = 3
 """How many discards are read back before anything else is sent."""
 WAITS: Final = (0.0, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each reading of a draft that is still there: 15 in all, because lists lag behind."""
+"""Seconds to wait before each read, while the draft is still there: 15 in all, because lists lag behind."""
 
 
 def is_chosen(pair: Pair, share: float) -> bool:
-    """Whether a discard belongs to the share that is read back; by its pair, so that a rerun takes the same ones."""
+    """Whether a discard belongs to the share that is read back. It depends only on the pair, so reruns choose alike."""
     number = int.from_bytes(blake2b(pack(pair.agent, pair.draft), digest_size=8, person=b"verify").digest(), "big")
     return number < share * 2**64
 
 
 class Proof:
-    """What is known of the discards that were read back: gone (True), not gone (False), or unknown (None).
+    """The results of reading discards back: gone (True), not gone (False), or unknown (None).
 
-    `is_refuted`: one of the first discards is not gone, so that the API's word is worth nothing.
+    `is_refuted`: one of the first discards is not gone, so that the API's answers cannot be trusted.
     """
 
     def __init__(self, share: float | None) -> None:
-        """`share`: of the discards after the first three; None: nothing is read back."""
+        """`share`: how many of the discards after the first three are read back; None: nothing is read back at all."""
         self._share = share
         self._counts: Counter[bool | None] = Counter()
         self._discarded = 0
-        self._in_progress = 0
+        self._in_progress: set[int] = set()
         self.is_refuted = False
 
     def wants(self, pair: Pair) -> bool:
-        """A pair was just discarded: whether it is to be read back."""
+        """Note a discard. Returns whether it is to be read back."""
         self._discarded += 1
         return self._share is not None and (self._discarded <= FIRST or is_chosen(pair, self._share))
 
     @property
     def may_begin(self) -> bool:
-        """Whether another pair may be begun: the first three are known, or it may be one of them."""
+        """Whether another pair may begin: the first three results are known, or it may be one of these three."""
         if self._share is None:
             return True
-        return not self.is_refuted and (self.is_settled or self._in_progress + self._counts.total() < FIRST)
+        return not self.is_refuted and (self.is_settled or len(self._in_progress) + self._counts.total() < FIRST)
 
     @property
     def is_settled(self) -> bool:
-        """Whether the first three are known."""
+        """Whether the first three results are known."""
         return self._counts.total() >= FIRST
 
-    def begin(self) -> None:
-        """A pair is begun."""
-        self._in_progress += 1
+    def begin(self, place: int) -> None:
+        """The pair at this place of the list begins."""
+        self._in_progress.add(place)
 
-    def end(self) -> None:
-        """A pair has ended, and is known to be gone if it was one of the first three."""
-        self._in_progress -= 1
+    def end(self, place: int) -> None:
+        """A pair is not about to be discarded any more: it failed, or it ended and was read back if it was selected."""
+        self._in_progress.discard(place)
 
     def add(self, *, gone: bool | None, early: bool) -> None:
-        """Note what was read back. `early`: of a discard before the first three were known."""
+        """Note a result. `early`: the discard ended before the first three results were known."""
         self._counts[gone] += 1
         self.is_refuted = self.is_refuted or (early and gone is False)
 
     def summary(self) -> dict[str, int]:
-        """What the summary says of it."""
+        """The summary's `verified`."""
         counts = self._counts
         return {
             "checked": counts.total(),

@@ -1,4 +1,4 @@
-"""What is said at the end of a run that did not keep its rate. Pure."""
+"""Warnings at the end of a run that did not keep its rate. Pure."""
 
 import math
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from cleanup.settings.definitions import Limits
 KEPT: Final = 0.9
 """The share of a rate that counts as keeping it."""
 LONG_ENOUGH: Final = 10.0
-"""Seconds of sending by which a rate can be judged."""
+"""Seconds of sending after which a rate can be judged."""
 BUSY: Final = 0.7
-"""The share of one processor core from which on a process is slowed down by its own work."""
+"""The share of a processor core above which the process itself limits the rate."""
 
 
 def rate_warnings(limits: Limits, traffic: Traffic) -> Iterator[tuple[str, str]]:
-    """Warnings with their kinds: that a fixed rate was refused, or that this process could not keep it."""
+    """Yield warnings with their kinds: a fixed rate was refused, or this process could not keep it."""
     if not isinstance(limits.rate, (int, float)):
         return
     if traffic.rate is not None and traffic.rate < KEPT * limits.rate:

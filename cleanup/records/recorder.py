@@ -1,4 +1,4 @@
-"""The one place where a pair's end is recorded: in the ledger, then in the account, then in the log."""
+"""The only place where a pair's result is recorded: in the ledger, then in the account, then in the log."""
 
 import os
 import platform
@@ -20,7 +20,9 @@ from cleanup.records.summary import Identity, utc
 from cleanup.stop import Stop
 
 _OF_A_DRAFT: Final = ("name", "branch", "updated_at", "copy")
-"""What a ledger line says of the draft itself, where that is known."""
+"""What a ledger line says about the draft itself, if it is known."""
+UNKNOWN: Final = "some discarded drafts could not be read back, so it is not known that they are gone (guard.verify)"
+NOT_GONE: Final = "the API said that it discarded this draft, and guard.verify found it still open"
 
 
 class Recorder:
@@ -38,7 +40,7 @@ class Recorder:
         self._forbidden = ForbiddenRule()
 
     def log_plan(self) -> None:
-        """Log the pairs whose end the plan already knows, but for those that are left for a later run."""
+        """Log the pairs that the plan skips. Those that are left for a later run are not logged."""
         for decision in SKIPPED:
             for index in self.plan.indexes(decision):
                 self._reporter.log_result(Result(self.plan.pairs[index], ENDINGS[decision]))
@@ -82,11 +84,14 @@ class Recorder:
                 StopCause.FORBIDDEN, "the first 50 answers were all 403: this key may discard nothing here"
             )
 
-    def prove(self, result: Result, *, gone: bool) -> None:
-        """Record what was read back of a discard. One that is not gone overrides what was recorded before."""
+    def prove(self, result: Result, *, gone: bool | None) -> None:
+        """Record what was read back of a discard; None: it could not be read. One that is not gone has failed."""
+        if gone is None:
+            self._reporter.warn(UNKNOWN, kind="unverified")
+            return
         self._write({"type": "proof", **self._head(result), "gone": gone})
         if not gone:
-            overturned = not_gone(result)
+            overturned = replace(result, ending=Ending.NOT_GONE, message=NOT_GONE)
             self._write(self._line(overturned))
             self.account.overturn(overturned)
             self._reporter.log_result(overturned)
@@ -99,7 +104,7 @@ class Recorder:
                 self._reporter.could_not_write(str(error))
 
     def conclude(self) -> None:
-        """Every pair has ended: apply the rules that need all of them."""
+        """Apply the rules that need all results, once every pair has ended."""
         if self._forbidden.all_of_a_few():
             self._stop.request(StopCause.FORBIDDEN, "every answer was 403: this key may discard nothing here")
 
@@ -109,9 +114,9 @@ class Recorder:
         self._reporter.log("run.progress", counts=counts, of=self.plan.listed, requests=requests)
 
     def end(self, exit_code: int, limit: float | None) -> None:
-        """Write the ledger's last line of a run that has begun. Raises OutputError.
+        """Write the run's end line to the ledger, if the run has begun. Raises OutputError.
 
-        `limit`: the rate limit that was found, if one was, in requests a second.
+        `limit`: the rate limit in requests a second, if one was found.
         """
         if self._ledger is not None and self._begun:
             self._ledger.write(
@@ -146,9 +151,3 @@ class Recorder:
             "agent": result.pair.agent,
             "draft": result.pair.draft,
         }
-
-
-def not_gone(result: Result) -> Result:
-    """How a pair ends that was discarded by the API's word alone."""
-    said = "the API said that it discarded this draft, and guard.verify found it still open"
-    return replace(result, ending=Ending.NOT_GONE, message=said)

@@ -1,4 +1,4 @@
-"""One account out of many ledgers: shards, reruns, months of nights."""
+"""Summarizes one or more ledgers: shards, reruns, months of nightly runs."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -22,7 +22,7 @@ _OF_AN_END: Final = ("time", "exit_code", "counts")
 
 
 class Report:
-    """What ledgers say, pair by pair. `runs` and `ends` are lines by run."""
+    """What ledgers say, pair by pair. `runs` and `ends`: the run and end lines, by run id."""
 
     def __init__(
         self, since: datetime | None = None, agents: Collection[str] = (), progress: Progress = silent
@@ -53,7 +53,7 @@ class Report:
             elif not self._add(line, self._number(run_id, path)):
                 self.damage.add(path, number, Spoilt.UNKNOWN)
             if kind in ("run", "end"):
-                # What `undo` finishes is another work than what was to be discarded.
+                # A finished `undo` does not finish the discards, so its last run is kept apart.
                 self._last[path, self.runs.get(run_id, {}).get("mode") == "undo"] = run_id
 
     def _number(self, run_id: str, path: str) -> int:
@@ -64,7 +64,7 @@ class Report:
         return number
 
     def _add(self, line: Line, run: int) -> bool:
-        """Enter a line of a pair or of a read-back; False when it says nothing that is known."""
+        """Enter a line of a pair or of a read-back. Returns False if its outcome is unknown or its time invalid."""
         try:
             time, said = self._seconds(line.get("time")), said_by(line)
         except ValueError:
@@ -78,19 +78,19 @@ class Report:
         return True
 
     def _seconds(self, text: Any) -> float:
-        """A time in seconds since 1970; neighbouring lines often have the same. Raises ValueError."""
+        """A time in seconds since 1970, cached because neighbouring lines often have the same. Raises ValueError."""
         if text != self._time[0]:
             self._time = (text, parse_time(str(text)).timestamp())
         return self._time[1]
 
     @property
     def places(self) -> dict[str, Place]:
-        """The organization of each run, and the API that it is on."""
+        """The organization and API of each run."""
         return places({run_id: self.runs.get(run_id) for run_id in self._numbers}, self._ledgers)
 
     @property
     def organizations(self) -> int:
-        """How many organizations these ledgers are of."""
+        """How many organizations these ledgers belong to."""
         return len(set(self.places.values()))
 
     @property
@@ -101,7 +101,7 @@ class Report:
         return [each for each in found if each is not None]
 
     def _is_recent(self, run_id: str) -> bool:
-        """Whether a run has a part in what is asked for."""
+        """Whether a run belongs to what the report covers."""
         try:
             time = self._seconds((self.ends.get(run_id) or self.runs[run_id])["time"])
         except ValueError:
@@ -113,7 +113,7 @@ class Report:
         """What the numbers alone do not show: runs without an end, several organizations, lines that cannot be read."""
         names = names_of(self.places)
         apart = ", ".join(f"{name} ({place.base_url})" for place, name in names.items())
-        told = [f"these ledgers are of {len(names)} organizations, which are counted one by one too: {apart}"]
+        told = [f"these ledgers belong to {len(names)} organizations, which are also counted separately: {apart}"]
         return [
             *(told if len(names) > 1 else []),
             *(each.sentence for each in self.unfinished),
@@ -121,7 +121,7 @@ class Report:
         ]
 
     def latest(self) -> Iterator[Latest]:
-        """The line that counts of each pair."""
+        """The line that counts for each pair."""
         found, numbers = self.places, dict[Place, int]()
         place_of = [numbers.setdefault(found[run_id], len(numbers)) for run_id in self._numbers]
         return self._lines.latest(place_of, self._progress)
@@ -133,20 +133,20 @@ class Report:
         return {name: counts_of(ends, restored=restored) for name, ends in groups.items()}
 
     def ends_by(self, group: By) -> dict[str, Counter[End]]:
-        """How many pairs ended in each way, of each agent, day (UTC), user or organization, in order."""
+        """How many pairs ended in each way, for each agent, day (UTC), user or organization, in order."""
         key, name = self._grouping(group)
         groups: dict[Any, Counter[End]] = {}
         for entry in self.latest():
             groups.setdefault(key(entry), Counter())[entry.end] += 1
         named: dict[str, Counter[End]] = {}
-        while groups:  # there may be very many agents: none is held twice
+        while groups:  # there may be very many agents, so each entry is freed as it is moved
             each, ends = groups.popitem()
             ends.update(named.get(name(each), ()))
             named[name(each)] = ends
         return dict(sorted(named.items()))
 
     def _grouping(self, group: By) -> tuple[Callable[[Latest], Any], Callable[[Any], str]]:
-        """A cheap key for each pair, and the name of a key."""
+        """Functions for a cheap key for each pair, and for the name of a key."""
         runs = list(self._numbers)
         match group:
             case "agent":
@@ -160,7 +160,7 @@ class Report:
                 return lambda entry: entry.run, lambda run: names[found[runs[run]]]
 
     def summary(self) -> dict[str, Any]:
-        """The same as a run's summary. What ledgers do not record is null."""
+        """A summary like that of a run. What ledgers do not record is null."""
         by_run, gone = Counter[tuple[int, End]](), Counter[bool | None]()
         last, shown = float("-inf"), list[Latest]()
         for entry in self.latest():
@@ -215,7 +215,7 @@ class Report:
         }
 
     def _runs(self) -> list[Line]:
-        """The runs that the pairs are of; without a filter also those that have none."""
+        """The runs that have pairs; without a filter, all runs."""
         if not self._filtered:
             return list(self.runs.values())
         return [line for run_id, line in self.runs.items() if self._numbers[run_id] in self._with_pairs]
@@ -224,9 +224,9 @@ class Report:
 def read_report(
     paths: Iterable[str], since: datetime | None = None, agents: Collection[str] = (), progress: Progress = silent
 ) -> Report:
-    """Read ledgers. The latest line of a pair counts, but what was discarded once stays discarded.
+    """Read ledgers. The latest line of a pair counts, but a discarded draft stays discarded.
 
-    `since`: leave out what happened before. `agents`: only these, if any. Raises SettingsError.
+    `since`: leave out what happened before. `agents`: only these agents, if any. Raises SettingsError.
     """
     report = Report(since, agents, progress)
     for path in dict.fromkeys(paths):
@@ -235,6 +235,6 @@ def read_report(
 
 
 def _only(values: Iterable[Any]) -> Any:
-    """The value that all share, else None."""
+    """The value that all have in common, else None."""
     found = {str(value) for value in values if value is not None}
     return found.pop() if len(found) == 1 else None

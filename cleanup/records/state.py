@@ -1,4 +1,4 @@
-"""What is known of a run so far. `lifecycle` makes it and alone writes it; whatever a run calls may read it."""
+"""What is known about a run so far. Only `lifecycle` creates and changes it; everything else may read it."""
 
 from dataclasses import dataclass, field, replace
 
@@ -28,12 +28,12 @@ class State:
     proof: Proof = field(default_factory=lambda: Proof(None))
 
     def moved(self, why: str) -> None:
-        """The workspace turned out to be on the branch model."""
+        """Note that the workspace turned out to be on the branch model."""
         self.model = "branches"
         self.reporter.note(f"drafts are discarded through their branches from now on: {why}")
 
     def facts(self) -> Facts:
-        """What the end of the run is judged by."""
+        """The facts that decide the summary and the exit code."""
         known = Facts(
             causes=self.causes,
             signal=self.stop.signal,

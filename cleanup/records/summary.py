@@ -1,4 +1,4 @@
-"""The summary and the exit code: a pure fold over how the pairs ended and why the run stopped."""
+"""The summary and the exit code, computed from how the pairs ended and why the run stopped. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ Mode = Literal["discard", "dry-run", "sweep", "find"]
 
 
 def utc(time: datetime) -> str:
-    """A time as it is written everywhere: ISO 8601, UTC, milliseconds."""
+    """Format a time as everywhere in the output: ISO 8601, UTC, milliseconds."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What run this is, as far as that is known before it begins."""
+    """Which run this is, as far as is known before it begins."""
 
     run_id: str
     mode: Mode
@@ -33,7 +33,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a run at its end. `stopped_because`: the sentence that stopped it, if one did."""
+    """What is known about a run at its end. `stopped_because`: why it stopped early, if it did."""
 
     endings: dict[Ending, int] = field(default_factory=dict)
     causes: Sequence[StopCause] = ()
@@ -54,7 +54,7 @@ class Facts:
 
     @property
     def stopped_by(self) -> StopCause | None:
-        """What ended the run early, if that is more than a refusal."""
+        """What stopped the run early; None if it was merely refused."""
         if self.causes:
             return self.causes[0]
         if self.signal is not None:
@@ -65,7 +65,7 @@ class Facts:
 
     @property
     def reason(self) -> str | None:
-        """Why the run was refused or stopped, in a sentence, as far as it was not the API that stopped it."""
+        """Why the run was refused or stopped, in a sentence, unless `stopped_because` says it."""
         if self.unwritten:
             return self.unwritten[0]
         return None if self.refusal is None else str(self.refusal)
@@ -80,7 +80,7 @@ class Facts:
 
 
 def exit_code(facts: Facts) -> ExitCode:
-    """The first code that applies, in the order in which they are documented."""
+    """The first exit code that applies, in the documented order."""
     refusal = facts.refusal.code if facts.refusal is not None else None
     causes = set(facts.causes)
     failed = [ending for ending, count in facts.endings.items() if count and ending.outcome is Outcome.FAILED]
@@ -106,7 +106,7 @@ def exit_code(facts: Facts) -> ExitCode:
 
 
 def failure_entry(result: Result) -> dict[str, Any]:
-    """A failed pair as the summary shows it."""
+    """A failed pair as it appears in the summary."""
     return {
         "agent": result.pair.agent,
         "draft": result.pair.draft,

@@ -1,4 +1,4 @@
-"""What a report's numbers come to: counts, reasons, the exit code, and what is not finished. Pure."""
+"""A report's counts, reasons and exit code, and what is unfinished. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,23 +15,23 @@ _ORDER: Final = (
     *(ExitCode.LIST_MISSING, ExitCode.LIST_MALFORMED, ExitCode.DEADLINE, ExitCode.TRY_AGAIN),
     *(ExitCode.FAILED, ExitCode.USAGE, ExitCode.BUG, ExitCode.OK),
 )
-"""The exit codes in the order in which they are documented: the first that applies."""
+"""The exit codes in the documented order, of which the first that applies counts."""
 
 
 class Unfinished(NamedTuple):
-    """A ledger whose last run is not all that was to be done."""
+    """A ledger whose last run did not finish its list."""
 
     exit_code: int
     sentence: str
 
 
 def unfinished(path: str, end: Mapping[str, Any] | None) -> Unfinished | None:
-    """What the last run of a ledger left undone, by the line of its end.
+    """What the last run of a ledger left undone, according to its end line; None if nothing.
 
-    A ledger has no line for a pair that was not attempted; the counts alone would pass for the whole list.
+    A ledger has no lines for pairs that were not attempted, so without this the counts would seem complete.
     """
     if end is None:
-        return Unfinished(75, f"{path}: its last run has no end: it was killed, or is not over yet")
+        return Unfinished(75, f"{path}: its last run has no end line: it was killed, or is still running")
     counts, code = end.get("counts"), end.get("exit_code")
     left = counts.get("not_attempted") if isinstance(counts, dict) else None
     if not left:
@@ -41,7 +41,7 @@ def unfinished(path: str, end: Mapping[str, Any] | None) -> Unfinished | None:
 
 
 def counts_of(ends: Counter[End], *, restored: bool) -> dict[str, int]:
-    """The `counts` of a summary; `restored`: also how many drafts were made anew."""
+    """The `counts` of a summary. `restored`: include how many drafts were recreated."""
     counts = {"listed": ends.total()} | dict.fromkeys(OUTCOMES, 0)
     for (outcome, _), count in ends.items():
         counts[outcome] += count
@@ -49,7 +49,7 @@ def counts_of(ends: Counter[End], *, restored: bool) -> dict[str, int]:
 
 
 def reasons_of(ends: Counter[End]) -> dict[str, dict[str, int]]:
-    """A summary's tables of reasons."""
+    """The reasons of a summary, by outcome."""
     found: dict[str, dict[str, int]] = {outcome: {} for outcome in ("skipped", "failed", "not_attempted")}
     for (outcome, reason), count in ends.items():
         if reason and outcome in found:
@@ -58,10 +58,10 @@ def reasons_of(ends: Counter[End]) -> dict[str, dict[str, int]]:
 
 
 def code_of(ends: Counter[End], others: Iterable[int]) -> ExitCode:
-    """The exit code: the first that applies, of what the pairs come to and of `others`."""
+    """The first exit code that applies, among that of the pairs and `others`."""
     known = Counter[Ending]()
     for end, count in ends.items():
-        # A failure that this version does not know is one for good.
+        # A failure that this version does not know counts as permanent.
         known[_KNOWN.get(end, Ending.CONFLICT if end[0] == Outcome.FAILED else Ending.DISCARDED)] += count
     codes = {int(exit_code(Facts(endings=dict(known)))), *others}
     return next((code for code in _ORDER if code in codes), ExitCode.TRY_AGAIN)

@@ -174,7 +174,7 @@ class Simulator:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         try:
-            await self._listener.open()
+            self._listener.open()
         except OSError as problem:
             if ready is None:
                 raise
@@ -193,7 +193,7 @@ class Simulator:
             await self._close()
 
     async def _refuse(self, seconds: float | None) -> None:
-        self._listener.refuse()
+        await self._listener.refuse()
         self._cut()
         self._forget_timer()
         if seconds is not None:
@@ -201,10 +201,10 @@ class Simulator:
 
     async def _listen_again(self) -> None:
         self._forget_timer()
-        await self._listener.open()
+        self._listener.open()
 
     async def _close(self) -> None:
-        self._listener.close()
+        await self._listener.close()
         self._forget_timer()
         self._cut()
         await asyncio.sleep(0)  # lets the connections notice it

@@ -49,8 +49,8 @@ def findings(names: list[str]) -> Findings:
         )
         for number, name in enumerate(names)
     ]
-    changes: dict[str, tuple[Change, ...]] = {
-        draft.draft: (Change(draft.name, draft.name, draft.name, [draft.name]),) for draft in drafts
+    changes: dict[tuple[str, str], tuple[Change, ...]] = {
+        (draft.agent, draft.draft): (Change(draft.name, draft.name, draft.name, [draft.name]),) for draft in drafts
     }
     return Findings(found=drafts[1:], publishing=drafts[:1], changes=changes, agents=len(drafts), seen=len(drafts))
 
@@ -157,7 +157,7 @@ def test_five_thousand_drafts_open_in_two_seconds(context: BrowserContext, tmp_p
     names = [f"Draft {number}" for number in range(5000)]
     found = findings(names)
     prompt = "ask the caller politely for their name and order " * 22
-    found.changes = {draft: (Change("prompt", "", prompt, prompt + draft),) for draft in found.changes}
+    found.changes = {draft: (Change("prompt", "", prompt, prompt + draft[1]),) for draft in found.changes}
     file = written(tmp_path, found)
     began = time.monotonic()
     looked = Looked(context, file)

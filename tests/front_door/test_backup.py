@@ -89,6 +89,36 @@ def test_each_discarded_draft_has_a_copy(mode: Any, job: Runner, sim: Simulator,
 
 
 @MODES
+def test_a_draft_that_is_edited_after_its_copy_was_made_stays(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Between two attempts: the copy would lack the edit."""
+    world.mode = mode
+    held = drafts(2)
+    sim.faults.script(held[0].id, ["500", "ok"])
+    sim.after(lambda changed: changed.edit(held[0].id), endpoint="discard", draft=held[0].id)
+    ended = job(job.list_of(held), "--backup", "backups", "--model", mode)
+    assert (ended.code, ended.summary["skipped"], sim.left()) == (0, {"changed": 1}, {held[0].id})
+    (entry,) = ended.of("draft.skipped")
+    assert "after its copy was made" in entry["message"]
+
+
+def test_a_copy_has_the_branch_of_a_workspace_that_moves_in_the_middle(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """It was written for the older model first."""
+    held = drafts(1)
+
+    def move(changed: World) -> None:
+        changed.mode = "branches"
+
+    sim.after(move, endpoint="look")
+    assert job(job.list_of(held), "--backup", "backups").code == 0
+    copy = document_of(job.folder / "backups", held[0])
+    assert (copy["model"], copy["branch"]["openDraftId"]) == ("branches", held[0].id)
+
+
+@MODES
 def test_without_a_copy_nothing_goes(
     mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts, answer: Callable[..., None]
 ) -> None:

@@ -91,7 +91,7 @@ def test_what_would_refuse_a_run_refuses_the_check(
         (["--ledger", "absent/l.jsonl"], 74, "absent/l.jsonl: the ledger could not be opened: No such file"),
         (["--ledger", "l.csv/l.jsonl"], 74, "l.csv/l.jsonl: the ledger could not be opened: Not a directory"),
         (["--ledger", "."], 74, ".: the ledger could not be opened: "),
-        (["--ledger", "other.txt"], 78, "other.txt: this is no ledger"),
+        (["--ledger", "other.txt"], 78, "other.txt: this is not a ledger"),
         (["--ledger", "l.csv/l.jsonl", "--resume"], 74, "l.csv/l.jsonl: the ledger could not be opened"),
         (["--ledger", "l.csv/l.jsonl", "--resume", "--dry-run"], 78, "l.csv/l.jsonl: the ledger cannot be read"),
         (["--backup", "other.txt/copies"], 74, "other.txt/copies: the folder for backups cannot be used: Not a dir"),

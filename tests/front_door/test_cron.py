@@ -103,7 +103,7 @@ def test_the_list_at_night(cron: Cron, sim: Simulator, drafts: Callable[..., lis
     with (cron.folder / "lib" / "list.jsonl").open("a") as busy:
         fcntl.flock(busy, fcntl.LOCK_EX)
         kept_out = cron(0, **wet)
-    assert "another run holds this ledger" in kept_out
+    assert "another run is using this ledger" in kept_out
     assert json.loads(kept_out.splitlines()[-1])["exit_code"] == 75
     assert cron.summary("list.json")["exit_code"] == 0, "the busy run's files are its own"
     assert cron.log("list.log") == mail + kept_out

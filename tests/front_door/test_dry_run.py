@@ -85,7 +85,7 @@ def test_it_shows_what_would_go(mode: Any, job: Runner, sim: Simulator, world: W
         if mode == "branches":
             assert entry["branch"].startswith("branch-")
     assert [entry["message"] for entry in ended.of("run.info") if "403" in entry["message"]] == [
-        "a dry run: whether this key may discard these drafts (403) cannot be read"
+        "a dry run cannot show whether this key may discard these drafts (403)"
     ]
     each = 1 if mode == "branches" else 0
     asking = 2 if mode == "branches" else 0

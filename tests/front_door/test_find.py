@@ -280,7 +280,7 @@ def test_an_age_that_cannot_be_read_is_no_old_age(
     monkeypatch.setattr(shapes, "timestamp", lambda _moment: "yesterday")
     ended = job("find", "--older-than", "30d")
     assert (ended.code, listed(ended)) == (0, [])
-    assert any("3 drafts have no last edit" in warning for warning in ended.summary["warnings"])
+    assert any("3 drafts have no readable time of their last edit" in warning for warning in ended.summary["warnings"])
     assert job("find", "-o", "all.csv").code == 0
     assert job("all.csv").counts["discarded"] == 3
     assert sim.left() == {draft.id for draft in held} - set(world.discarded)

@@ -123,6 +123,6 @@ def test_a_ledger_that_is_rotated_in_the_middle_stops_the_run(
     sim.after(lambda _world: rotate(job.folder / "ledger.jsonl"), endpoint="discard", nth=20)
     ended = job(job.list_of(held), *FLAGS)
     assert (ended.code, ended.summary["stopped_by"]) == (74, "output")
-    assert "while the run went on" in ended.events[-1]["reason"]
+    assert "during the run" in ended.events[-1]["reason"]
     assert ended.summary["not_attempted"]["stopped"] > 0
     assert len(sim.requests("discard")) == ended.counts["discarded"]

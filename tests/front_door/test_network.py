@@ -120,9 +120,9 @@ def unusable(kind: str, certificate: Path, ended_certificate: Path) -> Iterator[
 
 
 UNUSABLE = {
-    "login": "the proxy {} wants a login (407 Whatever)",
+    "login": "the proxy {} requires a login (407 Whatever)",
     "expired": "the certificate of the server cannot be verified: certificate has expired",
-    "demanding": "the server demands a client certificate",
+    "demanding": "the server requires a client certificate",
     "plain": "the server does not speak TLS on this port",
 }
 
@@ -220,7 +220,7 @@ def test_an_unexpected_response_is_reported_in_its_own_words(runner: Runner) -> 
     assert {failure["draft"]: failure["message"] for failure in ended.summary["failures"]} == {
         "redirect": "it redirects to https://login.test/?next=/atoms",
         "page": "Sign in to go on",
-        "encoded": "a body with the encoding gzip, gzip, which nobody asked for",
+        "encoded": "a body with the encoding gzip, gzip, which was not requested",
         "refused": "not on Sundays",
     }
 

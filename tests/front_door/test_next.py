@@ -103,7 +103,7 @@ def test_a_run_that_is_locked_out_says_to_wait(job: Runner, sim: Simulator, draf
     ended = job(listed, "--ledger", "ledger.jsonl")
     first.kill()
     assert ended.code == 75
-    assert ended.events[-1]["next"].startswith("wait until the run that holds the ledger has ended; then, for what")
+    assert ended.events[-1]["next"].startswith("wait until the run that is using the ledger has ended; then, for what")
 
 
 def test_what_failed_for_good_needs_a_person(job: Runner, sim: Simulator, drafts: Drafts) -> None:
@@ -112,7 +112,7 @@ def test_what_failed_for_good_needs_a_person(job: Runner, sim: Simulator, drafts
     sim.faults.script(held[0].id, ["400"])
     ended = job(job.list_of(held), "--leftover", "left.csv")
     assert ended.code == 3
-    assert ended.events[-1]["next"].startswith("the same run would fail again: look at what is left in left.csv")
+    assert ended.events[-1]["next"].startswith("the same run would fail again: check what is left in left.csv")
 
 
 def test_a_refused_run_says_why_and_what_to_change(job: Runner, sim: Simulator, drafts: Drafts) -> None:

@@ -177,7 +177,7 @@ def test_pages_that_are_missing_are_noticed(name: str, job: Runner, answer: Answ
     ended = job("find")
     assert ended.code == 75
     assert sum(draft.id in ended.stdout for draft in held) == 3
-    assert any("70 agents, and gave 3" in warning for warning in ended.summary["warnings"])
+    assert any("70 agents, but returned 3" in warning for warning in ended.summary["warnings"])
 
 
 def test_a_stop_in_the_middle_of_a_look_up_fails_nobody(

@@ -111,6 +111,7 @@ def test_a_fixed_rate_that_is_refused_slows_down_and_says_so(
         ended = runner(runner.list_of(listed))
         assert (ended.code, sim.left()) == (0, set())
         assert len(sim.requests(status=503 if form == "page" else 429)) <= 40
+    assert ended.of("outage.began") == []
     assert ended.of("rate.changed")[-1]["rate"] < 54
     assert [warning for warning in ended.summary["warnings"] if "limits.rate 60" in warning] != []
     assert ended.summary["rate"]["limit"] == 60

@@ -28,10 +28,21 @@ def test_the_first_three_are_read_back_before_anything_else_is_sent(
     assert (ended.code, sim.left()) == (0, set())
     assert ended.summary["verified"] == {"checked": 3, "gone": 3, "not_gone": 0, "unknown": 0}
     assert [entry["gone"] for entry in proofs(ended)] == [True] * 3
-    sent = [request for request in sim.requests() if request.endpoint in ("discard", "drafts", "branches")]
-    fourth = [request.number for request in sim.requests("discard")][3]
-    lists = [request for request in sent if request.endpoint == ("drafts" if mode == "drafts" else "branches")]
-    assert max(request.number for request in lists[-3:]) < fourth or mode == "branches"
+    discards, lists = sim.requests("discard"), sim.requests("drafts" if mode == "drafts" else "branches")
+    for first in discards[:3]:
+        read = [request for request in lists if request.agent == first.agent and request.number > first.number]
+        assert min(request.number for request in read) < discards[3].number
+
+
+def test_lists_that_cannot_be_read_are_no_outage_of_the_discards(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """The fourth discard waits until the attempts at all three lists are used up, and no probe goes before it."""
+    held = drafts(12, agents=12)
+    sim.faults.script("*", "500*", on="drafts")
+    ended = job(job.list_of(held), *FLAGS, "--attempts", "4", "--concurrency", "3")
+    assert (ended.code, sim.left(), ended.of("outage.began")) == (0, set(), [])
+    assert ended.summary["verified"] == {"checked": 3, "gone": 0, "not_gone": 0, "unknown": 3}
+    fourth = sim.requests("discard")[3].number
+    assert len([request for request in sim.requests("drafts") if request.number < fourth]) == 12
 
 
 def test_a_share_of_the_others_is_read_back_by_one_request_an_agent(

@@ -145,7 +145,7 @@ def test_a_table_shows_what_a_run_shows(tmp_path: Path, capsys: pytest.CaptureFi
     ("flags", "code", "words"),
     [
         (["missing.jsonl"], 66, "missing.jsonl: the ledger cannot be read: No such file or directory"),
-        (["list.csv"], 66, "list.csv: this is no ledger"),
+        (["list.csv"], 66, "list.csv: this is not a ledger"),
         (["."], 66, "Is a directory"),
         ([], 2, "LEDGER"),
         (["x.jsonl", "--since", "yesterday"], 2, "neither a duration nor a time"),
@@ -154,7 +154,7 @@ def test_a_table_shows_what_a_run_shows(tmp_path: Path, capsys: pytest.CaptureFi
         (["x.jsonl", "--draft", "../x"], 2, "not a valid draft id"),
         (["x.jsonl", "--draft", "d", "--by", "day"], 2, "--draft cannot be combined with --by"),
         (["x.jsonl", "--draft", "d", "--format", "csv"], 2, "--draft cannot be combined with --by"),
-        (["list.csv.gz"], 66, "list.csv.gz: this is no ledger"),
+        (["list.csv.gz"], 66, "list.csv.gz: this is not a ledger"),
     ],
 )
 def test_what_cannot_be_reported_is_said_in_a_sentence(
@@ -253,8 +253,8 @@ def test_organizations_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixt
     found, each = json.loads(out), dict(zip(COUNTS, (2, 1, 0, 1, 0), strict=True))
     assert found["organizations"] == {"acme": each, "zeta": each}
     assert (found["counts"]["listed"], found["organization"]) == (4, None)
-    assert "these ledgers are of 2 organizations" in err
-    assert "these ledgers are of 2 organizations" in found["warnings"][0]
+    assert "these ledgers belong to 2 organizations" in err
+    assert "these ledgers belong to 2 organizations" in found["warnings"][0]
     assert report(paths) == 0
     assert re.search(r"\norganization +listed .*\nacme +2 .*\nzeta +2 ", capsys.readouterr().out, re.DOTALL)
     assert report([*paths, "--format", "markdown"]) == 0

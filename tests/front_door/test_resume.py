@@ -103,7 +103,7 @@ def test_a_ledger_of_something_else_is_refused(what: str, job: Runner, sim: Simu
         more = ("--base-url", sim.url.replace("127.0.0.1", "localhost"))
     ended = job(job.list_of(held), *RESUME, *more, env=env)
     assert ended.code == 78
-    assert ("of organization" if what == "organization" else "runs against") in ended.summary["next"]
+    assert ("to organization" if what == "organization" else "runs against") in ended.summary["next"]
     assert sent(sim, before) == []
     assert (job.folder / "ledger.jsonl").read_bytes() == ledger
     assert [row["reason"] for row in leftover(job.folder)] == ["stopped"] * 2
@@ -123,7 +123,7 @@ def test_a_ledger_in_use(job: Runner, sim: Simulator, drafts: Drafts) -> None:
         "drafts.csv", "--ledger", "link.jsonl", "--leftover", "l2.csv", "--summary", "s2.json", "--metrics", "m2.prom"
     )
     assert second.code == 75
-    assert "another run holds this ledger" in second.stderr
+    assert "another run is using this ledger" in second.stderr
     assert {path.name for path in job.folder.iterdir()} - before <= {"link.jsonl", "summary.json", "leftover.csv"}
     assert len(sim.requests("user")) == 1
     assert first.stderr is not None
@@ -228,7 +228,7 @@ def test_a_sweep_is_refused_before_it_searches_the_workspace(job: Runner, sim: S
     sim.world.add_key("sk_of_others", organization=others)
     ended = job(*sweep, env={"SMALLEST_API_KEY": "sk_of_others"})
     assert (ended.code, [request.endpoint for request in sim.requests()[before:]]) == (78, ["user"])
-    assert "this ledger is of organization" in ended.summary["reason"]
+    assert "this ledger belongs to organization" in ended.summary["reason"]
 
 
 def test_pairs_of_no_known_run_refuse_a_resume(job: Runner, sim: Simulator, drafts: Drafts) -> None:
@@ -240,7 +240,7 @@ def test_pairs_of_no_known_run_refuse_a_resume(job: Runner, sim: Simulator, draf
     before = len(sim.requests())
     ended = job(job.list_of(held), *RESUME)
     assert (ended.code, len(sim.requests())) == (78, before)
-    assert "ledger.jsonl:1: no line before this one says of which run it is" in ended.summary["reason"]
+    assert "ledger.jsonl:1: there is no run line before this line" in ended.summary["reason"]
     assert job("drafts.csv", *FLAGS).code == 0, "a run that does not resume does not read them"
 
 

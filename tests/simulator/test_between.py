@@ -1,6 +1,10 @@
 """What happens between two requests: hooks, outages, limits, latency, and the record of it all."""
 
+import contextlib
+import gc
 import re
+import socket
+import sys
 import threading
 import time
 from email.utils import parsedate_to_datetime
@@ -216,3 +220,19 @@ def test_the_same_seed_gives_the_same_ids() -> None:
 def test_a_branch_has_one_open_draft_at_most(world: World, draft: Draft) -> None:
     with pytest.raises(ValueError, match="open"):
         world.open_draft(draft.agent, branch=draft.branch)
+
+
+def test_connections_that_were_just_accepted_are_closed_when_it_stops() -> None:
+    """asyncio's own server forgets them; nobody would close them, and a client would wait for ever."""
+    forgotten: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", lambda unraisable: forgotten.append(str(unraisable.exc_value)))
+        for _ in range(20):
+            with contextlib.ExitStack() as clients:
+                with Simulator() as simulator:
+                    for _ in range(8):
+                        client = clients.enter_context(socket.socket())
+                        client.settimeout(0)
+                        client.connect_ex(("127.0.0.1", simulator.port))
+                gc.collect()
+    assert forgotten == []

@@ -152,6 +152,15 @@ def test_the_limit_of_an_earlier_run_is_kept_at_once(rate: float, found: float) 
     assert not world.refused
 
 
+def test_a_limit_is_found_only_by_a_refusal() -> None:
+    """What an earlier run found is not found again by a run that was never refused: it would never grow old."""
+    pace = AdaptivePace(quiet, known=50)
+    World(Bucket(1000, 20).allows).run(pace, 200)
+    assert (pace.limit, pace.rate) == (None, 49.5)
+    World(Bucket(25, 20).allows).run(pace, 500)
+    assert pace.limit is not None
+
+
 def test_a_limit_that_has_become_smaller_costs_a_handful_of_refusals() -> None:
     """What an earlier run found is where this one begins, not what it believes."""
     world = World(Bucket(25, 20).allows, concurrency=16)

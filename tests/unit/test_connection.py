@@ -66,7 +66,7 @@ def test_a_body_that_nobody_asked_to_be_encoded_is_named(encoding: str) -> None:
     """It is not decoded: 800 bytes can be 800 MB."""
     with RawApi({"d": [answer(200, b"\x1f\x8b\x08", f"Content-Encoding: {encoding}")]}).running() as api:
         reply = one_discard(api.url)
-        assert reply.message == f"a body with the encoding {encoding}, which nobody asked for"
+        assert reply.message == f"a body with the encoding {encoding}, which was not requested"
         assert api.requests[0][1]["accept-encoding"] == "identity"
 
 

@@ -153,7 +153,7 @@ def test_an_open_file_is_written_where_it_stands(tmp_path: Path, name: str) -> N
 def test_an_open_file_that_is_only_read(tmp_path: Path) -> None:
     """Noticed at the start."""
     (tmp_path / "list").write_text("x")
-    with (tmp_path / "list").open() as stream, pytest.raises(OutputError, match="reading alone"):
+    with (tmp_path / "list").open() as stream, pytest.raises(OutputError, match="only for reading"):
         check_writable(f"/dev/fd/{stream.fileno()}")
 
 

@@ -107,6 +107,27 @@ def test_a_time_is_listed_in_utc_and_says_so(given_by_the_api: str, listed: str)
     assert [row[-1] for row in found.rows()] == [listed]
 
 
+def test_drafts_of_the_same_id_are_compared_apart() -> None:
+    """One that changes nothing must not stand in for another agent's that does."""
+    other = "f" * 24
+    pair = [draft(source="v1"), draft(agent=other, source="v1")]
+
+    class Api:
+        async def draft_changes(self, agent: str, _draft: str, _version: str) -> Reply:
+            changes = [{"section": "llm", "changes": []}] if agent == other else []
+            return Reply(200, {"status": True, "data": {"diffs": changes}})
+
+    async def run() -> Findings:
+        session = session_of(Api(), attempts=1)
+        findings = Findings(found=pair)
+        workspace = Workspace(session.stop, "drafts", lambda _why: None, session.throttle.now)
+        await Finder(session, workspace).compare(findings, lambda _done, _total: None)
+        return findings
+
+    findings = asyncio.run(run())
+    assert [findings.sections(one) for one in findings.found] == ["none", "llm"]
+
+
 def ids(first: int, last: int) -> list[str]:
     return [f"{number:024x}" for number in range(first, last)]
 
@@ -188,7 +209,7 @@ def test_agents_that_change_places_while_pages_are_read_are_found() -> None:
 @pytest.mark.parametrize(
     ("pages", "agents", "sentence"),
     [
-        ([(ids(0, 3), 5)], 3, "there are 5 agents, and gave 3"),
+        ([(ids(0, 3), 5)], 3, "there are 5 agents, but returned 3"),
         ([(ids(0, FULL), 150), 403], FULL, "403"),
         ([(ids(0, FULL), 150), 404], FULL, "404"),
         ([([*ids(0, 3), "../x"], 4)], 0, "without an id"),

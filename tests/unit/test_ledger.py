@@ -106,7 +106,7 @@ def test_what_is_no_ledger_is_refused_untouched(tmp_path: Path, content: bytes) 
     """A wrong file name must not cost that file its end, nor get lines appended to it."""
     path = tmp_path / "drafts.csv"
     path.write_bytes(content)
-    with pytest.raises(SettingsError, match="no ledger"):
+    with pytest.raises(SettingsError, match="not a ledger"):
         Ledger(str(path))
     assert path.read_bytes() == content
 
@@ -222,7 +222,7 @@ def test_no_past(tmp_path: Path) -> None:
     past = Past(str(tmp_path / "none.jsonl"), {pack(AGENT, "d")})
     assert not past.settled | past.base_urls | past.organizations
     (tmp_path / "drafts.csv").write_text("agent,draft\n")
-    with pytest.raises(SettingsError, match="no ledger"):
+    with pytest.raises(SettingsError, match="not a ledger"):
         Past(str(tmp_path / "drafts.csv"), set())
 
 
@@ -340,7 +340,7 @@ def test_a_ledger_that_nobody_would_find(tmp_path: Path, what: str) -> None:
         path.rename(tmp_path / "ledger.1")
         if what == "replaced":
             path.touch()
-    with pytest.raises(OutputError, match="while the run went on"):
+    with pytest.raises(OutputError, match="during the run"):
         ledger.close()
 
 

@@ -175,7 +175,7 @@ YAML: dict[str, tuple[str | bytes, dict[int, str]]] = {
         {1: "duplicate key 'agentId'", 4: "duplicate key 'X'"},
     ),
     "a key that is no text": (f"? [{A}]\n: [d1]\n", {1: "a key must be text"}),
-    "bytes that are no text": (f"- [{A}, d1]\n".encode() * 5000 + b"- [\xff, d1]\n", {5001: "undecodable"}),
+    "bytes that are no text": (f"- [{A}, d1]\n".encode() * 5000 + b"- [\xff, d1]\n", {5001: "cannot be decoded"}),
     "NUL": (f"- [{A}, d1]\n- [{A}, d\x00]\n", {2: "a character that YAML forbids"}),
     "UTF-16 with NUL": (f"- [{A}, d1]\n- [{A}, d\x00]\n".encode("utf-16"), {2: "a character that YAML forbids"}),
     "half a character": (f'- [{A}, d1]\n- [{A}, "\\ud800"]\n', {2: "valid YAML"}),

@@ -96,7 +96,7 @@ def test_a_list_in_the_settings_file_is_read_there_again(tmp_path: Path) -> None
     again = make_again("/", [], loaded.settings, takes=lambda key: takes("", key), file=str(file), inline=True)
     options, flags = parse("", list(again.words))
     assert load(flags, {}, options.config, tmp_path).settings.limits.rate == 5
-    assert f"the list as it stands in {file}" in again.needs
+    assert f"the same list in {file}" in again.needs
 
 
 def test_secrets_are_named_and_never_shown() -> None:
@@ -126,8 +126,8 @@ def test_the_command_is_what_stands_from_cd_on() -> None:
     ("again", "obstacle"),
     [
         (Again("/srv", ("p", "x" * 2000)), "it is too long to be shown"),
-        (Again("/srv", ("p", "a\nb")), "it holds characters that cannot be shown"),
-        (Again("/srv", ("p", "\udc80")), "it holds characters that cannot be shown"),
+        (Again("/srv", ("p", "a\nb")), "it contains characters that cannot be shown"),
+        (Again("/srv", ("p", "\udc80")), "it contains characters that cannot be shown"),
         (Again(None, ("p",)), "the folder where it was started is gone"),
     ],
 )
@@ -146,19 +146,19 @@ def test_a_command_that_cannot_be_shown_is_said_in_words(again: Again, obstacle:
         (End(ExitCode.KEY, stopped="the key was refused"), "the key was refused"),
         (
             End(ExitCode.FAILED, leftover="left.csv"),
-            "the same run would fail again: look at what is left in left.csv, ",
+            "the same run would fail again: check what is left in left.csv, ",
         ),
-        (End(ExitCode.FAILED), "the same run would fail again: look at the failures above, "),
+        (End(ExitCode.FAILED), "the same run would fail again: check the failures above, "),
         (
             End(ExitCode.TRY_AGAIN, refusal=LedgerLocked("held"), ledger=True),
-            "wait until the run that holds the ledger has ended; then, for what it leaves, run: cd ",
+            "wait until the run that is using the ledger has ended; then, for what it leaves, run: cd ",
         ),
         (
             End(ExitCode.OUTPUT, refusal=OutputError("left.csv: no space"), ledger=True),
-            "see to this first: left.csv: no space; then, for what is left, run: cd ",
+            "fix this first: left.csv: no space; then, for what is left, run: cd ",
         ),
-        (End(ExitCode.OUTPUT, unwritten=["x: full"]), "see to this first: x: full; then, for what is left, run: cd "),
-        (End(ExitCode.TRY_AGAIN, reads_only=True, ledger=True), "to look again, run: cd "),
+        (End(ExitCode.OUTPUT, unwritten=["x: full"]), "fix this first: x: full; then, for what is left, run: cd "),
+        (End(ExitCode.TRY_AGAIN, reads_only=True, ledger=True), "to check again, run: cd "),
         (End(ExitCode.SIGTERM, ledger=True), "for what is left, run: cd "),
     ],
 )

@@ -32,17 +32,18 @@ def test_the_first_three_discards_are_read_back_whatever_the_share() -> None:
 def test_three_may_be_begun_until_they_are_known() -> None:
     """A pair that ends as anything but a discard makes room for another one."""
     proof = Proof(0.5)
-    for _ in range(FIRST):
+    for place in range(FIRST):
         assert proof.may_begin
-        proof.begin()
+        proof.begin(place)
     may = [proof.may_begin]
-    proof.end()
+    proof.end(0)
+    proof.end(0)  # a pair fails, and then ends
     may.append(proof.may_begin)
-    proof.begin()
-    for _ in range(FIRST):
+    proof.begin(FIRST)
+    for place in range(1, FIRST + 1):
         may.append(proof.may_begin)
         proof.add(gone=True, early=True)
-        proof.end()
+        proof.end(place)
     assert may == [False, True, False, False, False]
     assert (proof.may_begin, proof.is_settled) == (True, True)
 
@@ -50,8 +51,8 @@ def test_three_may_be_begun_until_they_are_known() -> None:
 def test_nothing_waits_when_nothing_is_read_back() -> None:
     """`off` is off."""
     proof = Proof(None)
-    for _ in range(10):
-        proof.begin()
+    for place in range(10):
+        proof.begin(place)
     assert proof.may_begin
 
 

@@ -51,9 +51,9 @@ class World:
 
     async def discard(self, number: int) -> None:
         """One pair from its beginning to its end."""
-        over = self.read_back.begin()
+        self.read_back.begin(number)
         await self.read_back.after(Result(Pair(number, "a" * 24, f"d{number}", "l:1"), Ending.DISCARDED))
-        over()
+        self.read_back.end(number)
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,19 @@ def test_all_of_the_first_three_are_heard_before_the_run_stops() -> None:
     world = run(main)
     assert sorted(world.learned) == [("d0", False), ("d1", False), ("d2", False)]
     assert world.session.stop.cause is StopCause.PROOF
+
+
+def test_a_bug_while_a_later_discard_is_read_back_is_not_lost() -> None:
+    """It ends the run as any other bug does."""
+
+    async def main() -> None:
+        world = World()
+        for number in range(3):
+            await world.discard(number)
+        world.trouble = ZeroDivisionError()
+        await world.discard(3)
+        await asyncio.sleep(10 * GATHERING)  # its task has long ended
+        await world.read_back.finish()
+
+    with pytest.raises(ZeroDivisionError):
+        run(main)

@@ -14,6 +14,7 @@ from cleanup.api.key import Key
 from cleanup.api.reply import NOT_JSON, Reply, Trouble
 from cleanup.api.retry import Caller, Subject, make_jitter
 from cleanup.api.session import Session
+from cleanup.api.throttle import MEANWHILE
 from cleanup.model import StopCause
 from cleanup.settings.definitions import Retry
 from cleanup.stop import Stop, Stopped
@@ -124,6 +125,15 @@ def test_a_503_says_how_long() -> None:
     engine = Engine(scripted(Reply(503, retry_after=7.0), OK))
     operate(engine)
     assert elapsed(engine) == [pytest.approx(7.0)]
+
+
+@pytest.mark.parametrize("page", [Reply(503, NOT_JSON), Reply(503)])
+def test_after_a_gateways_page_of_503_it_waits_until_it_is_known_whether_others_are_answered(page: Reply) -> None:
+    """So the beginning of an outage costs no more than one attempt, however short the waits are."""
+    engine = Engine(scripted(page, page, OK), retry_wait=0.001)
+    operate(engine)
+    assert all(MEANWHILE <= wait < MEANWHILE + 0.1 for wait in elapsed(engine))
+    assert len(elapsed(engine)) == 2
 
 
 def test_a_503_that_asks_for_too_long_fails_its_item() -> None:

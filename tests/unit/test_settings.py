@@ -176,10 +176,10 @@ def test_nothing_is_no_setting(sources: Sources, file: str) -> None:
         ("limits:\n  rate: &a 5\n", "c.yaml:2: an anchor (&)"),
         ("limits:\n  rate: !!int 5\n", "c.yaml:2: a tag (!)"),
         ("limits: {}\n---\nlimits: {}\n", "c.yaml:2: a second document"),
-        ("limits: [\n", "c.yaml:2: no valid YAML"),
+        ("limits: [\n", "c.yaml:2: invalid YAML"),
         ("[" * 100_000, "c.yaml:1: nested deeper than 20"),
-        (b"limits:\n  # caf\xe9\n  rate: 5\n", "c.yaml:2: undecodable"),
-        (b"limits:\n  rate: 5\x00\n", "c.yaml:2: undecodable, or a character that YAML forbids"),
+        (b"limits:\n  # caf\xe9\n  rate: 5\n", "c.yaml:2: cannot be decoded"),
+        (b"limits:\n  rate: 5\x00\n", "c.yaml:2: cannot be decoded, or has a character that YAML forbids"),
     ],
 )
 def test_a_file_that_is_no_settings_file(sources: Sources, file: str | bytes, problem: str) -> None:

@@ -30,7 +30,7 @@ def test_an_unknown_ca_is_named_for_what_it_is(certificate: Path) -> None:
         reply = one_discard(api.url)
     assert reply.message == (
         "the certificate of the server cannot be verified: self-signed certificate; "
-        "a CA of your own is named in SSL_CERT_FILE"
+        "if the CA is your own, set SSL_CERT_FILE to it"
     )
 
 
@@ -66,7 +66,7 @@ def test_a_server_that_demands_a_certificate_can_never_be_used(
     with on_loopback(demanding_certificates(certificate)) as port:
         reply = one_discard(f"https://localhost:{port}/atoms/v1")
     assert (reply.trouble, reply.sent, reply.hopeless) == (Trouble.TLS, True, True)
-    assert reply.message == "the server demands a client certificate, which this program has none of"
+    assert reply.message == "the server requires a client certificate, which this program does not support"
 
 
 def test_a_port_that_speaks_no_tls_can_never_be_used() -> None:
@@ -75,7 +75,7 @@ def test_a_port_that_speaks_no_tls_can_never_be_used() -> None:
         reply = one_discard(f"https://localhost:{port}/atoms/v1")
     assert (reply.trouble, reply.sent, reply.hopeless) == (Trouble.TLS, False, True)
     assert reply.message == (
-        "the server does not speak TLS on this port: is it http in place of https, or another port?"
+        "the server does not speak TLS on this port: should it be http instead of https, or another port?"
     )
 
 
@@ -108,7 +108,11 @@ def test_this_machine_is_never_asked_by_way_of_a_proxy(host: str, monkeypatch: p
 @pytest.mark.parametrize(
     ("raw", "trouble", "message"),
     [
-        (LOGIN, Trouble.PROXY, "no connection: the proxy {} wants a login (407 Whatever): put it into the proxy's URL"),
+        (
+            LOGIN,
+            Trouble.PROXY,
+            "no connection: the proxy {} requires a login (407 Whatever): add it to the proxy's URL",
+        ),
         (answer(503), Trouble.CONNECTION, "no connection: the proxy {} refuses: 503 Whatever"),
         (Cut(b""), Trouble.CONNECTION, "no connection by way of the proxy {}: " + GONE),
     ],
