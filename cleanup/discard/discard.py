@@ -169,9 +169,15 @@ class Case:
 
             try:
                 await check()
-                reply = await discard(api, check)
+                reply = await send(api, check)
+                if reply.route_missing and not reply.disowned:
+                    reply = await send(api, check)  # a page that a gateway sent before it was ready does not come twice
             except _Kept as kept:
                 return kept.reply
+            return self._heard(reply)
+
+        async def send(api: Atoms, check: BeforeWrite) -> Reply:
+            reply = await discard(api, check)
             self._by_check = False
             self._refused = reply.asks_for_migration or reply.route_missing
             self._sent = self._sent or (reply.sent and not self._refused)
@@ -179,7 +185,7 @@ class Case:
             reply = await look_into(api, reply)
             if reply.disowned:  # the answer was not the endpoint's, so it proves no refusal
                 self._refused, self._sent = False, True
-            return self._heard(reply)
+            return reply
 
         return await self._caller.operate(attempt, requests=1 if ask is None else 2)
 
