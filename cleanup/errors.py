@@ -36,7 +36,7 @@ class ExitCode(IntEnum):
     OK = (0, "every pair is discarded or skipped, or left for a later run", False)
     BUG = (1, "a bug in this program", True)
     USAGE = (2, "wrong usage, or the question was answered with no", False)
-    FAILED = (3, "finished, but some pairs failed for good", False)
+    FAILED = (3, "finished, but some pairs failed for good; or stopped, as what was discarded is not gone", False)
     DEADLINE = (4, "out of time", False)
     LIST_MALFORMED = (65, "the list is malformed", False)
     LIST_MISSING = (66, "the list is missing", False)
@@ -55,7 +55,7 @@ class ExitCode(IntEnum):
 _IN_OTHER_WORDS: Final = {
     "sweep": {
         ExitCode.OK: "every draft that was found is discarded or skipped, or left for a later run",
-        ExitCode.FAILED: "finished, but some drafts failed for good",
+        ExitCode.FAILED: "finished, but some drafts failed for good; or stopped, as what was discarded is not gone",
     },
     "dry-run": {
         ExitCode.OK: "every pair was checked, and nothing was discarded",

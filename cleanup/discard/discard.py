@@ -4,7 +4,6 @@ On the branch model, a discard removes whatever draft is open at that moment. So
 check, in the same slot. On the older model this is done only if a guard needs to see the draft.
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -12,16 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cleanup.api.atoms import Atoms
-from cleanup.api.drafts import BadShape, Draft, draft_configuration_in, latest_document, latest_in
+from cleanup.api.drafts import BadShape, Draft, latest_document, latest_in
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller
 from cleanup.api.transport import BeforeWrite
 from cleanup.discard import verdict
+from cleanup.discard.copying import Copying, Edited
 from cleanup.discard.guards import Guards, Objection
 from cleanup.discard.workspace import Unanswered, Workspace
 from cleanup.errors import OutputError
 from cleanup.model import Ending, Pair, Result, StopCause
-from cleanup.records.backup import Backup, Copy
+from cleanup.records.backup import Backup
 from cleanup.stop import Stop, Stopped
 
 FRESH_SECONDS: Final = 1.0
@@ -61,9 +61,8 @@ class Case:
         self._seconds = 0.0
         self._reply: Reply | None = None
         self._details: dict[str, str] = {}
-        self._configuration: dict[str, Any] | None = None
+        self._copying = None if means.backup is None else Copying(means.backup, pair)
         self._branch: dict[str, Any] | None = None
-        self._copied: tuple[str, str] | None = None
         self._sent = self._refused = self._maybe_done = self._by_check = False
         self._objection: Objection | None = None
 
@@ -92,8 +91,8 @@ class Case:
 
     async def _process(self) -> Result:
         workspace, rounds = self._means.workspace, 0
-        if self._means.backup is not None:
-            without = await self._read_configuration()
+        if self._copying is not None:
+            without = await self._read_configuration(self._copying)
             if without is not None:
                 return without
         while True:
@@ -206,8 +205,8 @@ class Case:
             self._objection = ending, "another draft is open on the branch now"
         else:
             self._objection = self._means.guards.objection(self.pair, draft)
-        if self._objection is None and self._means.backup is not None:
-            self._objection = await self._save(self._means.backup, draft, latest_document(reply))
+        if self._objection is None and self._copying is not None:
+            self._objection = await self._save(self._copying, draft, latest_document(reply))
         if self._objection is not None:
             raise _Kept(reply)
 
@@ -229,16 +228,15 @@ class Case:
             return None if in_an_outage else self._result(Ending.DISOWNED, CONTRADICTED)
         return self._result(verdict.of_read(reply) if self._by_check else verdict.of_discard(reply))
 
-    async def _read_configuration(self) -> Result | None:
+    async def _read_configuration(self, copying: Copying) -> Result | None:
         """Read the configuration for the copy. A Result: it could not be read, so the draft stays.
 
         Raises Stopped, Unanswered.
         """
         pair = self.pair
-        reply = await self._caller.operate(lambda api: api.configuration(pair.agent, pair.draft), decisive=False)
+        reply, has_it = await copying.read_configuration(self._caller)
         self._heard(reply)
-        self._configuration = draft_configuration_in(reply)
-        if self._configuration is not None:
+        if has_it:
             return None
         if reply.deserves_retry or reply.status in (401, 403):
             return self._result(verdict.of_read(reply))
@@ -246,20 +244,16 @@ class Case:
             return self._result(Ending.NOT_FOUND)
         return self._result(Ending.BACKUP_FAILED, reply.message or "the API returned no configuration of this draft")
 
-    async def _save(self, backup: Backup, draft: Draft, latest: dict[str, Any]) -> Objection | None:
+    async def _save(self, copying: Copying, draft: Draft, latest: dict[str, Any]) -> Objection | None:
         """Keep a copy, once all guards have let the draft pass. A copy that cannot be kept stops the run."""
-        pair, model = self.pair, self._means.workspace.model
-        if self._copied == (model, draft.updated_at) or self._configuration is None:
-            return None
-        if self._copied is not None and self._copied[1] != draft.updated_at:
-            return Ending.CHANGED, f"edited {draft.updated_at}, after its copy was made"
-        copy = Copy(model, pair.agent, pair.draft, self._branch, latest, self._configuration)
         try:
-            self._details["copy"] = await asyncio.to_thread(backup.save, copy)
+            await copying.save(self._means.workspace.model, self._branch, draft, latest)
+        except Edited as error:
+            return Ending.CHANGED, str(error)
         except OutputError as error:
             self._means.stop.request(StopCause.OUTPUT, str(error))
             return Ending.BACKUP_FAILED, str(error)
-        self._copied = model, draft.updated_at
+        self._details["copy"] = copying.path or ""
         return None
 
     def _heard(self, reply: Reply) -> Reply:
