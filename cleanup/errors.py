@@ -57,7 +57,17 @@ _IN_OTHER_WORDS: Final = {
         ExitCode.OK: "every draft that was found is discarded or skipped, or left for a later run",
         ExitCode.FAILED: "finished, but some drafts failed for good; or stopped, as what was discarded is not gone",
     },
-    "dry-run": {
+    "undo": {
+        ExitCode.OK: "every draft is restored or skipped, or left for a later run",
+        ExitCode.FAILED: "finished, but some drafts could not be restored as they were",
+    },
+    "would_restore": {
+        ExitCode.OK: "every draft was checked, and nothing was restored",
+        ExitCode.FAILED: "nothing was restored, and some drafts could never be checked",
+        ExitCode.DEADLINE: "out of time, and nothing was restored",
+        ExitCode.TRY_AGAIN: "nothing was restored; worth another run",
+    },
+    "would_discard": {
         ExitCode.OK: "every pair was checked, and nothing was discarded",
         ExitCode.FAILED: "nothing was discarded, and some pairs could never be checked",
         ExitCode.DEADLINE: "out of time, and nothing was discarded",
@@ -78,7 +88,7 @@ _IN_OTHER_WORDS: Final = {
 
 
 def meaning(code: ExitCode, mode: str) -> str:
-    """The meaning of a code in words, in this mode: a run that only reads has discarded nothing."""
+    """The meaning of a code in words. `mode`: the mode of the run, or what a dry run would do."""
     return _IN_OTHER_WORDS.get(mode, {}).get(code, code.meaning)
 
 

@@ -160,7 +160,7 @@ def test_five_thousand_drafts_open_in_two_seconds(context: BrowserContext, tmp_p
     found.changes = {draft: (Change("prompt", "", prompt, prompt + draft[1]),) for draft in found.changes}
     file = written(tmp_path, found)
     context.add_init_script(
-        "addEventListener('DOMContentLoaded', () => { window.rowsAtFirst = document.querySelectorAll('tbody tr').length })"
+        "addEventListener('DOMContentLoaded', () => { rowsAtFirst = document.querySelectorAll('tbody tr').length })"
     )
     began = time.monotonic()
     looked = Looked(context, file)
