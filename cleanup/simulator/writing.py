@@ -73,6 +73,9 @@ _NESTED: dict[str, dict[str, tuple[str, Types]]] = {
 
 _TOP: dict[str, tuple[str, Types]] = {**{name: (name, types) for name, types in _ALIKE.items()}, **_RENAMED}
 
+READ_NAMES = frozenset(stored for fields in (_TOP, *_NESTED.values()) for stored, _ in fields.values())
+"""What can be written, as it is named where it is read."""
+
 _NAMES = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
 
 
