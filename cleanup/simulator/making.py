@@ -77,7 +77,8 @@ def create_branch(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
         source = _source_branch(world, call.agent, body)
     except _Refusal as refusal:
         return refusal.answer
-    if name.lower() == "main" or name in [branch.name for branch in world.agents[call.agent].branches.values()]:
+    taken = [branch.name for branch in list(world.agents[call.agent].branches.values())]
+    if name.lower() == "main" or name in taken:
         return error(409, f"A branch named {name} already exists", error_type="branch_name_exists")
     if not source.has_commit:
         return error(409, "The source branch has no published revision", error_type="source_has_no_commit")
