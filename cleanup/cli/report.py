@@ -7,8 +7,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
 from cleanup.cli.arguments import agent_id, draft_id, since
@@ -18,14 +16,11 @@ from cleanup.console.printable import printable
 from cleanup.console.screen import print_table, say
 from cleanup.console.streams import make_lossless
 from cleanup.errors import ExitCode, JobError, SettingsError
-from cleanup.lists.ids import is_agent, is_draft
-from cleanup.lists.rows import parse_time
 from cleanup.records.history import read_history
 from cleanup.records.latest import End
 from cleanup.records.lines import Damage
 from cleanup.records.report import By, Report, read_report
 from cleanup.records.totals import counts_of, reasons_of
-from cleanup.settings.values import parse_duration
 
 MOST_WARNINGS: Final = 20
 

@@ -110,4 +110,3 @@ class ByBranch:
 
     async def complete(self, fork: Fork) -> None:
         """Nothing is left to do: the branch keeps its name."""
-

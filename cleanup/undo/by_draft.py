@@ -120,4 +120,3 @@ def _is_later(draft: Draft, steps: Steps) -> bool:
     except ValueError:
         return False
     return made_at >= steps.original.discarded_at
-

@@ -72,20 +72,20 @@ class Originals:
             pairs.add(Row(original.line, *unpack(key)))
         return pairs
 
-    def add(self, line: Line, number: int, wanted: Wanted, folders: Iterable[str]) -> None:
-        """Take a pair's line into account. `folders`: where its copy may be. Raises ValueError if it says nothing."""
+    def add(self, line: Line, number: int, wanted: Wanted, copies: Iterable[str]) -> None:
+        """Take a pair's line into account. `copies`: where its copy may be. Raises ValueError if it says nothing."""
         said, key = said_by(line), pack(line["agent"], line["draft"])
         new = line.get("new_draft")
         if isinstance(new, str):
             self.made.add(new)
         if said in (DISCARDED, _GONE):
             time = parse_time(str(line.get("time")))
-            copies = tuple(_copies(line, folders))
-            known = said == DISCARDED or any(Path(copy).is_file() for copy in copies)
+            places = tuple(copies)
+            known = said == DISCARDED or any(Path(place).is_file() for place in places)
             if known and wanted.has(line, time) and key not in self.restored and key not in self.by_key:
                 name = line.get("name")
                 text = name if isinstance(name, str) else ""
-                self.by_key[key] = Original(number, str(line.get("run_id")), time, copies, text)
+                self.by_key[key] = Original(number, str(line.get("run_id")), time, places, text)
         elif key not in self.by_key:
             return
         elif said == _FOUND_OPEN:
@@ -109,7 +109,7 @@ def read_originals(path: str, wanted: Wanted, folder: str | None, progress: Prog
             folders[run_id] = _folder_of(line)
         elif line["type"] == "pair":
             try:
-                found.add(line, number, wanted, filter(None, (folder, folders.get(run_id))))
+                found.add(line, number, wanted, _copies(line, folder, folders.get(run_id)))
             except ValueError:
                 damage.add(path, number, Spoilt.UNKNOWN)
     return found, damage
@@ -123,11 +123,12 @@ def _folder_of(run: Line) -> str:
     return folder if isinstance(folder, str) else ""
 
 
-def _copies(line: Line, folders: Iterable[str]) -> Iterator[str]:
+def _copies(line: Line, folder: str | None, of_run: str | None) -> Iterator[str]:
     """Where the copy of a line's draft may be: in the folder that is named now, where it was saved, in its run's."""
-    places = [str(Path(folder) / line["agent"] / f"{line['draft']}.json") for folder in folders]
-    saved = line.get("copy")
-    yield from places[:1]
-    if isinstance(saved, str):
-        yield saved
-    yield from places[1:]
+    name = f"{line['agent']}/{line['draft']}.json"
+    if folder:
+        yield str(Path(folder) / name)
+    if isinstance(line.get("copy"), str):
+        yield line["copy"]
+    if of_run:
+        yield str(Path(of_run) / name)
