@@ -189,7 +189,7 @@ def _dry_unless_confirmed(loaded: Loaded) -> Loaded:
 
 
 def _only_reading(loaded: Loaded) -> Loaded:
-    """The same settings, as a dry run: no ledger, leftover, metrics or heartbeat."""
+    """The same settings, as a dry run: no ledger, no leftover."""
     run = loaded.settings.run.model_copy(update={"dry_run": True})
     return replace(loaded, settings=loaded.settings.model_copy(update={"run": run}))
 
@@ -198,7 +198,7 @@ def _without_records(loaded: Loaded) -> Loaded:
     """The settings without a ledger and other records, which are only for runs that discard."""
     settings = loaded.settings
     output = settings.output.model_copy(
-        update={"ledger": None, "leftover": None, "metrics": None, "heartbeat_url": None, "list": None}
+        update=dict.fromkeys(("ledger", "leftover", "list", "metrics", "push_url", "heartbeat_url"))
     )
     run = settings.run.model_copy(update={"resume": False})
     return replace(loaded, settings=settings.model_copy(update={"output": output, "run": run}))
