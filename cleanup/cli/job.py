@@ -40,7 +40,7 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
         check_settings(command, loaded)
 
     if command == "sweep":
-        return sweep(Job(loaded, screen, environ, again, loaded.settings.output.list or "sweep", check))
+        return sweep(Job(loaded, screen, environ, again, loaded.settings.output.list or "sweep", check, "sweep"))
     if command == "find":
         file: str | None = options.output
         format_name = options.format or written_as(file)

@@ -153,7 +153,7 @@ def test_a_ledger_behind_a_link(job: Runner, sim: Simulator, drafts: Drafts) -> 
 
 
 def test_a_dry_run_records_nothing(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """It reads the ledger to say what a run would do, also while another run holds it, and writes only a summary."""
+    """It reads the ledger to say what a run would do, also while another run holds it, and writes none."""
     held = drafts(5)
     job(job.list_of(held), *FLAGS, "--limit", "2")
     before = {path.name: path.read_bytes() for path in job.folder.iterdir()}
@@ -161,7 +161,7 @@ def test_a_dry_run_records_nothing(job: Runner, sim: Simulator, drafts: Drafts) 
     assert ended.code == 0
     assert ended.summary["counts"] == {"listed": 5, "would_discard": 3, "skipped": 2, "failed": 0, "not_attempted": 0}
     after = {path.name: path.read_bytes() for path in job.folder.iterdir()}
-    assert {name for name in after if after[name] != before.get(name)} == {"summary.json"}
+    assert {name for name in after if after[name] != before.get(name)} == {"summary.json", "metrics.prom"}
     assert len(sim.left()) == 3
 
 

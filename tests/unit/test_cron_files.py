@@ -14,8 +14,8 @@ import yaml
 
 from cleanup.api.session import DRAIN_SECONDS
 from cleanup.errors import ExitCode
-from cleanup.records.heartbeat import PATIENCE_SECONDS
-from cleanup.records.metrics import write_metrics
+from cleanup.records.call import PATIENCE_SECONDS
+from cleanup.records.metrics import Figures, write_metrics
 from cleanup.settings.table import all_settings
 from cleanup.settings.values import parse_duration
 from tests.as_shipped import CRON, FOR_GOOD, crontab, files_of, loaded_from, minute_of_day
@@ -144,9 +144,9 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     requests = {"total": 1, "retries": 0, "by_status": {"500": 1}}
     verified = {"checked": 0, "gone": 0, "not_gone": 0, "unknown": 0}
     summary = {"counts": counts, "failed": {"server_error": 1}, "requests": requests, "verified": verified}
-    summary |= {"seconds": 1.0, "exit_code": 0}
-    write_metrics(str(path), summary, 1.0)
-    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE)) | {"draft_cleanup_warnings"}
+    summary |= {"seconds": 1.0, "exit_code": 0, "mode": "discard"}
+    write_metrics(str(path), Figures("nightly", summary, {}, 1.0))
+    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE))
     assert len(names) == 10
     alerts = list(rules())
     assert len({rule["alert"] for rule in alerts}) == len(alerts) >= 6

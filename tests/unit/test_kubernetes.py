@@ -17,7 +17,7 @@ import yaml
 from cleanup import __version__
 from cleanup.api.session import DRAIN_SECONDS
 from cleanup.cli.options import command_of, parse
-from cleanup.records.heartbeat import PATIENCE_SECONDS
+from cleanup.records.call import PATIENCE_SECONDS
 from cleanup.settings.sources import Loaded
 from cleanup.settings.table import all_settings
 from tests.as_shipped import CRON, FOR_GOOD, ROOT, files_of, loaded_from, minute_of_day

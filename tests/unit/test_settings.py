@@ -385,7 +385,10 @@ BAD: list[tuple[str, str, str]] = [
     ("api.base_url", "https://x:99999", "is not a URL"),
     ("output.heartbeat_url", "ftp://s3cret", "must be a URL beginning with https:// or http://"),
     ("output.push_url", "gw:9091", "must be a URL beginning with https:// or http://"),
-    *(("output.push_url", f"http://gw{more}", "must be the Pushgateway's base URL") for more in ("?x", "/metrics/job/y")),
+    *(
+        ("output.push_url", f"http://gw{more}", "must be the Pushgateway's base URL")
+        for more in ("?x", "/metrics/job/y")
+    ),
 ]
 
 
