@@ -22,9 +22,8 @@ def message_of(summary: dict[str, Any]) -> bytes:
     def message(kept: int) -> bytes:
         failures = summary["failures"]
         note = f"(Below are {kept} of these {len(failures)} failures: more do not fit.)\n\n"
-        line = json.dumps(summary | {"failures": failures[:kept]}, ensure_ascii=False)
-        text = f"{table.getvalue().rstrip()}\n\n{note if kept < len(failures) else ''}{line}\n"
-        return text.encode(errors="backslashreplace")
+        line = json.dumps(summary | {"failures": failures[:kept]})  # in ASCII, as a page may show it
+        return f"{table.getvalue().rstrip()}\n\n{note if kept < len(failures) else ''}{line}\n".encode()
 
     count = len(summary["failures"])
     whole = message(count)

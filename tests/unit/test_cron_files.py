@@ -76,7 +76,7 @@ def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
     assert settings.run.dry_run
     assert settings.run.yes
     assert {int(code) for code in service["RestartPreventExitStatus"][0].split()} == FOR_GOOD
-    assert parse_duration(service["TimeoutStopSec"][0]) > DRAIN_SECONDS + PATIENCE_SECONDS + 10
+    assert parse_duration(service["TimeoutStopSec"][0]) > DRAIN_SECONDS + 2 * PATIENCE_SECONDS + 10
     assert settings.limits.deadline is not None
     assert parse_duration(service["TimeoutStartSec"][0]) > settings.limits.deadline + DRAIN_SECONDS
     state = f"/var/lib/{service['StateDirectory'][0]}/"
