@@ -285,10 +285,8 @@ def test_a_limited_run_that_got_nothing_done_warns(job: Runner, sim: Simulator, 
     assert first.code == 0
     (warning,) = first.summary["warnings"]
     assert "2 drafts are beyond limits.per_run" in warning
-    assert (
-        'draft_cleanup_warnings{kind="limited_nothing_done",task="nightly"} 1.0'
-        in (job.folder / "nightly.prom").read_text()
-    )
+    counted = 'draft_cleanup_warnings{kind="limited_nothing_done",mode="discard",task="nightly"} 1.0'
+    assert counted in (job.folder / "nightly.prom").read_text()
     assert job("drafts.csv", "--limit", "3").summary["warnings"] == []
 
 
