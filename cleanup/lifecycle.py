@@ -192,6 +192,7 @@ class Run:
             trouble = trouble or error
         plan = plan_of(settings, pairs, past)
         recorder = state.recorder = Recorder(state.identity, plan, self._ledger, state.reporter, state.stop)
+        recorder.on_end = lambda ending: state.traffic.timeline.note(ending.outcome)
         if self.is_refused:
             return recorder
         if trouble is not None:
