@@ -198,7 +198,7 @@ def _without_records(loaded: Loaded) -> Loaded:
     """The settings without a ledger and other records, which are only for runs that discard."""
     settings = loaded.settings
     output = settings.output.model_copy(
-        update={"ledger": None, "leftover": None, "metrics": None, "heartbeat_url": None, "list": None}
+        update={"ledger": None, "leftover": None, "metrics": None, "page": None, "heartbeat_url": None, "list": None}
     )
     run = settings.run.model_copy(update={"resume": False})
     return replace(loaded, settings=settings.model_copy(update={"output": output, "run": run}))

@@ -46,6 +46,7 @@ _NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
         "output.ledger",
         "output.leftover",
         "output.metrics",
+        "output.page",
     ),
 }
 """Settings that do not apply to a command: keys, or prefixes of keys."""

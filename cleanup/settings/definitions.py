@@ -231,6 +231,11 @@ class Output(Section):
     metrics: Annotated[
         PathOrOff, Field(description="Prometheus text file for node_exporter"), Flag("--metrics", **FILE)
     ] = None
+    page: Annotated[
+        PathOrOff,
+        Field(description="The run as one HTML file to look at, even if it is refused"),
+        Flag("--page", **FILE),
+    ] = None
     heartbeat_url: Annotated[
         SecretUrlOrOff,
         Field(description="URL pinged at the start (/start) and at the end (/EXITCODE)"),
