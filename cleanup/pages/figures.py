@@ -60,41 +60,44 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Groups as a table. `more`: how many are not shown; `rest`: all of these together."""
+    """Groups as a table. `rest`: all that are not shown, together."""
 
     columns: Sequence[str]
     rows: Sequence[Row]
-    more: int
     rest: Row | None
 
 
 def groups(counts: Mapping[str, Mapping[str, int]], most: int, *, latest: bool = False) -> Groups:
-    """At most so many groups: those with the most failures first, or the `latest` in the order of their names."""
-    key = (
-        (lambda name: name) if latest else (lambda name: (-counts[name].get("failed", 0), -_listed(counts[name]), name))
-    )
-    names = sorted(counts, key=key)
-    cut = max(0, len(names) - most)
-    shown, hidden = (names[cut:], names[:cut]) if latest else (names[:most], names[most:])
-    total = Counter[str]()
-    for each in counts.values():
-        total.update(each)
+    """At most so many groups: those with the most failures first, or, of days, the `latest` first."""
+
+    def trouble(name: str) -> tuple[int, int, str]:
+        return -counts[name].get("failed", 0), -_listed(counts[name]), name
+
+    names = sorted(counts, reverse=True) if latest else sorted(counts, key=trouble)
+    total = _together(counts.values())
     columns = [name for name in KINDS if total[name] or (name in _ALWAYS and name in total)]
-    widest = max((_listed(counts[name]) for name in shown), default=0)
-    together = Counter[str]()
-    for name in hidden:
-        together.update(counts[name])
-    rest = _row("", together, columns, _listed(together)) if hidden else None
-    return Groups(columns, [_row(name, counts[name], columns, widest) for name in shown], len(hidden), rest)
+    widest = max((_listed(counts[name]) for name in names[:most]), default=0)
+    rows = [_row(name, counts[name], columns, widest) for name in names[:most]]
+    others = [counts[name] for name in names[most:]]
+    rest = _row(f"and {len(others):,} more", _together(others), columns, None) if others else None
+    return Groups(columns, rows, rest)
+
+
+def _together(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total = Counter[str]()
+    for each in counts:
+        total.update(each)
+    return total
 
 
 def _listed(counts: Mapping[str, int]) -> int:
     return sum(count for name, count in counts.items() if name in KINDS)
 
 
-def _row(name: str, counts: Mapping[str, int], columns: Iterable[str], most: int) -> Row:
+def _row(name: str, counts: Mapping[str, int], columns: Iterable[str], most: int | None) -> Row:
+    """`most`: how many drafts would fill the bar; None: there is no bar."""
     each = {column: counts.get(column, 0) for column in columns}
-    return Row(name, _listed(counts), each, bars(each, most))
+    return Row(name, _listed(counts), each, () if most is None else bars(each, most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,8 @@ def interval(seconds: float) -> str:
     """The length of an interval in words."""
     for unit, name in ((DAY, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= unit:
-            return name if seconds == unit else f"{seconds / unit:g} {name}s"
-    return "second" if seconds == 1 else f"{seconds:g} seconds"
+            return f"a{'n' * name.startswith('h')} {name}" if seconds == unit else f"{seconds / unit:g} {name}s"
+    return "a second" if seconds == 1 else f"{seconds:g} seconds"
 
 
 def times(starts: Sequence[float], width: float) -> list[str]:

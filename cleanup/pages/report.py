@@ -14,6 +14,8 @@ from cleanup.pages.verdict import verdict
 MOST_DAYS: Final = 400
 MOST_ROWS: Final = 100
 """How many agents, users, runs, failures and warnings are shown; of the others, their number."""
+_OPEN: Final = 20
+"""How many rows of a table are shown at once; the others unfold."""
 _PASSING: Final = frozenset({4, 75, 130, 143})
 """Exit codes after which another run may end well."""
 _COUNTED: Final = {
@@ -27,7 +29,7 @@ _COUNTED: Final = {
 class Told:
     """All that a page tells. `summary`: as it is written. `agents`, `days`, `users`: the counts of each.
 
-    `moments`: what happened when, in intervals of `width` seconds. `runs`: who ran what, where; the latest one last.
+    `moments`: what happened when, in intervals of `width` seconds. `runs`: who ran what, where; the latest one first.
     `settings`: those of the latest run that are not the defaults, with their values in words.
     """
 
@@ -50,6 +52,8 @@ def report_page(told: Told) -> str:
     """The page. What is not known is left out, and not shown as nothing."""
     summary = told.summary
     counts = {name: count for name, count in summary["counts"].items() if name != "listed"}
+    if told.of_ledgers:
+        counts.pop("not_attempted", None)  # no ledger has a line for what was not attempted
     failures, warnings = summary["failures"][:MOST_ROWS], summary["warnings"][:MOST_ROWS]
     code = summary["exit_code"]
     return page(
@@ -57,8 +61,10 @@ def report_page(told: Told) -> str:
         verdict=verdict(summary),
         tone="good" if code == 0 else "passing" if code in _PASSING else "bad",
         told=told,
+        next=_next(summary["next"]),
         summary=summary,
         kinds=KINDS,
+        open=_OPEN,
         outcomes=_outcomes(summary, counts),
         chart=_chart(told, counts),
         agents=groups(told.agents, MOST_ROWS),
@@ -70,9 +76,15 @@ def report_page(told: Told) -> str:
         warnings=warnings,
         more_warnings=len(summary["warnings"]) - len(warnings),
         requests=_requests(summary),
-        runs=told.runs[-MOST_ROWS:],
+        runs=told.runs[:MOST_ROWS],
         more_runs=max(0, len(told.runs) - MOST_ROWS),
     )
+
+
+def _next(sentence: str | None) -> tuple[str, str]:
+    """What to do next, and the command for it, which may be missing."""
+    words, begin, command = (sentence or "").partition(": cd ")
+    return words + begin[:1], begin[2:] + command
 
 
 def _outcomes(summary: Mapping[str, Any], counts: Mapping[str, int]) -> list[dict[str, Any]]:
