@@ -33,6 +33,7 @@ def page(name: str, data: object = None, **texts: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         finalize=_visible,
     )
     environment.filters["number"] = lambda count: f"{count:,}"
