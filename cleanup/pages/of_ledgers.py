@@ -14,19 +14,11 @@ _ENDED: Final = ("discarded", "restored", "skipped", "failed")
 
 
 def told_of_ledgers(found: Report) -> Told:
-    """What there is to tell. The ledgers are added up once for each part, so that each is freed before the next."""
-    days = found.by("day")
+    """What there is to tell. The agents come last: there may be very many, and nothing is added up after them."""
+    days, users, summary = found.by("day"), found.by("user"), found.summary()
     series = _over_time(days)
-    return Told(
-        found.summary(),
-        found.by("agent"),
-        days,
-        found.by("user"),
-        series.moments(),
-        series.width,
-        _runs(found),
-        changed(found.settings),
-    )
+    where = _runs(found), changed(found.settings)
+    return Told(summary, found.by("agent"), days, users, series.moments(), series.width, *where)
 
 
 def _over_time(days: Mapping[str, Mapping[str, int]]) -> Series:

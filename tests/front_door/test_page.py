@@ -77,6 +77,17 @@ def test_the_page_of_a_bad_night(job: Runner, sim: Simulator, drafts: Drafts) ->
     assert "Outages: none" not in page.text
 
 
+def test_only_the_first_hundred_failures_are_shown(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """And how many more there are."""
+    (held,) = drafts(1)
+    sim.faults.script("*", "400*")
+    ended = job(job.list_of([(held.agent, f"draft{number}") for number in range(130)]), *PAGE)
+    page = page_of(ended)
+    assert (ended.code, page.headline) == (3, "All 130 drafts failed.")
+    assert len(page.tables["Failures"]) == 101
+    assert "30 more failures are not shown here" in page.text
+
+
 @pytest.mark.parametrize("sweeps", [False, True])
 def test_a_dry_run_says_of_nothing_that_it_was_discarded(
     sweeps: bool, job: Runner, sim: Simulator, world: World, drafts: Drafts
