@@ -105,8 +105,8 @@ class Run:
                 state.stop.signalled(int(end.code or 0) - 128)
             state.causes = tuple(state.stop.causes)
             no_list = isinstance(state.refusal, UsageError) and state.recorder is None
-            ends = (self._ledger, self._heartbeat, self._job.loaded.record())
-            finish = Finish(state, self._settings, self.screen, self._job.again, *ends)
+            writers = self.screen, self._job.again, self._ledger, self._heartbeat
+            finish = Finish(state, self._settings, *writers, record=self._job.loaded.record())
             return finish.write(files=not self._hands_off(), show=shows_summary and not no_list)
 
     @property

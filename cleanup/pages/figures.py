@@ -60,11 +60,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Groups as a table. `rest`: all that are not shown, together."""
+    """Groups as a table. `rest`: all that are not shown, together. `listed`: how many drafts all have."""
 
     columns: Sequence[str]
     rows: Sequence[Row]
     rest: Row | None
+    listed: int
 
 
 def groups(counts: Mapping[str, Mapping[str, int]], most: int, *, latest: bool = False) -> Groups:
@@ -80,7 +81,7 @@ def groups(counts: Mapping[str, Mapping[str, int]], most: int, *, latest: bool =
     rows = [_row(name, counts[name], columns, widest) for name in names[:most]]
     others = [counts[name] for name in names[most:]]
     rest = _row(f"and {len(others):,} more", _together(others), columns, None) if others else None
-    return Groups(columns, rows, rest)
+    return Groups(columns, rows, rest, _listed(total))
 
 
 def _together(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
