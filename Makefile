@@ -51,8 +51,8 @@ format: $(READY) ## put the code into shape
 settings: $(READY) ## write config.example.yaml, config.schema.json and the README's tables
 	$(BIN)/python -m cleanup.settings.reference
 
-screenshot: $(READY) ## write docs/run.svg from a run, and docs/review.png with Chromium
-	$(BIN)/python -m tests.screenshot docs/run.svg docs/review.png
+screenshot: $(READY) ## write docs/run.svg from a run, and docs/review.png and docs/report.png with Chromium
+	$(BIN)/python -m tests.screenshot docs/run.svg docs/review.png docs/report.png
 
 bench: $(READY) ## measure, side by side, and write the README's figures
 	$(BIN)/python -m tests.benchmarks

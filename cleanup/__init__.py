@@ -18,7 +18,7 @@ The parts, in the order in which data flows:
                `by_branch`; `fields`: how what is read is written, and compared
 - `api`        the Atoms API: endpoints, throttle, breaker, retries, one attempt on the wire
 - `records`    `recorder` → `ledger`, `account`; `past` reads it back; `finish` → summary, leftover, metrics, what next
-- `pages`      one HTML file to review what was found
+- `pages`      one HTML file each: to review what was found; to see what came of a run, or of many
 - `console`    `reporter` → log; progress, table, the question to a person
 
 Beside the flow: `model` (the values that flow), `errors` (how the process ends), `stop` (stopping a run early), and

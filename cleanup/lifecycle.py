@@ -109,7 +109,8 @@ class Run:
                 state.stop.signalled(int(end.code or 0) - 128)
             state.causes = tuple(state.stop.causes)
             no_list = isinstance(state.refusal, UsageError) and state.recorder is None
-            finish = Finish(state, self._settings, self.screen, self._job.again, self._ledger, self._heartbeat)
+            writers = self.screen, self._job.again, self._ledger, self._heartbeat
+            finish = Finish(state, self._settings, *writers, record=self._job.loaded.record())
             return finish.write(files=not self._hands_off(), show=shows_summary and not no_list)
 
     @property
@@ -202,6 +203,7 @@ class Run:
                 trouble = trouble or error
         plan = plan_of(settings, pairs, self._past, restored)
         recorder = state.recorder = Recorder(state.identity, plan, self._ledger, state.reporter, state.stop)
+        recorder.on_end = lambda ending: state.traffic.timeline.note(ending.outcome)
         if self.is_refused:
             return recorder
         if trouble is not None:

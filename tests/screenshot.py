@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
@@ -85,15 +87,42 @@ def review(target: str) -> None:
         environ = {"PATH": os.environ["PATH"], "SMALLEST_API_KEY": DEMO_KEY}
         command = [sys.executable, str(JOB), *words, "--review", "review.html", "-o", "stale.csv"]
         subprocess.run(command, cwd=folder, env=environ, stderr=subprocess.DEVNULL, check=True)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1080, "height": 760})
-            page.goto((Path(folder) / "review.html").as_uri())
+        with browser_page(Path(folder) / "review.html") as page:
             page.locator("tbody tr button").first.click()
             page.screenshot(path=target)
-            browser.close()
+
+
+def report(target: str) -> None:
+    """Write a picture of the page of a run that has seen an outage."""
+    scenery = populate(agents=8, drafts=300, foreign=6, gone=5, failing=3, seed=7)
+    faults = Faults(7)
+    faults.by_share(0.05, ["500"], attempts="first")
+    for draft in scenery.failing:
+        faults.script(draft, "400*")
+    with tempfile.TemporaryDirectory() as folder, Simulator(scenery.world, faults=faults) as simulator:
+        write_list(Path(folder) / "stale.csv", scenery.listed)
+        simulator.after(lambda _world: simulator.down("500", seconds=1.5), endpoint="discard", nth=170)
+        words = ["stale.csv", "--base-url", simulator.url, "--rate", "50", "--retry-wait", "100ms"]
+        environ = {"PATH": os.environ["PATH"], "SMALLEST_API_KEY": DEMO_KEY}
+        command = [sys.executable, str(JOB), *words, "--ledger", "ledger.jsonl", "--page", "run.html"]
+        subprocess.run(command, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with browser_page(Path(folder) / "run.html") as page:
+            page.set_viewport_size({"width": 1080, "height": 1000})
+            page.screenshot(path=target)
+
+
+@contextmanager
+def browser_page(file: Path) -> Iterator[Page]:
+    """A page in Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1080, "height": 760})
+        page.goto(file.as_uri())
+        yield page
+        browser.close()
 
 
 if __name__ == "__main__":
     main(sys.argv[1])
     review(sys.argv[2])
+    report(sys.argv[3])

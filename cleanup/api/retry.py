@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
@@ -11,6 +11,7 @@ from cleanup.api.atoms import Atoms
 from cleanup.api.renewal import Renewal
 from cleanup.api.reply import Reply
 from cleanup.api.throttle import MEANWHILE, Log, Slot, Throttle
+from cleanup.api.traffic import Traffic
 from cleanup.model import StopCause
 from cleanup.settings.definitions import Retry
 from cleanup.stop import Stop, Stopped
@@ -46,7 +47,7 @@ class Calling:
     renewal: Renewal
     stop: Stop
     log: Log
-    retries: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 class Caller:
@@ -179,7 +180,8 @@ class _Attempts:
         self._last = reply
         self.again = reply.deserves_retry
         self.made += 1
-        self._shared.retries += self.made > 1
+        if self.made > 1:
+            self._shared.traffic.retried()
 
     def left_off(self) -> Reply:
         """End the operation without another attempt, and return its last reply. Raises Stopped if there is none."""

@@ -97,7 +97,7 @@ async def open_session(
 
     jitter = make_jitter(retry)
     renewal = Renewal(key, settings.api.organization, stop, retry.attempts, jitter)
-    calling = Calling(retry.attempts, limits.max_outage, jitter, atoms, throttle, renewal, stop, log)
+    calling = Calling(retry.attempts, limits.max_outage, jitter, atoms, throttle, renewal, stop, log, traffic)
     session = Session(
         settings.api.base_url, limits.concurrency, limits.max_outage, key, calling, throttle, pace, stop, log
     )
@@ -117,7 +117,7 @@ async def open_session(
         try:
             yield session
         finally:
-            traffic.retries, traffic.limit, traffic.rate = calling.retries, pace.limit, pace.rate
+            traffic.limit, traffic.rate = pace.limit, pace.rate
             traffic.found = pace.limit if is_auto else None
             if timer is not None:
                 timer.cancel()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cleanup.api.reply import Reply
+from cleanup.api.timeline import REFUSALS, REQUESTS, RETRIES, Timeline
 
 
 class Traffic:
@@ -15,12 +16,14 @@ class Traffic:
 
     `retries`: attempts after the first one of an operation. `limit`: requests a second, as set or as found. `found`:
     the limit only if it was found. `began_at`: the initial rate. `because`: the reason for it, if it was not set.
-    `rate`: the final rate. `seconds` and `processor_seconds`: how long sending the pairs took.
+    `rate`: the final rate. `seconds` and `processor_seconds`: how long sending the pairs took. `timeline`: what
+    happened when.
     """
 
     def __init__(self) -> None:
         self.by_status: Counter[str] = Counter()
         self.retries = 0
+        self.timeline = Timeline()
         self.limit: float | None = None
         self.found: float | None = None
         self.began_at: float | None = None
@@ -34,6 +37,14 @@ class Traffic:
         """Note one request."""
         self.by_status[str(reply.status if reply.status is not None else reply.trouble)] += 1
         self._times.append(reply.seconds)
+        self.timeline.note(REQUESTS)
+        if reply.status == 429:
+            self.timeline.note(REFUSALS)
+
+    def retried(self) -> None:
+        """Note that an attempt was not the first one of its operation."""
+        self.retries += 1
+        self.timeline.note(RETRIES)
 
     @property
     def total(self) -> int:

@@ -221,7 +221,7 @@ def _without_records(loaded: Loaded) -> Loaded:
     """The settings without a ledger and other records, which are only for runs that discard."""
     settings = loaded.settings
     output = settings.output.model_copy(
-        update=dict.fromkeys(("ledger", "leftover", "list", "metrics", "push_url", "heartbeat_url"))
+        update=dict.fromkeys(("ledger", "leftover", "list", "metrics", "push_url", "page", "heartbeat_url"))
     )
     run = settings.run.model_copy(update={"resume": False})
     return replace(loaded, settings=settings.model_copy(update={"output": output, "run": run}))

@@ -48,6 +48,7 @@ _NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
         "output.ledger",
         "output.leftover",
         "output.metrics",
+        "output.page",
     ),
     "undo": (
         *("find.", "guard.min_idle", "guard.keep", "guard.verify", "run.resume", "run.list_sha256"),

@@ -13,9 +13,10 @@ from cleanup.cli.arguments import agent_id, draft_id, since
 from cleanup.cli.history import history_text
 from cleanup.console.meter import Meter
 from cleanup.console.printable import printable
-from cleanup.console.screen import print_table, say
+from cleanup.console.screen import print_table, say, say_list
 from cleanup.console.streams import make_lossless
-from cleanup.errors import ExitCode, JobError, SettingsError
+from cleanup.errors import ExitCode, JobError, SameFile, SettingsError, UsageError
+from cleanup.records.files import check_distinct, check_writable, whole_file
 from cleanup.records.history import read_history
 from cleanup.records.latest import End
 from cleanup.records.lines import Damage
@@ -47,10 +48,38 @@ def report(argv: Sequence[str]) -> int:
 
 
 def _print_summary(options: argparse.Namespace, meter: Meter) -> Damage:
+    if options.output is not None:
+        _check_target(options.output, options.ledgers)
     found = read_report(options.ledgers, options.since, options.agent, meter.show)
     _warn(found.warnings, meter)
-    _print(found, options.by, options.format, meter)
+    if options.format == "html":
+        _print_page(found, options.output, meter)
+    else:
+        _print(found, options.by, options.format, meter)
     return found.damage
+
+
+def _check_target(path: str, ledgers: Sequence[str]) -> None:
+    """Refuse a file that cannot be written, or is one of the ledgers. Raises UsageError, OutputError."""
+    try:
+        check_distinct({f"the ledger {ledger}": ledger for ledger in ledgers}, {"the page (-o)": path})
+    except SameFile as error:
+        raise UsageError(str(error)) from None
+    check_writable(path)
+
+
+def _print_page(found: Report, path: str | None, meter: Meter) -> None:
+    """Write the page to a file, or to standard output. Raises OutputError."""
+    from cleanup.pages.of_ledgers import told_of_ledgers
+    from cleanup.pages.report import report_page
+
+    html = report_page(told_of_ledgers(found))
+    meter.clear()
+    if path is None:
+        say_list(html)
+        return
+    with whole_file(path) as stream:
+        stream.write(html)
 
 
 def _print_history(options: argparse.Namespace, meter: Meter) -> Damage:
@@ -95,10 +124,15 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--agent", type=agent_id, action="append", default=[], metavar="AGENT", help="only this agent (repeatable)"
     )
-    parser.add_argument("--format", choices=("table", "json", "csv", "markdown"), default="table")
+    parser.add_argument("--format", choices=("table", "json", "csv", "markdown", "html"), default="table")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the page (--format html) to this file")
     options = parser.parse_args(argv)
-    if options.draft and (options.by or options.format in ("csv", "markdown")):
-        parser.error("--draft cannot be combined with --by, or with --format csv or markdown")
+    if options.draft and (options.by or options.format in ("csv", "markdown", "html")):
+        parser.error("--draft cannot be combined with --by, or with --format csv, markdown or html")
+    if options.by and options.format == "html":
+        parser.error("--format html cannot be combined with --by: the page has all of them")
+    if options.output is not None and options.format != "html":
+        parser.error("-o is for --format html")
     return options
 
 

@@ -151,6 +151,8 @@ class Workers:
                 return
             finally:
                 give_up.cancel()
+                if failed:
+                    self._session.calling.traffic.timeline.was_down(self._throttle.now() - began)
             if self._stop.cause:
                 return
             self._throttle.close_breaker(items_are_bad=not was_down)

@@ -47,6 +47,15 @@ class Account:
         """How many pairs ended in each way."""
         return {_ALL[code - 1]: count for code, count in sorted(Counter(self._codes).items()) if code != _OPEN}
 
+    def by_agent(self) -> dict[str, dict[Ending, int]]:
+        """How many pairs of each agent ended in each way."""
+        keys = self.plan.pairs.keys
+        counted = Counter((keys[index][:12], code) for index, code in enumerate(self._codes) if code != _OPEN)
+        agents: dict[str, dict[Ending, int]] = {}
+        for (agent, code), count in counted.items():
+            agents.setdefault(agent.hex(), {})[_ALL[code - 1]] = count
+        return agents
+
     def still_standing(self) -> Iterator[tuple[int, Ending]]:
         """The pairs that failed or were not attempted, in the list's order."""
         for index, code in enumerate(self._codes):

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,10 @@ _NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Everything that is written at the end of a run. `ledger` is closed here, and `heartbeat` gets the exit code."""
+    """Everything that is written at the end of a run. `ledger` is closed here, and `heartbeat` gets the exit code.
+
+    `record`: the settings as they are recorded, without secrets.
+    """
 
     state: State
     settings: Settings
@@ -37,6 +40,7 @@ class Finish:
     again: Again
     ledger: Ledger | None = None
     heartbeat: "Heartbeat | None" = None
+    record: dict[str, Any] = field(default_factory=dict)
 
     def write(self, *, files: bool, show: bool) -> int:
         """Write the files, show the summary, and log the last line. Returns the exit code.
@@ -56,6 +60,7 @@ class Finish:
             self._try(lambda: self.screen.print_summary(self._summary()))
             if files and self._code() is not before:  # standard output failed, so the code in the file is outdated
                 self._try(self._write_summary)
+                self._try(self._write_page)
         self._try(lambda: self._push(files=files))
         self._try(self._end_heartbeat)
         self._try(lambda: self._log_end(brief=shown and self.screen.shows_table))
@@ -105,6 +110,7 @@ class Finish:
         while said is not self._code():  # repeated only if one of these files could not be written
             first, said = said is None, self._code()
             self._try(self._write_summary)
+            self._try(self._write_page)
             self._try(self._write_metrics)
             if first:
                 self._try(self._end_ledger)
@@ -118,6 +124,15 @@ class Finish:
             with whole_file(self.settings.output.summary) as stream:
                 json.dump(self._summary(), stream, ensure_ascii=False, indent=1)
                 stream.write("\n")
+
+    def _write_page(self) -> None:
+        if self.settings.output.page is not None:
+            from cleanup.pages.of_run import told_of_run
+            from cleanup.pages.report import report_page
+
+            html = report_page(told_of_run(self.state, self._summary(), self.record))
+            with whole_file(self.settings.output.page) as stream:
+                stream.write(html)
 
     def _write_metrics(self) -> None:
         if self.settings.output.metrics is not None:

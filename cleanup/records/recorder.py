@@ -26,13 +26,17 @@ NOT_GONE: Final = "the API said that it discarded this draft, and guard.verify f
 
 
 class Recorder:
-    """The record of one run's plan. A ledger that cannot be written stops the run."""
+    """The record of one run's plan. A ledger that cannot be written stops the run.
+
+    `on_record` is called for each pair that ends, `on_end` for each ending: twice for a pair that is not gone.
+    """
 
     def __init__(self, identity: Identity, plan: Plan, ledger: Ledger | None, reporter: Reporter, stop: Stop) -> None:
         self.identity = identity
         self.plan = plan
         self.account = Account(plan)
         self.on_record: Callable[[], None] = lambda: None
+        self.on_end: Callable[[Ending], None] = lambda _ending: None
         self._ledger = ledger
         self._reporter = reporter
         self._stop = stop
@@ -78,6 +82,7 @@ class Recorder:
         self._write(self._line(result))
         self.account.enter(result)
         self._reporter.log_result(result)
+        self.on_end(result.ending)
         self.on_record()
         if self._forbidden.add(result):
             self._stop.request(
@@ -95,6 +100,7 @@ class Recorder:
             self._write(self._line(overturned))
             self.account.overturn(overturned)
             self._reporter.log_result(overturned)
+            self.on_end(overturned.ending)
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._ledger is not None:

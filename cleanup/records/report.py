@@ -17,18 +17,25 @@ from cleanup.records.totals import Unfinished, code_of, counts_of, reasons_of, u
 
 By = Literal["agent", "day", "user", "organization"]
 _OF_A_FAILURE: Final = ("agent", "draft", "reason", "status", "attempts", "request_id", "source")
-_OF_A_RUN: Final = ("time", "mode", "base_url", "organization", "organization_name", "user", "list", "list_sha256")
+_OF_A_RUN: Final = (
+    *("time", "mode", "base_url", "organization", "organization_name", "user", "list", "list_sha256"),
+    *("version", "host", "os_user", "note"),
+)
 _OF_AN_END: Final = ("time", "exit_code", "counts")
 
 
 class Report:
-    """What ledgers say, pair by pair. `runs` and `ends`: the run and end lines, by run id."""
+    """What ledgers say, pair by pair. `runs` and `ends`: the run and end lines, by run id.
+
+    `settings`: those of the latest run.
+    """
 
     def __init__(
         self, since: datetime | None = None, agents: Collection[str] = (), progress: Progress = silent
     ) -> None:
         self.runs: dict[str, Line] = {}
         self.ends: dict[str, Line] = {}
+        self.settings: dict[str, Any] = {}
         self.damage = Damage()
         self._agents, self._progress = agents, progress
         self._since = float("-inf") if since is None else since.timestamp()
@@ -40,6 +47,7 @@ class Report:
         self._with_pairs: set[int] = set()
         self._last: dict[tuple[str, bool], str] = {}
         self._time = ("", 0.0)
+        self._newest = ""
 
     def read(self, path: str) -> None:
         """Read a ledger. Raises SettingsError."""
@@ -48,6 +56,7 @@ class Report:
             if kind == "run":
                 self.runs[run_id] = {key: line.get(key) for key in _OF_A_RUN}
                 self._number(run_id, path)
+                self._keep_settings(line)
             elif kind == "end":
                 self.ends[run_id] = {key: line.get(key) for key in _OF_AN_END}
             elif not self._add(line, self._number(run_id, path)):
@@ -55,6 +64,12 @@ class Report:
             if kind in ("run", "end"):
                 # A finished `undo` does not finish the discards, so its last run is kept apart.
                 self._last[path, self.runs.get(run_id, {}).get("mode") == "undo"] = run_id
+
+    def _keep_settings(self, line: Line) -> None:
+        """Keep the settings of the latest run: those of all would be too many."""
+        time, settings = str(line.get("time")), line.get("settings")
+        if time >= self._newest and isinstance(settings, dict):
+            self._newest, self.settings = time, settings
 
     def _number(self, run_id: str, path: str) -> int:
         number = self._numbers.get(run_id)
@@ -175,7 +190,7 @@ class Report:
         undone = self.unfinished
         code = code_of(ends, [*(each.exit_code for each in undone), *([65] if self.damage else [])])
         meaning = "lines cannot be read" if code == ExitCode.LIST_MALFORMED else code.meaning
-        runs = self._runs()
+        runs = list(self.runs_told().values())
         times = sorted(str(line["time"]) for line in runs if line.get("time"))
         return {
             "run_id": None,
@@ -214,11 +229,11 @@ class Report:
             **({"organizations": self.by("organization")} if self.organizations > 1 else {}),
         }
 
-    def _runs(self) -> list[Line]:
+    def runs_told(self) -> dict[str, Line]:
         """The runs that have pairs; without a filter, all runs."""
         if not self._filtered:
-            return list(self.runs.values())
-        return [line for run_id, line in self.runs.items() if self._numbers[run_id] in self._with_pairs]
+            return self.runs
+        return {run_id: line for run_id, line in self.runs.items() if self._numbers[run_id] in self._with_pairs}
 
 
 def read_report(

@@ -237,6 +237,11 @@ class Output(Section):
         Field(description="Base URL of a Prometheus Pushgateway, which gets the metrics at the end"),
         Flag(None),
     ] = None
+    page: Annotated[
+        PathOrOff,
+        Field(description="The run as one HTML file to look at, even if it is refused"),
+        Flag("--page", **FILE),
+    ] = None
     heartbeat_url: Annotated[
         SecretUrlOrOff,
         Field(description="URL pinged at the start (/start) and at the end (/EXITCODE), with the summary"),

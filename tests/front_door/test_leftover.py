@@ -158,6 +158,7 @@ SAME = {
     "the list by a link as metrics": ("--metrics", "link.csv"),
     "ledger and leftover": ("--ledger", "one", "--leftover", "one"),
     "leftover and summary": ("--leftover", "one", "--summary", "folder/../one"),
+    "the list as page": ("--page", "drafts.csv"),
     "the key file as summary": ("--summary", "key", "--key-file", "key"),
     "the settings as summary": ("--summary", "settings.yaml", "--config", "settings.yaml"),
 }

@@ -120,7 +120,8 @@ def test_a_ledger_in_use(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     before = {path.name for path in job.folder.iterdir()}
     (job.folder / "link.jsonl").symlink_to("ledger.jsonl")
     second = job(
-        "drafts.csv", "--ledger", "link.jsonl", "--leftover", "l2.csv", "--summary", "s2.json", "--metrics", "m2.prom"
+        *("drafts.csv", "--ledger", "link.jsonl", "--leftover", "l2.csv", "--summary", "s2.json"),
+        *("--metrics", "m2.prom", "--page", "p2.html"),
     )
     assert second.code == 75
     assert "another run is using this ledger" in second.stderr

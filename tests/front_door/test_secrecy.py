@@ -15,7 +15,18 @@ from tests.raw_api import DISCARDED, Cut, RawApi, answer, user
 
 CANARY = "sk_canary/7Jq+9=%Zx&2~Wm" + "0aK5tR8u" * 4
 AGENT = "a" * 24
-FILES = ("--ledger", "ledger.jsonl", "--leftover", "left.csv", "--metrics", "m.prom", "--log-level", "debug")
+FILES = (
+    "--ledger",
+    "ledger.jsonl",
+    "--leftover",
+    "left.csv",
+    "--metrics",
+    "m.prom",
+    "--page",
+    "page.html",
+    "--log-level",
+    "debug",
+)
 
 
 def forms(key: str = CANARY) -> set[str]:

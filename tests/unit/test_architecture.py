@@ -49,6 +49,7 @@ PURE = (
         "lists.ids",
         "console.printable",
     ),
+    *("api.series", "pages.figures", "pages.report", "pages.settings", "pages.verdict"),
 )
 IMPURE = {"asyncio", "time", "os", "io", "socket", "random", "secrets", "pathlib", "subprocess", "threading", "sys"}
 

@@ -85,7 +85,7 @@ def test_further_attempts_are_counted() -> None:
 
     async def main(session: Session) -> int:
         await session.caller(ITEM).operate(lambda api: api.user())
-        return session.calling.retries
+        return session.calling.traffic.retries
 
     assert Engine(scripted(SERVER_ERROR)).run(main) == 2
 
