@@ -25,6 +25,7 @@ class ByDraft:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self._name = working_name(steps.name, steps.draft)
+        self._lost = False
 
     def made_before(self, drafts: Drafts) -> Iterator[Fork]:
         """The drafts that an earlier undo may have made for this one: by the working name, or complete by its own.
@@ -60,17 +61,17 @@ class ByDraft:
 
     async def make(self, version: str) -> Fork | None:
         """Make the draft; None if the workspace turns out to be on the branch model. Raises Ended, Stopped."""
-        steps, lost, found = self._steps, False, ""
+        steps, found = self._steps, ""
 
         async def attempt(api: Atoms) -> Reply:
-            nonlocal lost, found
-            if lost:  # the request may have been carried out: look for the name before it is sent again
+            nonlocal found
+            if self._lost:  # the request may have been carried out: look for the name before it is sent again
                 listed = await api.drafts(steps.agent)
-                found = self._named(listed)
+                found = next(iter(self._named(listed)), "")
                 if found or listed.data is None:
                     return listed
             reply = await api.create_draft(steps.agent, version, self._name)
-            lost = lost or reply.lost
+            self._lost = self._lost or reply.lost
             return reply
 
         reply = await steps.write(attempt)
@@ -86,13 +87,13 @@ class ByDraft:
             raise Ended(Ending.NOT_RESTORABLE, f"the API has no version {version} to make it from: {reply.message}")
         raise Ended(verdict.of_read(reply))
 
-    def _named(self, listed: Reply) -> str:
-        """The draft with the working name in an answer of `drafts`; empty if there is none."""
+    def _named(self, listed: Reply) -> list[str]:
+        """The drafts with the working name in an answer of `drafts`."""
         try:
             drafts = drafts_in(listed, self._steps.agent)
         except BadShape:
-            return ""
-        return next((draft.draft for draft in drafts.by_id.values() if draft.name == self._name), "")
+            return []
+        return [draft.draft for draft in drafts.by_id.values() if draft.name == self._name]
 
     async def write(self, fork: Fork, body: dict[str, object]) -> Fork:
         """Write the configuration. Raises Ended, Stopped."""
@@ -104,6 +105,11 @@ class ByDraft:
     async def complete(self, fork: Fork) -> None:
         """Give the draft its own name. Raises Ended, Stopped."""
         steps, name = self._steps, _final_name(self._steps)
+        if self._lost:  # a request that was given up may have been carried out after the list was read
+            others = set(self._named(await steps.read(lambda api: api.drafts(steps.agent)))) - {fork.draft}
+            if others:
+                sentence = f"a request was carried out so late that there is one more: discard {', '.join(others)}"
+                steps.warn(f"agent {steps.agent}, {self._name}: {sentence}", kind="undo_twice")
         if fork.is_certain and name:
             await steps.change(lambda api: api.rename_draft(steps.agent, fork.draft, name))
 

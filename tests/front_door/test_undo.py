@@ -520,3 +520,23 @@ def test_next_names_the_command(job: Runner, sim: Simulator, drafts: Drafts) -> 
     assert f"undo {job.folder / 'ledger.jsonl'} --draft {held[0].id}" in command or "undo ledger.jsonl" in command
     assert "--resume" not in command
     assert Path(job.folder, "ledger.jsonl").exists()
+
+
+def test_a_request_that_is_carried_out_late_is_told_of(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """After its time-out, and after the list was read: then there are two, and only a person should discard one."""
+    (held,) = drafts(1)
+    discarded(job, sim, [held])
+    sim.faults.script(held.agent, ["lost", "ok"], on="fork")
+
+    def too_late(changed: World) -> None:
+        changed.open_draft(held.agent, draft_id="late", name=f"{held.name} (restored {held.id})", config={})
+
+    sim.after(too_late, endpoint="fork", nth=2)
+    ended = job(*UNDO)
+    assert (ended.code, ended.counts["restored"]) == (0, 1)
+    assert sim.left() == {"late", *made_of(ended).values()}
+    (warning,) = ended.summary["warnings"]
+    assert f"{held.name} (restored {held.id})" in warning
+    assert "discard late" in warning
