@@ -36,7 +36,7 @@ class ExitCode(IntEnum):
     OK = (0, "every pair is discarded or skipped, or left for a later run", False)
     BUG = (1, "a bug in this program", True)
     USAGE = (2, "wrong usage, or the question was answered with no", False)
-    FAILED = (3, "finished, but some pairs failed for good", False)
+    FAILED = (3, "finished, but some pairs failed for good; or stopped, as what was discarded is not gone", False)
     DEADLINE = (4, "out of time", False)
     LIST_MALFORMED = (65, "the list is malformed", False)
     LIST_MISSING = (66, "the list is missing", False)
@@ -55,9 +55,19 @@ class ExitCode(IntEnum):
 _IN_OTHER_WORDS: Final = {
     "sweep": {
         ExitCode.OK: "every draft that was found is discarded or skipped, or left for a later run",
-        ExitCode.FAILED: "finished, but some drafts failed for good",
+        ExitCode.FAILED: "finished, but some drafts failed for good; or stopped, as what was discarded is not gone",
     },
-    "dry-run": {
+    "undo": {
+        ExitCode.OK: "every draft is restored or skipped, or left for a later run",
+        ExitCode.FAILED: "finished, but some drafts could not be restored as they were",
+    },
+    "would_restore": {
+        ExitCode.OK: "every draft was checked, and nothing was restored",
+        ExitCode.FAILED: "nothing was restored, and some drafts could never be checked",
+        ExitCode.DEADLINE: "out of time, and nothing was restored",
+        ExitCode.TRY_AGAIN: "nothing was restored; worth another run",
+    },
+    "would_discard": {
         ExitCode.OK: "every pair was checked, and nothing was discarded",
         ExitCode.FAILED: "nothing was discarded, and some pairs could never be checked",
         ExitCode.DEADLINE: "out of time, and nothing was discarded",
@@ -78,7 +88,7 @@ _IN_OTHER_WORDS: Final = {
 
 
 def meaning(code: ExitCode, mode: str) -> str:
-    """The meaning of a code in words, in this mode: a run that only reads has discarded nothing."""
+    """The meaning of a code in words. `mode`: the mode of the run, or what a dry run would do."""
     return _IN_OTHER_WORDS.get(mode, {}).get(code, code.meaning)
 
 

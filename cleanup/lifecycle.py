@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen
 from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
-from cleanup.model import KnownLimit
+from cleanup.model import KnownLimit, Outcome
 from cleanup.plan import Decision
 from cleanup.preflight import (
     check_cap,
@@ -25,7 +25,6 @@ from cleanup.preflight import (
     known_limit,
     past_of,
     plan_of,
-    warning_of,
     written_whole,
 )
 from cleanup.records.files import check_writable
@@ -63,13 +62,14 @@ class Job:
 class Run:
     """What the runs of all commands have in common. Only this module changes a run's state."""
 
-    def __init__(self, job: Job, mode: Mode) -> None:
+    def __init__(self, job: Job, mode: Mode, purpose: Outcome = Outcome.DISCARDED) -> None:
+        """`purpose`: the outcome that the run is for."""
         self._job = job
         self._settings = settings = job.loaded.settings
         identity = Identity(
             run_id=uuid.uuid4().hex,
             mode=mode,
-            dry_run=settings.run.dry_run and mode != "find",  # a find sends no pair, so none would be discarded
+            purpose=purpose,
             started_at=datetime.now(UTC),
             base_url=settings.api.base_url,
             list_name=job.list_name,
@@ -78,7 +78,7 @@ class Run:
         stop = Stop()
         self.screen = job.screen(self._hide, identity.run_id)
         self.state = State(identity, stop, Reporter(self.screen.log, stop), settings.api.model)
-        if not identity.dry_run:
+        if purpose is Outcome.DISCARDED:
             self.state.proof = Proof(settings.guard.verify)
         self._key: Key | None = None
         self._past: Past | None = None
@@ -152,7 +152,7 @@ class Run:
         if settings.output.ledger is not None and not settings.run.dry_run:
             self._ledger = stack.enter_context(Ledger(settings.output.ledger))
         if reads_past:
-            self._past = past_of(settings, None, self._meter())
+            self._past = past_of(settings, None, self.meter())
             self.check_past()
         if job.loaded.unconfirmed:
             sentence = "a dry run: without --yes (run.yes) and without a person to ask, a sweep only reads"
@@ -177,21 +177,27 @@ class Run:
             self._heartbeat = Heartbeat(url.get_secret_value(), lambda trouble: warn(trouble, kind="heartbeat"))
             self._heartbeat.begin()
 
-    def plan(self, pairs: PairList, *, finds: bool = False, objection: SettingsError | None = None) -> Recorder:
+    def plan(
+        self,
+        pairs: PairList,
+        *,
+        finds: bool = False,
+        objection: SettingsError | None = None,
+        restored: Collection[bytes] = (),
+    ) -> Recorder:
         """Decide what to do with each pair. Raises `objection`, or SettingsError if it is more than may be sent.
 
-        A run that was already refused gets a plan too, so that the leftover can be written.
+        A run that was already refused gets a plan too, so that the leftover can be written. `finds`: the pairs are what
+        a sweep found. `restored`: those that an undo need not restore again.
         """
         settings, state = self._settings, self.state
-        warning = None if finds else warning_of(pairs)
-        if warning is not None:
-            state.reporter.warn(warning[0], kind=warning[1])
-        past, trouble = None, objection
-        try:
-            past = self._past = past_of(settings, pairs, self._meter())
-        except SettingsError as error:
-            trouble = trouble or error
-        plan = plan_of(settings, pairs, past)
+        trouble = objection
+        if self._past is None or settings.run.resume:
+            try:
+                self._past = past_of(settings, pairs, self.meter())
+            except SettingsError as error:
+                trouble = trouble or error
+        plan = plan_of(settings, pairs, self._past, restored)
         recorder = state.recorder = Recorder(state.identity, plan, self._ledger, state.reporter, state.stop)
         recorder.on_end = lambda ending: state.traffic.timeline.note(ending.outcome)
         if self.is_refused:
@@ -257,7 +263,8 @@ class Run:
             finally:
                 state.refusal = state.refusal or stop.error
 
-    def _meter(self) -> Meter:
+    def meter(self) -> Meter:
+        """Shows the progress of a long read."""
         return Meter(self.screen.output.stream)
 
     def _known_limit(self) -> KnownLimit | None:

@@ -18,10 +18,15 @@ class Pair:
 
 
 class Outcome(StrEnum):
-    """The possible outcomes of a listed pair. In a dry run, `WOULD_DISCARD` replaces `DISCARDED`."""
+    """The possible outcomes of a listed pair.
+
+    The first four are what a run is for: to discard, to restore, and in a dry run to say what would be done.
+    """
 
     DISCARDED = "discarded"
     WOULD_DISCARD = "would_discard"
+    RESTORED = "restored"
+    WOULD_RESTORE = "would_restore"
     SKIPPED = "skipped"
     FAILED = "failed"
     NOT_ATTEMPTED = "not_attempted"
@@ -32,6 +37,8 @@ class Ending(Enum):
 
     DISCARDED = (Outcome.DISCARDED, None)
     WOULD_DISCARD = (Outcome.WOULD_DISCARD, None)
+    RESTORED = (Outcome.RESTORED, None)
+    WOULD_RESTORE = (Outcome.WOULD_RESTORE, None)
 
     NOT_FOUND = (Outcome.SKIPPED, "not_found")
     FORBIDDEN = (Outcome.SKIPPED, "forbidden")
@@ -43,6 +50,10 @@ class Ending(Enum):
     SETTLED = (Outcome.SKIPPED, "settled")
     PUBLISHING = (Outcome.SKIPPED, "publishing")
     KEPT = (Outcome.SKIPPED, "kept")
+    RESTORED_BEFORE = (Outcome.SKIPPED, "restored_before")
+    STILL_OPEN = (Outcome.SKIPPED, "still_open")
+    NO_COPY = (Outcome.SKIPPED, "no_copy")
+    NOT_RESTORABLE = (Outcome.SKIPPED, "not_restorable")
 
     SERVER_ERROR = (Outcome.FAILED, "server_error", True)
     RATE_LIMITED = (Outcome.FAILED, "rate_limited", True)
@@ -51,12 +62,14 @@ class Ending(Enum):
     FROZEN = (Outcome.FAILED, "frozen", True)
     INTERRUPTED = (Outcome.FAILED, "interrupted", True)
     DISOWNED = (Outcome.FAILED, "unexpected_response", True)
+    BUSY = (Outcome.FAILED, "conflict", True)
 
     BAD_REQUEST = (Outcome.FAILED, "bad_request")
     CONFLICT = (Outcome.FAILED, "conflict")
     MIGRATION_REQUIRED = (Outcome.FAILED, "migration_required")
     BACKUP_FAILED = (Outcome.FAILED, "backup_failed")
     NOT_GONE = (Outcome.FAILED, "not_gone")
+    DIFFERS = (Outcome.FAILED, "differs")
     UNEXPECTED_RESPONSE = (Outcome.FAILED, "unexpected_response")
     UNAUTHORIZED = (Outcome.FAILED, "unauthorized")
 

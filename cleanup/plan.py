@@ -19,6 +19,7 @@ class Decision(IntEnum):
     PROTECTED = 3
     SETTLED = 4
     LIMIT = 5
+    RESTORED = 6
 
 
 ENDINGS = {
@@ -26,6 +27,7 @@ ENDINGS = {
     Decision.PROTECTED: Ending.PROTECTED,
     Decision.SETTLED: Ending.SETTLED,
     Decision.LIMIT: Ending.LEFT_LIMIT,
+    Decision.RESTORED: Ending.RESTORED_BEFORE,
 }
 SKIPPED = tuple(decision for decision, ending in ENDINGS.items() if ending.outcome is Outcome.SKIPPED)
 
@@ -66,11 +68,12 @@ def make_plan(
     *,
     protect: Collection[str] = (),
     settled: Collection[bytes] = (),
+    restored: Collection[bytes] = (),
     tried: Mapping[bytes, int] | None = None,
     shard: ShardOf | None = None,
     limit: int | None = None,
 ) -> Plan:
-    """Decide for every pair: other shard, duplicate, protected, settled, beyond the limit, or sent.
+    """Decide for every pair: other shard, duplicate, protected, settled, restored, beyond the limit, or sent.
 
     `tried`: for each pair that was tried without success, the number of the last run that did. With a limit, these
     pairs come last, and those of the earliest runs first, so that pairs that always fail do not block the others.
@@ -91,6 +94,8 @@ def make_plan(
                 decisions[index] = Decision.PROTECTED
             elif key in settled:
                 decisions[index] = Decision.SETTLED
+            elif key in restored:
+                decisions[index] = Decision.RESTORED
             elif limit is not None and tried and key in tried:
                 decisions[index] = Decision.LIMIT
                 again.append((tried[key], index))

@@ -1,7 +1,7 @@
 """Makes the plan from a list and the settings, and refuses bad input before anything is sent; also for `check`."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -98,12 +98,13 @@ def warning_of(pairs: PairList) -> tuple[str, str] | None:
     ), "odd_ids"
 
 
-def plan_of(settings: Settings, pairs: PairList, past: Past | None) -> Plan:
-    """Decide for every pair, by these settings."""
+def plan_of(settings: Settings, pairs: PairList, past: Past | None, restored: Collection[bytes] = ()) -> Plan:
+    """Decide for every pair, by these settings. `restored`: those that need not be restored again."""
     return make_plan(
         pairs,
         protect=settings.guard.protect,
         settled=past.settled if past else (),
+        restored=restored,
         tried=past.tried if past else None,
         shard=settings.run.shard,
         limit=settings.limits.per_run,

@@ -1,9 +1,12 @@
-"""The main part of a run: ask, open the record, and discard everything that is planned."""
+"""The main part of a run: ask, open the record, and process everything that is planned."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from random import Random
+from typing import Protocol
 
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
@@ -16,39 +19,107 @@ from cleanup.discard.preview import Preview
 from cleanup.discard.read_back import ReadBack
 from cleanup.discard.workers import Queue, Workers
 from cleanup.discard.workspace import Workspace
+from cleanup.model import Pair, Result
 from cleanup.records.backup import Backup
 from cleanup.records.recorder import Recorder
 from cleanup.records.state import State
 from cleanup.settings.sources import Loaded
+from cleanup.undo.originals import Originals
+from cleanup.undo.restore import Restore
+from cleanup.undo.steps import Restoring
 
 
-async def send_all(state: State, recorder: Recorder, session: Session, loaded: Loaded, screen: Screen) -> None:
-    """Ask for confirmation if a person is present, then process all planned pairs. Raises JobError, Stopped."""
-    settings, plan = loaded.settings, recorder.plan
+class Item(Protocol):
+    """Processes one pair."""
+
+    async def run(self) -> Result | None:
+        """Process the pair. Returns None if the run stopped before it had a result."""
+
+    def interrupted(self, why: str) -> Result | None:
+        """The result of a pair that is interrupted now; None if nothing was sent for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is done with each pair. `doing` names it, beside the progress bar.
+
+    `item`: makes what processes a pair. `requests`: how many requests its first attempt usually sends.
+    """
+
+    doing: str
+    item: Callable[[Pair, Caller], Item]
+    requests: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The parts of a run that has a plan and talks to the API."""
+
+    state: State
+    recorder: Recorder
+    session: Session
+    loaded: Loaded
+    screen: Screen
+
+
+async def discarding(sending: Sending) -> None:
+    """Discard everything that is planned, or in a dry run determine what would happen. Raises JobError, Stopped."""
+    settings, plan = sending.loaded.settings, sending.recorder.plan
     dry_run = settings.run.dry_run
-    await _begin(state, recorder, session, loaded, screen)
+    await _begin(sending, "discard")
+    workspace, guards = _workspace(sending), Guards(settings.guard)
     backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
+    means = Means(workspace, guards, backup, sending.session.stop)
+    kind = Preview if dry_run else Case
+    checks = guards.need_check(dated=plan.pairs.columns.updated_at is not None)
+
+    def item(pair: Pair, caller: Caller) -> Item:
+        return kind(pair, caller, means)
+
+    def requests() -> int:
+        return 2 if not dry_run and (checks or workspace.model == "branches") else 1
+
+    await _process_all(sending, workspace, Deed("checking" if dry_run else "discarding", item, requests))
+
+
+async def restoring(sending: Sending, originals: Originals) -> None:
+    """Make every draft that is planned anew, or in a dry run determine what would happen. Raises JobError, Stopped."""
+    dry_run = sending.loaded.settings.run.dry_run
+    await _begin(sending, "restore")
+    workspace = _workspace(sending)
+    means = Restoring(workspace, originals, sending.session.stop, sending.state.reporter.warn, only_reads=dry_run)
+
+    def item(pair: Pair, caller: Caller) -> Item:
+        return Restore(pair, caller, means)
+
+    await _process_all(sending, workspace, Deed("checking" if dry_run else "restoring", item, lambda: 1))
+
+
+def _workspace(sending: Sending) -> Workspace:
+    state, stop, settings = sending.state, sending.session.stop, sending.loaded.settings
     # A sweep may have found out during the search that the workspace has moved to branches.
     model = "branches" if state.model == "branches" else settings.api.model
-    workspace = Workspace(session.stop, model, state.moved, session.throttle.now, only_reads=dry_run)
-    guards = Guards(settings.guard)
-    means = Means(workspace, guards, backup, session.stop)
-    kind = Preview if dry_run else Case
-    checks = not dry_run and guards.need_check(dated=plan.pairs.columns.updated_at is not None)
+    return Workspace(stop, model, state.moved, sending.session.throttle.now, only_reads=settings.run.dry_run)
+
+
+async def _process_all(sending: Sending, workspace: Workspace, deed: Deed) -> None:
+    """Process all planned pairs. Raises Stopped."""
+    state, recorder, session = sending.state, sending.recorder, sending.session
+    plan = recorder.plan
 
     def subject(place: int) -> Subject:
         pair = plan.pairs[place]
         return Subject(place, pair.agent, pair.draft)
 
     async def process(place: int, caller: Caller) -> None:
-        case = kind(plan.pairs[place], caller, means)
+        item = deed.item(plan.pairs[place], caller)
         read_back.begin(place)
         caller.on_retry = partial(read_back.end, place)  # while it is being retried, it is not about to be discarded
         try:
-            result = await case.run()
+            result = await item.run()
         except BaseException as error:
             cut_off = isinstance(error, asyncio.CancelledError)
-            result = case.interrupted("cut off in flight" if cut_off else "interrupted by a bug in this program")
+            result = item.interrupted("cut off in flight" if cut_off else "interrupted by a bug in this program")
             if result is not None:
                 recorder.record(result)
             raise
@@ -65,28 +136,30 @@ async def send_all(state: State, recorder: Recorder, session: Session, loaded: L
         subject,
         process,
         admit=read_back.admit,
-        requests=lambda: 2 if checks or (workspace.model == "branches" and not dry_run) else 1,
+        requests=deed.requests,
         is_witness=lambda place: not workspace.is_waited_for(plan.pairs[place].agent),
     )
     with state.traffic.sending():
-        what, done = "checking" if dry_run else "discarding", count(1)
-        log = partial(_log_progress, state, recorder)
-        with progress(screen, what, log, quiet=settings.output.quiet) as show:
+        done, log = count(1), partial(_log_progress, state, recorder)
+        with progress(sending.screen, deed.doing, log, quiet=sending.loaded.settings.output.quiet) as show:
             recorder.on_record = lambda: show(next(done), plan.to_send)
             await session.cuttable(workers.run())
             await session.cuttable(read_back.finish())
         recorder.conclude()
 
 
-async def _begin(state: State, recorder: Recorder, session: Session, loaded: Loaded, screen: Screen) -> None:
-    """Ask for confirmation if a person is present, open the record, and log the start. Raises JobError, Stopped."""
-    settings, plan, identity = loaded.settings, recorder.plan, state.identity
-    dry_run = settings.run.dry_run
-    if screen.person and not settings.run.yes and not dry_run:
+async def _begin(sending: Sending, verb: str) -> None:
+    """Ask for confirmation if a person is present, open the record, and log the start. Raises JobError, Stopped.
+
+    `verb`: what is done with the drafts.
+    """
+    state, recorder, settings = sending.state, sending.recorder, sending.loaded.settings
+    plan, identity, dry_run = recorder.plan, state.identity, settings.run.dry_run
+    if sending.screen.person and not settings.run.yes and not dry_run:
         where = f"{state.owner.in_words()} at {identity.base_url}"
-        await confirm(plan.to_send, plan.agents(), where, session.stop)
+        await confirm(verb, plan.to_send, plan.agents(), where, sending.session.stop)
     if not dry_run:
-        recorder.begin(state.owner, loaded.record(), settings.run.note)
+        recorder.begin(state.owner, sending.loaded.record(), settings.run.note)
     state.reporter.log(
         "run.started",
         mode=identity.mode,
@@ -98,7 +171,7 @@ async def _begin(state: State, recorder: Recorder, session: Session, loaded: Loa
         organization_name=state.owner.name,
     )
     if dry_run:
-        state.reporter.note("a dry run cannot show whether this key may discard these drafts (403)")
+        state.reporter.note(f"a dry run cannot show whether this key may {verb} these drafts (403)")
 
 
 def _log_progress(state: State, recorder: Recorder) -> None:

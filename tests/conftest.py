@@ -106,7 +106,7 @@ class Runner:
         """The command of a run."""
         command = [sys.executable, str(JOB)]
         words = [str(arg) for arg in args]
-        if words and words[0] in ("check", "find", "sweep", "report", "simulate"):
+        if words and words[0] in ("check", "find", "sweep", "undo", "report", "simulate"):
             command.append(words.pop(0))
         if "report" not in command and "simulate" not in command:
             command += self.defaults

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from cleanup.api.drafts import BadShape, text_of
 from cleanup.api.reply import Reply, Trouble
 from cleanup.api.transport import LARGE, SMALL, BeforeWrite, Transport
-from cleanup.lists.ids import is_agent
+from cleanup.lists.ids import is_agent, is_draft
 
 PAGE_SIZE = 50
 """The largest page that the vendor's own client requests: the API may return fewer items than a larger one asks for."""
@@ -35,6 +35,7 @@ class Atoms:
         *,
         check: BeforeWrite | None = None,
         candidate: str | None = None,
+        document: object = None,
     ) -> Reply:
         async def before_write() -> None:
             if check is not None:
@@ -42,7 +43,9 @@ class Atoms:
             await self._before_write()
 
         try:
-            reply = await self._transport.send(method, path, most=most, before_write=before_write, candidate=candidate)
+            reply = await self._transport.send(
+                method, path, most=most, before_write=before_write, candidate=candidate, document=document
+            )
         except asyncio.CancelledError:  # the request may have been sent anyway
             self._observe(Reply(None, trouble=Trouble.CONNECTION))
             raise
@@ -101,6 +104,27 @@ class Atoms:
         """Discard whatever draft is open on a branch at that moment. `check` may raise to prevent the request."""
         return await self._send("DELETE", f"/agent/{agent}/branches/{branch}/draft", SMALL, check=check)
 
+    async def create_draft(self, agent: str, version: str, name: str) -> Reply:
+        """Make a draft from a published version: 201 with its `draftId`; 409 on the branch model."""
+        document = {"sourceVersionId": version, "draftName": name}
+        return await self._send("POST", f"/agent/{agent}/drafts", document=document)
+
+    async def configure_draft(self, agent: str, draft: str, configuration: object) -> Reply:
+        """Merge into a draft's configuration; 409 on the branch model."""
+        return await self._send("PATCH", f"/agent/{agent}/drafts/{draft}/config", document=configuration)
+
+    async def rename_draft(self, agent: str, draft: str, name: str) -> Reply:
+        """Give a draft another name; 409 on the branch model."""
+        return await self._send("PATCH", f"/agent/{agent}/drafts/{draft}", document={"draftName": name})
+
+    async def create_branch(self, agent: str, source: str, name: str) -> Reply:
+        """Make a branch from another one's current head: 201; 409 for a name that is taken, or a source without one."""
+        return await self._send("POST", f"/agent/{agent}/branches", document={"sourceBranchId": source, "name": name})
+
+    async def configure_open_draft(self, agent: str, branch: str, configuration: object) -> Reply:
+        """Open a draft on a branch with this configuration, or merge into whatever draft is open there."""
+        return await self._send("PUT", f"/agent/{agent}/branches/{branch}/draft", document=configuration)
+
 
 def owner_in(reply: Reply) -> tuple[str | None, str | None]:
     """The organization and the user's id from an answer of `user`; None for what is missing."""
@@ -117,6 +141,12 @@ def organization_name_in(reply: Reply, organization: str) -> str | None:
         if isinstance(item, dict) and item.get("orgId") == organization:
             return text_of(item.get("name")) or None
     return None
+
+
+def active_version_in(reply: Reply) -> str:
+    """The published version that an agent uses, from an answer of `agent`; empty if there is none."""
+    found = text_of(reply.data.get("activeVersionId")) if isinstance(reply.data, dict) else ""
+    return found if is_draft(found) else ""
 
 
 def says_no_such_agent(reply: Reply) -> bool:

@@ -3,7 +3,7 @@
 An id from the API is validated like an id from a list before it becomes part of a path.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -31,6 +31,7 @@ class Draft:
     updated_at: str = ""
     branch: str = ""
     branch_name: str = ""
+    created_at: str = ""
     publishing: bool = False
     source: str = ""
     edits: int | None = None
@@ -38,11 +39,25 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch of an agent. `draft`: the id of the draft that is open on it, if any."""
+
+    branch: str
+    name: str
+    is_default: bool
+    draft: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drafts:
-    """An agent's open drafts by id. `odd`: what is wrong with the drafts that could not be parsed, if any."""
+    """An agent's open drafts by id. `odd`: what is wrong with the drafts that could not be parsed, if any.
+
+    `branches`: all branches, also those without an open draft; empty on the older model.
+    """
 
     by_id: dict[str, Draft]
     odd: str | None = None
+    branches: tuple[Branch, ...] = ()
 
 
 def drafts_in(reply: Reply, agent: str) -> Drafts:
@@ -101,7 +116,17 @@ def open_drafts_in(reply: Reply, agent: str) -> Drafts:
     summaries = reply.data.get("branches") if isinstance(reply.data, dict) else None
     if not isinstance(summaries, list):
         raise BadShape("an answer without a list of branches")
-    return _collected(partial(_open_draft, agent, summary) for summary in summaries)
+    found = _collected(partial(_open_draft, agent, summary) for summary in summaries)
+    return replace(found, branches=tuple(_branches(summaries)))
+
+
+def _branches(summaries: list[Any]) -> Iterator[Branch]:
+    """Every branch whose id can be part of a path."""
+    for summary in summaries:
+        branch = summary.get("branch") if isinstance(summary, dict) else None
+        if isinstance(branch, dict) and (branch_id := _id(branch.get("_id"))):
+            name, is_default = text_of(branch.get("name")), branch.get("isDefault") is True
+            yield Branch(branch_id, name, is_default, text_of(branch.get("openDraftId")))
 
 
 def _open_draft(agent: str, summary: object) -> Draft | None:
@@ -129,6 +154,19 @@ def draft_configuration_in(reply: Reply) -> dict[str, Any] | None:
     return data if isinstance(data.get("_resolvedConfig"), dict) else None
 
 
+def new_draft_in(reply: Reply) -> str:
+    """The id of the draft in an answer of `create_draft` or `configure_open_draft`; empty if there is none."""
+    return _id((reply.written or {}).get("draftId"))
+
+
+def new_branch_in(reply: Reply) -> str:
+    """The id of the branch in an answer of `create_branch`; empty if there is none."""
+    data = reply.written or {}
+    # The document calls it a branch; a summary, as the other answers have it, contains one.
+    inner = data.get("branch")
+    return _id(inner.get("_id") if isinstance(inner, dict) else data.get("_id"))
+
+
 def _draft(agent: str, item: object) -> Draft:
     if not isinstance(item, dict):
         raise BadShape("a draft that is not an object")
@@ -142,6 +180,7 @@ def _draft(agent: str, item: object) -> Draft:
         text_of(item.get("draftName")),
         text_of(item.get("lastEditorName")),
         text_of(item.get("updatedAt")),
+        created_at=text_of(item.get("createdAt")),
         publishing=_is_publishing(item),
         source=_id(item.get("sourceVersionId")),
         edits=_count(item.get("draftRevision")),

@@ -103,9 +103,23 @@ class Reply:
         return self.status == 200 and isinstance(self.body, dict) and self.body.get("status") is True
 
     @property
+    def written(self) -> dict[str, object] | None:
+        """The `data` of an answer that says that something was made or changed: 200 or 201 with `"status": true`."""
+        if self.status not in (200, 201) or not isinstance(self.body, dict) or self.body.get("status") is not True:
+            return None
+        data = self.body.get("data")
+        return data if isinstance(data, dict) else {}
+
+    @property
     def data(self) -> object:
         """The `data` of an answer with `"status": true`, else None."""
         return self.body.get("data") if self.ok and isinstance(self.body, dict) else None
+
+    @property
+    def error_type(self) -> str:
+        """The API's name for an error, empty if it has none."""
+        found = self.body.get("error_type") if isinstance(self.body, dict) else None
+        return found if isinstance(found, str) else ""
 
     @property
     def unauthorized(self) -> bool:
@@ -120,7 +134,7 @@ class Reply:
     @property
     def asks_for_migration(self) -> bool:
         """Whether this is the 409 of a workspace that has moved to the branch model."""
-        return self.status == 409 and isinstance(self.body, dict) and self.body.get("error_type") == MIGRATION_ERROR
+        return self.status == 409 and self.error_type == MIGRATION_ERROR
 
     @property
     def is_alive(self) -> bool:

@@ -6,6 +6,7 @@ flight has its own transport, and so its own connection.
 """
 
 import asyncio
+import json
 import os
 import ssl
 import time
@@ -91,14 +92,16 @@ class Transport:
         most: int = SMALL,
         before_write: BeforeWrite | None = None,
         candidate: str | None = None,
+        document: object = None,
     ) -> Reply:
         """Make one attempt at `method path`, and read up to `most` bytes of the answer's body.
 
-        `candidate`: a key to try instead of the one in use. Raises what `before_write` raises, and on cancellation.
+        `document`: what to send as JSON, if anything. `candidate`: a key to try instead of the one in use.
+        Raises what `before_write` raises, and on cancellation.
         """
         used = self.key.number
         progress = _Progress(before_write)
-        request = self._request(method, path, progress, candidate)
+        request = self._request(method, path, progress, candidate, document)
         lane = self._idle.pop() if self._idle else self._open()
         start = time.perf_counter()
         response: httpx.Response | None = None
@@ -132,18 +135,22 @@ class Transport:
         while self._idle:
             await _give_up(self._idle.pop())
 
-    def _request(self, method: str, path: str, progress: _Progress, candidate: str | None) -> httpx.Request:
-        return httpx.Request(
-            method,
-            self._base.copy_with(raw_path=self._path + path.encode("ascii")),
-            headers={
-                "Authorization": self.key.authorization if candidate is None else f"Bearer {candidate}",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": f"atoms-draft-cleanup/{__version__}",
-            },
-            extensions={"trace": progress},
-        )
+    def _request(
+        self, method: str, path: str, progress: _Progress, candidate: str | None, document: object
+    ) -> httpx.Request:
+        headers = {
+            "Authorization": self.key.authorization if candidate is None else f"Bearer {candidate}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"atoms-draft-cleanup/{__version__}",
+        }
+        url = self._base.copy_with(raw_path=self._path + path.encode("ascii"))
+        if document is None:
+            return httpx.Request(method, url, headers=headers, extensions={"trace": progress})
+        headers["Content-Type"] = "application/json"
+        # ASCII: a configuration may have lone surrogates, which UTF-8 cannot encode.
+        body = json.dumps(document).encode("ascii")
+        return httpx.Request(method, url, headers=headers, content=body, extensions={"trace": progress})
 
     def _open(self) -> httpx.AsyncHTTPTransport:
         try:

@@ -1,4 +1,4 @@
-"""`job.py [PAIRS]`, `find` and `sweep`: from settings to a run."""
+"""`job.py [PAIRS]`, `find`, `sweep` and `undo`: from settings to a run."""
 
 import argparse
 import shlex
@@ -16,7 +16,8 @@ from cleanup.lifecycle import Job
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.reading import read_inline, read_list, written_as
 from cleanup.records.next_step import REASON_BYTES, Again, fitting, flags, make_again
-from cleanup.run import discard_list, find, sweep
+from cleanup.records.summary import utc
+from cleanup.run import discard_list, find, sweep, undo
 from cleanup.settings.sources import Loaded, Refused, load
 
 WAITING: Final = "waiting for a list on the terminal (`-` is standard input): end it with Ctrl-D on a line of its own"
@@ -24,10 +25,10 @@ _BAD_ROWS_FOR_A_PERSON: Final = 20
 
 
 def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> int:
-    """Run the job, `find` or `sweep`. Returns the exit code."""
+    """Run the job, `find`, `sweep` or `undo`. Returns the exit code."""
     options, given = parse(command, argv)
     try:
-        loaded = _as_meant(command, load(given, environ, options.config, home))
+        loaded = _as_meant(command, load(given, environ, options.config, home), getattr(options, "ledger", None))
     except Refused as error:
         return refuse_settings(error)
     again = _again(command, options, loaded)
@@ -48,6 +49,11 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
 
         to = Listing(file, format_name, options.review, _discarding(loaded))
         return find(Job(loaded, screen, environ, again, file, check), to)
+    if command == "undo":
+        from cleanup.undo.originals import Wanted
+
+        wanted = Wanted(options.agent or (), options.draft or (), options.run or (), options.since)
+        return undo(Job(loaded, screen, environ, again, options.ledger, check), wanted)
     name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
     asked = Job(loaded, screen, environ, again, None if name is None else str(name), check)
     if name is None:
@@ -75,9 +81,13 @@ def waits_for_typing(loaded: Loaded) -> bool:
 
 def _again(command: str, options: argparse.Namespace, loaded: Loaded) -> Again:
     """How this run could be started again."""
-    pairs = loaded.settings.pairs if command == "" and loaded.inline_pairs is None else None
+    pairs = loaded.settings.pairs if command == "" and loaded.inline_pairs is None else getattr(options, "ledger", None)
     words_of = {"--format": "format", "-o": "output", "--review": "review"}
-    given = {flag: getattr(options, name, None) for flag, name in words_of.items()}
+    given: list[tuple[str, Any]] = [(flag, getattr(options, name, None)) for flag, name in words_of.items()]
+    if command == "undo":
+        several = (("--agent", options.agent), ("--draft", options.draft), ("--run", options.run))
+        given += [(flag, value) for flag, values in several for value in values or ()]
+        given.append(("--since", options.since and utc(options.since)))
     try:
         folder, words = str(Path.cwd()), [*program(), *filter(None, [command])]
     except FileNotFoundError:  # the folder has been removed
@@ -87,10 +97,10 @@ def _again(command: str, options: argparse.Namespace, loaded: Loaded) -> Again:
         words,
         loaded.settings,
         takes=lambda key: takes(command, key),
-        options=[word for flag, value in given.items() if value is not None for word in (flag, value)],
+        options=[word for flag, value in given if value is not None for word in (flag, value)],
         pairs=None if pairs is None else str(pairs),
         file=None if loaded.file is None else str(loaded.file),
-        inline=loaded.inline_pairs is not None,
+        inline=loaded.inline_pairs is not None and command == "",
     )
 
 
@@ -169,13 +179,18 @@ def check_settings(command: str, loaded: Loaded) -> None:
             raise SettingsError(*missing)
 
 
-def _as_meant(command: str, loaded: Loaded) -> Loaded:
-    """The settings adapted to the command: an unconfirmed sweep is a dry run, and `find` only reads."""
+def _as_meant(command: str, loaded: Loaded, ledger: str | None) -> Loaded:
+    """The settings adapted to the command: an unconfirmed sweep is a dry run, and `find` only reads.
+
+    `ledger`: the one that an undo reads, and continues.
+    """
     match command:
         case "sweep":
             return _dry_unless_confirmed(loaded)
         case "find":
             return _without_records(_only_reading(loaded))
+        case "undo":
+            return _for_undo(loaded, ledger)
         case _:
             return loaded
 
@@ -192,6 +207,14 @@ def _only_reading(loaded: Loaded) -> Loaded:
     """The same settings, as a dry run: no ledger, leftover, metrics or heartbeat."""
     run = loaded.settings.run.model_copy(update={"dry_run": True})
     return replace(loaded, settings=loaded.settings.model_copy(update={"run": run}))
+
+
+def _for_undo(loaded: Loaded, ledger: str | None) -> Loaded:
+    """The settings of an undo: its ledger is the one it reads, and what is left is not a list of drafts to discard."""
+    settings = loaded.settings
+    output = settings.output.model_copy(update={"ledger": ledger, "leftover": None, "list": None})
+    run = settings.run.model_copy(update={"resume": False})
+    return replace(loaded, settings=settings.model_copy(update={"output": output, "run": run}))
 
 
 def _without_records(loaded: Loaded) -> Loaded:

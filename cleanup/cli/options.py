@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from cleanup import __version__
+from cleanup.cli.arguments import agent_id, draft_id, since
 from cleanup.errors import ExitCode
 from cleanup.settings.paths import resolved
 from cleanup.settings.table import Setting, all_settings
@@ -18,6 +19,7 @@ COMMANDS: Final = {
     "check": "show what a run would do with the list; send nothing",
     "find": "print stale drafts as a list that the job reads",
     "sweep": "find and discard by rule in one run: the nightly schedule",
+    "undo": "make discarded drafts anew from their copies",
     "report": "one summary of one or more ledgers",
     "simulate": "the Atoms API on loopback, to try the job on",
 }
@@ -48,9 +50,22 @@ _NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
         "output.metrics",
         "output.page",
     ),
+    "undo": (
+        *("find.", "guard.min_idle", "guard.keep", "guard.verify", "run.resume", "run.list_sha256"),
+        *("output.list", "output.ledger", "output.leftover"),
+    ),
 }
 """Settings that do not apply to a command: keys, or prefixes of keys."""
+_REPLACED: Final = {("undo", "find.agents")}
+"""Settings whose flag means something else with a command."""
 _WITH_PAIRS: Final = ("", "check")
+_ARGUMENT: Final = {"": "[PAIRS] ", "check": "[PAIRS] ", "undo": "LEDGER "}
+
+
+UNDO_IS: Final = """A draft cannot be brought back, only made anew: it gets a new id, the key's user as
+its creator, and no edit history; a workflow graph cannot be restored at all.
+This was built from the vendor's documents and never tried against the live
+service: try it with one draft first (--draft ID), and with --dry-run."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -128,7 +143,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     """The parser of one command. Flags that do not apply to it are recognized, but left out of its help."""
     parser = _Parser(
         prog=f"python job.py {command}".rstrip(),
-        usage=f"python job.py {command + ' ' if command else ''}{'[PAIRS] ' if command in _WITH_PAIRS else ''}[flags]",
+        usage=f"python job.py {command + ' ' if command else ''}{_ARGUMENT.get(command, '')}[flags]",
         description=_description(command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -145,6 +160,8 @@ def make_parser(command: str) -> argparse.ArgumentParser:
         general.add_argument(
             "--format", choices=("csv", "tsv", "yaml", "json", "jsonl"), help="the list's format (default: detected)"
         )
+    if command == "undo":
+        _add_undo(general)
     if command == "find":
         general.add_argument(
             "--format",
@@ -177,12 +194,34 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     )
     groups = {section: parser.add_argument_group(title) for section, title in _TITLES.items()}
     for setting in all_settings():
-        if setting.flag.name is not None:
+        if setting.flag.name is not None and (command, setting.key) not in _REPLACED:
             hidden = setting.key.startswith(_NOT_FOR[command])
             text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
             shown = argparse.SUPPRESS if hidden else text
             groups[setting.section].add_argument(setting.flag.name, dest=setting.key, help=shown, **_takes(setting))
     return parser
+
+
+def _add_undo(general: Any) -> None:
+    """What `undo` takes: the ledger, and which of its drafts to restore."""
+    general.add_argument(
+        "ledger", metavar="LEDGER", type=_list_file, help="the ledger of the runs that discarded the drafts"
+    )
+    general.add_argument(
+        "--agent", metavar="AGENT", type=agent_id, action="append", help="only drafts of this agent (repeatable)"
+    )
+    general.add_argument(
+        "--draft", metavar="DRAFT", type=draft_id, action="append", help="only this draft, by its old id (repeatable)"
+    )
+    general.add_argument(
+        "--since",
+        metavar="TIME",
+        type=since,
+        help="only what was discarded since then: 2d, 2026-11-01 (midnight, UTC), or 2026-11-01T06:00:00Z",
+    )
+    general.add_argument(
+        "--run", metavar="RUN_ID", action="append", help="only what this run has discarded (repeatable)"
+    )
 
 
 def _list_file(text: str) -> str:
@@ -209,6 +248,8 @@ def _default_text(setting: Setting) -> str:
 
 
 def _description(command: str) -> str:
+    if command == "undo":
+        return f"{COMMANDS[command].capitalize()}.\n\n{UNDO_IS}"
     if command:
         return COMMANDS[command].capitalize() + "."
     lines = ["Discard listed drafts of Atoms agents.", "", "commands:"]

@@ -7,25 +7,21 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
+from cleanup.cli.arguments import agent_id, draft_id, since
 from cleanup.cli.history import history_text
 from cleanup.console.meter import Meter
 from cleanup.console.printable import printable
 from cleanup.console.screen import print_table, say, say_list
 from cleanup.console.streams import make_lossless
 from cleanup.errors import ExitCode, JobError, SameFile, SettingsError, UsageError
-from cleanup.lists.ids import is_agent, is_draft
-from cleanup.lists.rows import parse_time
 from cleanup.records.files import check_distinct, check_writable, whole_file
 from cleanup.records.history import read_history
 from cleanup.records.latest import End
 from cleanup.records.lines import Damage
 from cleanup.records.report import By, Report, read_report
 from cleanup.records.totals import counts_of, reasons_of
-from cleanup.settings.values import parse_duration
 
 MOST_WARNINGS: Final = 20
 
@@ -118,15 +114,15 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--by", choices=("agent", "day", "user", "organization"), help="one row for each of these")
     parser.add_argument(
-        "--draft", type=_draft, action="append", default=[], metavar="DRAFT",
+        "--draft", type=draft_id, action="append", default=[], metavar="DRAFT",
         help="instead, the history of this draft (repeatable)",
     )  # fmt: skip
     parser.add_argument(
-        "--since", type=_since, metavar="TIME",
+        "--since", type=since, metavar="TIME",
         help="leave out anything older: 180d, 2026-11-01 (midnight, UTC), or 2026-11-01T06:00:00Z",
     )  # fmt: skip
     parser.add_argument(
-        "--agent", type=_agent, action="append", default=[], metavar="AGENT", help="only this agent (repeatable)"
+        "--agent", type=agent_id, action="append", default=[], metavar="AGENT", help="only this agent (repeatable)"
     )
     parser.add_argument("--format", choices=("table", "json", "csv", "markdown", "html"), default="table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the page (--format html) to this file")
@@ -138,28 +134,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     if options.output is not None and options.format != "html":
         parser.error("-o is for --format html")
     return options
-
-
-def _since(text: str) -> datetime:
-    with suppress(ValueError):
-        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
-    with suppress(ValueError):
-        return parse_time(text)
-    raise argparse.ArgumentTypeError(
-        f"{text!r} is neither a duration nor a time: write 180d, 2026-11-01 or 2026-11-01T06:00:00Z"
-    )
-
-
-def _draft(text: str) -> str:
-    if not is_draft(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a valid draft id (1 to 128 of A-Z a-z 0-9 _ -)")
-    return text
-
-
-def _agent(text: str) -> str:
-    if not is_agent(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a valid agent id (24 lower-case hex digits)")
-    return text
 
 
 def _print(found: Report, by: By | None, format_name: str, meter: Meter) -> None:

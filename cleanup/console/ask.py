@@ -33,7 +33,7 @@ async def ask(question: str, stop: Stop) -> str:
         termios.tcflush(terminal, termios.TCIFLUSH)
         os.write(terminal, question.encode("utf-8", "backslashreplace"))
     except (OSError, termios.error):
-        raise UsageError("there is no terminal to ask on: pass --yes to discard without being asked") from None
+        raise UsageError("there is no terminal to ask on: pass --yes to go on without being asked") from None
 
     def read() -> None:
         try:
@@ -54,12 +54,16 @@ async def ask(question: str, stop: Stop) -> str:
     return text
 
 
-async def confirm(drafts: int, agents: int, where: str, stop: Stop) -> None:
-    """Ask once. `where`: the organization and the API. Raises UsageError if the answer is no, Stopped on a signal."""
+async def confirm(verb: str, drafts: int, agents: int, where: str, stop: Stop) -> None:
+    """Ask once. `verb`: what is done with the drafts. `where`: the organization and the API.
+
+    Raises UsageError if the answer is no, Stopped on a signal.
+    """
+    done = f"{verb.removesuffix('e')}ed"
     what = f"{drafts} draft{'s' if drafts != 1 else ''} of {agents} agent{'s' if agents != 1 else ''}"
-    question = printable(f"Discard {what} in {where}?")
+    question = printable(f"{verb.capitalize()} {what} in {where}?")
     if drafts <= MOST_FOR_YES:
         if (await ask(f"{question} [y/N] ", stop)).lower() not in ("y", "yes"):
-            raise UsageError("the answer was no, so nothing was discarded")
-    elif await ask(f"{question} Type {drafts} to discard them: ", stop) != str(drafts):
-        raise UsageError(f"the answer was not {drafts}, so nothing was discarded")
+            raise UsageError(f"the answer was no, so nothing was {done}")
+    elif await ask(f"{question} Type {drafts} to {verb} them: ", stop) != str(drafts):
+        raise UsageError(f"the answer was not {drafts}, so nothing was {done}")

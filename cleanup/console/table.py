@@ -13,6 +13,7 @@ _STYLES = {
     "discarded": "green",
     "restored": "green",
     "would_discard": "cyan",
+    "would_restore": "cyan",
     "skipped": "yellow",
     "failed": "red",
     "not_attempted": "magenta",

@@ -4,7 +4,6 @@ On the branch model, a discard removes whatever draft is open at that moment. So
 check, in the same slot. On the older model this is done only if a guard needs to see the draft.
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -12,16 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cleanup.api.atoms import Atoms
-from cleanup.api.drafts import BadShape, Draft, draft_configuration_in, latest_document, latest_in
+from cleanup.api.drafts import BadShape, Draft, latest_document, latest_in
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Caller
 from cleanup.api.transport import BeforeWrite
 from cleanup.discard import verdict
+from cleanup.discard.copying import Copying, Edited
+from cleanup.discard.evidence import Evidence
 from cleanup.discard.guards import Guards, Objection
 from cleanup.discard.workspace import Unanswered, Workspace
 from cleanup.errors import OutputError
 from cleanup.model import Ending, Pair, Result, StopCause
-from cleanup.records.backup import Backup, Copy
+from cleanup.records.backup import Backup
 from cleanup.stop import Stop, Stopped
 
 FRESH_SECONDS: Final = 1.0
@@ -57,13 +58,9 @@ class Case:
         self.pair = pair
         self._caller = caller
         self._means = means
-        self._attempts = 0
-        self._seconds = 0.0
-        self._reply: Reply | None = None
-        self._details: dict[str, str] = {}
-        self._configuration: dict[str, Any] | None = None
+        self._evidence = Evidence(pair)
+        self._copying = None if means.backup is None else Copying(means.backup, pair)
         self._branch: dict[str, Any] | None = None
-        self._copied: tuple[str, str] | None = None
         self._sent = self._refused = self._maybe_done = self._by_check = False
         self._objection: Objection | None = None
 
@@ -74,26 +71,26 @@ class Case:
         except Stopped:
             return self._left_off()
         except BadShape as error:
-            return self._result(Ending.UNEXPECTED_RESPONSE, str(error))
+            return self._evidence.result(Ending.UNEXPECTED_RESPONSE, str(error))
         except Unanswered as error:
-            result = self._result(verdict.of_read(self._heard(error.reply)))
+            result = self._evidence.result(verdict.of_read(self._evidence.heard(error.reply)))
         return None if self._is_cut_short() else result
 
     def _is_cut_short(self) -> bool:
         """Whether the run stopped between two attempts, before any discard request was sent."""
-        reply = self._reply
+        reply = self._evidence.reply
         stopped = self._means.stop.cause is not None
         return stopped and not self._sent and reply is not None and reply.deserves_retry
 
     def interrupted(self, why: str) -> Result | None:
         """The result of a pair that is interrupted now; None if nothing was sent for it."""
-        cut_off = self._caller.in_flight or self._reply is not None
-        return self._result(Ending.INTERRUPTED, why) if cut_off else None
+        cut_off = self._caller.in_flight or self._evidence.reply is not None
+        return self._evidence.result(Ending.INTERRUPTED, why) if cut_off else None
 
     async def _process(self) -> Result:
         workspace, rounds = self._means.workspace, 0
-        if self._means.backup is not None:
-            without = await self._read_configuration()
+        if self._copying is not None:
+            without = await self._read_configuration(self._copying)
             if without is not None:
                 return without
         while True:
@@ -104,7 +101,7 @@ class Case:
             if workspace.model == model:
                 rounds += 1
                 if rounds >= self._caller.attempts:
-                    return self._result(Ending.DISOWNED, CONTRADICTED)
+                    return self._evidence.result(Ending.DISOWNED, CONTRADICTED)
                 await self._caller.pause(rounds)
 
     async def _by_draft(self) -> Result | None:
@@ -120,7 +117,7 @@ class Case:
         needs_check = self._means.guards.need_check(dated=pair.updated_at is not None)
         reply = await self._attempt(discard, ask if needs_check else None, _looked_into)
         if reply.asks_for_migration:
-            return None if workspace.follow() else self._result(Ending.MIGRATION_REQUIRED)
+            return None if workspace.follow() else self._evidence.result(Ending.MIGRATION_REQUIRED)
         if reply.route_missing and not reply.foreign:
             await workspace.leave_missing_route(self._caller, pair.agent, reply)
             return None
@@ -131,8 +128,8 @@ class Case:
         pair = self.pair
         found = await self._means.workspace.find(self._caller, pair.agent, pair.draft)
         if found is None:
-            return self._result(verdict.of_absence(maybe_done=self._maybe_done))
-        self._details["branch"] = found.branch_name
+            return self._evidence.result(verdict.of_absence(maybe_done=self._maybe_done))
+        self._evidence.details["branch"] = found.branch_name
         self._branch = found.branch_document
 
         async def discard(api: Atoms, check: BeforeWrite) -> Reply:
@@ -155,7 +152,7 @@ class Case:
         """
 
         async def attempt(api: Atoms) -> Reply:
-            self._attempts += 1
+            self._evidence.attempts += 1
             self._objection, self._by_check = None, ask is not None
             checked_at = -math.inf
 
@@ -174,7 +171,7 @@ class Case:
                     reply = await send(api, check)  # a page that a gateway sent before it was ready does not come twice
             except _Kept as kept:
                 return kept.reply
-            return self._heard(reply)
+            return self._evidence.heard(reply)
 
         async def send(api: Atoms, check: BeforeWrite) -> Reply:
             reply = await discard(api, check)
@@ -191,7 +188,7 @@ class Case:
 
     async def _check(self, reply: Reply) -> None:
         """Check the draft by the reply to a read. Raises _Kept if it must not be discarded."""
-        self._heard(reply)
+        self._evidence.heard(reply)
         if reply.data is None:
             raise _Kept(reply)
         try:
@@ -199,99 +196,74 @@ class Case:
         except BadShape as error:
             self._objection = Ending.UNEXPECTED_RESPONSE, str(error)
             raise _Kept(reply) from None
-        draft = replace(draft, branch_name=self._details.get("branch", ""))
-        self._note(draft)
+        draft = replace(draft, branch_name=self._evidence.details.get("branch", ""))
+        self._evidence.note(draft)
         if draft.draft != self.pair.draft:
             ending = Ending.GONE_AFTER_RETRY if self._maybe_done else Ending.CHANGED
             self._objection = ending, "another draft is open on the branch now"
         else:
             self._objection = self._means.guards.objection(self.pair, draft)
-        if self._objection is None and self._means.backup is not None:
-            self._objection = await self._save(self._means.backup, draft, latest_document(reply))
+        if self._objection is None and self._copying is not None:
+            self._objection = await self._save(self._copying, draft, latest_document(reply))
         if self._objection is not None:
             raise _Kept(reply)
 
     async def _judge(self, reply: Reply) -> Result | None:
         """The result according to the last reply. None: the reply was part of an outage, so do it again."""
         if self._objection is not None:
-            return self._result(*self._objection)
+            return self._evidence.result(*self._objection)
         if reply.not_found:
             try:
                 listing = await self._means.workspace.verify(self._caller, self.pair.agent, self.pair.draft)
             except Unanswered as error:
-                ending = verdict.of_read(self._heard(error.reply))
+                ending = verdict.of_read(self._evidence.heard(error.reply))
                 # A 403 to the list says nothing about this draft.
-                return self._result(Ending.DISOWNED if ending is Ending.FORBIDDEN else ending)
+                return self._evidence.result(Ending.DISOWNED if ending is Ending.FORBIDDEN else ending)
             if listing.get(self.pair.draft) is None:
-                return self._result(verdict.of_absence(maybe_done=self._maybe_done))
+                return self._evidence.result(verdict.of_absence(maybe_done=self._maybe_done))
             # A 404 during an outage is part of the outage; any other contradicts the API's own list.
             in_an_outage = listing.after_trouble or self._means.workspace.met_a_gateway()
-            return None if in_an_outage else self._result(Ending.DISOWNED, CONTRADICTED)
-        return self._result(verdict.of_read(reply) if self._by_check else verdict.of_discard(reply))
+            return None if in_an_outage else self._evidence.result(Ending.DISOWNED, CONTRADICTED)
+        return self._evidence.result(verdict.of_read(reply) if self._by_check else verdict.of_discard(reply))
 
-    async def _read_configuration(self) -> Result | None:
+    async def _read_configuration(self, copying: Copying) -> Result | None:
         """Read the configuration for the copy. A Result: it could not be read, so the draft stays.
 
         Raises Stopped, Unanswered.
         """
         pair = self.pair
-        reply = await self._caller.operate(lambda api: api.configuration(pair.agent, pair.draft), decisive=False)
-        self._heard(reply)
-        self._configuration = draft_configuration_in(reply)
-        if self._configuration is not None:
+        reply, has_it = await copying.read_configuration(self._caller)
+        self._evidence.heard(reply)
+        if has_it:
             return None
         if reply.deserves_retry or reply.status in (401, 403):
-            return self._result(verdict.of_read(reply))
+            return self._evidence.result(verdict.of_read(reply))
         if await self._means.workspace.find(self._caller, pair.agent, pair.draft) is None:
-            return self._result(Ending.NOT_FOUND)
-        return self._result(Ending.BACKUP_FAILED, reply.message or "the API returned no configuration of this draft")
+            return self._evidence.result(Ending.NOT_FOUND)
+        return self._evidence.result(
+            Ending.BACKUP_FAILED, reply.message or "the API returned no configuration of this draft"
+        )
 
-    async def _save(self, backup: Backup, draft: Draft, latest: dict[str, Any]) -> Objection | None:
+    async def _save(self, copying: Copying, draft: Draft, latest: dict[str, Any]) -> Objection | None:
         """Keep a copy, once all guards have let the draft pass. A copy that cannot be kept stops the run."""
-        pair, model = self.pair, self._means.workspace.model
-        if self._copied == (model, draft.updated_at) or self._configuration is None:
-            return None
-        if self._copied is not None and self._copied[1] != draft.updated_at:
-            return Ending.CHANGED, f"edited {draft.updated_at}, after its copy was made"
-        copy = Copy(model, pair.agent, pair.draft, self._branch, latest, self._configuration)
         try:
-            self._details["copy"] = await asyncio.to_thread(backup.save, copy)
+            await copying.save(self._means.workspace.model, self._branch, draft, latest)
+        except Edited as error:
+            return Ending.CHANGED, str(error)
         except OutputError as error:
             self._means.stop.request(StopCause.OUTPUT, str(error))
             return Ending.BACKUP_FAILED, str(error)
-        self._copied = model, draft.updated_at
+        self._evidence.details["copy"] = copying.path or ""
         return None
-
-    def _heard(self, reply: Reply) -> Reply:
-        self._reply = reply
-        self._seconds += reply.seconds
-        return reply
-
-    def _note(self, draft: Draft) -> None:
-        """Note the draft's details for the record."""
-        known = (("name", draft.name), ("branch", draft.branch_name), ("editor", draft.editor))
-        self._details.update({key: value for key, value in (*known, ("updated_at", draft.updated_at)) if value})
 
     def _left_off(self) -> Result | None:
         """The result if the run stops between two requests; None if no discard request reached an endpoint."""
         if self._refused and StopCause.MIGRATION_REQUIRED in self._means.stop.causes:
-            return self._result(Ending.MIGRATION_REQUIRED)
+            return self._evidence.result(Ending.MIGRATION_REQUIRED)
         if not self._sent:
             return None
-        return self._result(Ending.INTERRUPTED, "the run stopped before it was known whether the draft was discarded")
-
-    def _result(self, ending: Ending, message: str | None = None) -> Result:
-        """The pair's result, with the last answer as evidence."""
-        reply = self._reply or Reply(None)
-        return Result(
-            self.pair,
-            ending,
-            status=reply.status,
-            attempts=self._attempts,
-            seconds=round(self._seconds, 4),
-            request_id=reply.request_id,
-            message=message or reply.message,
-            details=self._details,
+        return self._evidence.result(
+            Ending.INTERRUPTED, "the run stopped before it was known whether the draft was discarded"
         )
 
 

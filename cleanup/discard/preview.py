@@ -16,22 +16,22 @@ class Preview(Case):
         pair, workspace = self.pair, self._means.workspace
         found = await workspace.find(self._caller, pair.agent, pair.draft)
         if found is None:
-            return self._result(Ending.NOT_FOUND)
+            return self._evidence.result(Ending.NOT_FOUND)
         if not found.branch:
             return self._say(found)
         # The branch itself does not say who edited its draft, or when.
-        self._details["branch"] = found.branch_name
-        reply = self._heard(await read_open_draft(self._caller, workspace, found))
+        self._evidence.details["branch"] = found.branch_name
+        reply = self._evidence.heard(await read_open_draft(self._caller, workspace, found))
         if reply.not_found:
-            return self._result(Ending.NOT_FOUND)
+            return self._evidence.result(Ending.NOT_FOUND)
         if reply.data is None:
-            return self._result(verdict.of_read(reply))
+            return self._evidence.result(verdict.of_read(reply))
         draft = latest_in(reply, pair.agent)
         if draft.draft != pair.draft:
-            return self._result(Ending.CHANGED, "another draft is open on the branch now")
+            return self._evidence.result(Ending.CHANGED, "another draft is open on the branch now")
         return self._say(replace(draft, branch_name=found.branch_name))
 
     def _say(self, draft: Draft) -> Result:
-        self._note(draft)
+        self._evidence.note(draft)
         objection = self._means.guards.objection(self.pair, draft)
-        return self._result(Ending.WOULD_DISCARD) if objection is None else self._result(*objection)
+        return self._evidence.result(Ending.WOULD_DISCARD) if objection is None else self._evidence.result(*objection)

@@ -19,9 +19,9 @@ from cleanup.records.state import State
 def told_of_run(state: State, summary: Mapping[str, Any], settings: Mapping[str, Any]) -> Told:
     """What there is to tell at the end of a run. `settings`: as they are recorded."""
     series = state.traffic.timeline.series
-    recorder, dry_run = state.recorder, state.identity.dry_run
+    recorder, purpose = state.recorder, state.identity.purpose
     endings = {} if recorder is None else recorder.account.by_agent()
-    agents = {agent: fold(each, dry_run=dry_run)["counts"] for agent, each in endings.items()}
+    agents = {agent: fold(each, purpose)["counts"] for agent, each in endings.items()}
     user = state.owner.user or "unknown"
     run = {
         **{key: summary[key] for key in ("run_id", "version", "mode", "exit_code", "base_url", "list", "list_sha256")},

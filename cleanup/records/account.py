@@ -63,8 +63,11 @@ class Account:
                 yield index, _ALL[code - 1]
 
 
-def fold(endings: dict[Ending, int], *, dry_run: bool) -> dict[str, Any]:
-    """Compute the `counts` and the reasons of a summary from the number of pairs in each ending."""
+def fold(endings: dict[Ending, int], first: Outcome) -> dict[str, Any]:
+    """Compute the `counts` and the reasons of a summary from the number of pairs in each ending.
+
+    `first`: the outcome that the run is for.
+    """
     by_outcome: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
     reasons: dict[Outcome, dict[str, int]] = {outcome: {} for outcome in Outcome}
     for ending, count in endings.items():
@@ -72,7 +75,6 @@ def fold(endings: dict[Ending, int], *, dry_run: bool) -> dict[str, Any]:
         if ending.reason:
             of_outcome = reasons[ending.outcome]
             of_outcome[ending.reason] = of_outcome.get(ending.reason, 0) + count
-    first = Outcome.WOULD_DISCARD if dry_run else Outcome.DISCARDED
     columns = (first, Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_ATTEMPTED)
     return {
         "counts": {"listed": sum(endings.values())} | {str(column): by_outcome[column] for column in columns},

@@ -50,7 +50,7 @@ class Backup:
             raise OutputError(f"{folder}: the folder for backups cannot be used: {error.strerror} ({place})") from None
 
     def save(self, copy: Copy) -> str:
-        """Write one copy, and return its path once it is on disk. Raises OutputError."""
+        """Write one copy, and return its absolute path once it is on disk. Raises OutputError."""
         folder = self._folder / copy.agent
         self._make(folder)
         path = str(folder / f"{copy.draft}.json")
@@ -63,7 +63,7 @@ class Backup:
             raise OutputError(f"{path}: could not be written: the draft is nested too deeply") from None
         with whole_file(path, mode=0o600, through_links=False) as stream:
             stream.write(text + "\n")
-        return path
+        return str(Path(path).absolute())  # an undo may be started from another folder
 
     def _make(self, folder: Path) -> None:
         """Create a folder and its parents, durably."""

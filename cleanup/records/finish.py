@@ -92,10 +92,11 @@ class Finish:
         if looked_for == {Ending.NOT_FOUND}:
             reporter.warn("none of the listed drafts was found: is this an old list?", kind="none_found")
         left = facts.endings.get(Ending.LEFT_LIMIT, 0)
-        done = facts.endings.get(Ending.DISCARDED, 0) + facts.endings.get(Ending.WOULD_DISCARD, 0)
+        purpose = self.state.identity.purpose
+        done = sum(count for ending, count in facts.endings.items() if ending.outcome is purpose)
         if left and not done and facts.status == "complete":
             reporter.warn(
-                f"nothing was discarded, and {left} drafts are beyond limits.per_run (--limit): "
+                f"nothing was done, and {left} drafts are beyond limits.per_run (--limit): "
                 "do the drafts within the limit always fail?",
                 kind="limited_nothing_done",
             )
@@ -179,7 +180,7 @@ class Finish:
             stopped=facts.stopped_because,
             unwritten=facts.unwritten,
             reads_only=settings.run.dry_run,
-            ledger=settings.output.ledger is not None,
+            ledger=settings.output.ledger is not None and self.state.identity.mode != "undo",
             leftover=settings.output.leftover,
         )
         return next_step(end, self.again)

@@ -6,10 +6,13 @@ from cleanup.model import Ending, Outcome, Result
 
 FIRST_ANSWERS: Final = 50
 A_FEW: Final = 9
-_NO_DISCARD: Final = frozenset(
-    {Ending.CHANGED, Ending.RECENTLY_EDITED, Ending.PUBLISHING, Ending.KEPT, Ending.BACKUP_FAILED}
+_BY_READING: Final = frozenset(
+    {
+        *(Ending.CHANGED, Ending.RECENTLY_EDITED, Ending.PUBLISHING, Ending.KEPT, Ending.BACKUP_FAILED),
+        *(Ending.RESTORED_BEFORE, Ending.STILL_OPEN, Ending.NO_COPY, Ending.NOT_RESTORABLE),
+    }
 )
-"""Endings decided before a discard request: their status is that of a read, and says nothing about the permission."""
+"""Endings decided by reading alone: their status is that of a read, and says nothing about the permission to write."""
 
 
 class ForbiddenRule:
@@ -21,7 +24,7 @@ class ForbiddenRule:
 
     def add(self, result: Result) -> bool:
         """Note how a pair ended. Returns True if the run should stop."""
-        if result.status is None or result.ending in _NO_DISCARD or result.ending.outcome is Outcome.NOT_ATTEMPTED:
+        if result.status is None or result.ending in _BY_READING or result.ending.outcome is Outcome.NOT_ATTEMPTED:
             return False
         if result.ending is Ending.FORBIDDEN:
             self._forbidden += 1

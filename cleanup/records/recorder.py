@@ -19,8 +19,8 @@ from cleanup.records.ledger import Ledger
 from cleanup.records.summary import Identity, utc
 from cleanup.stop import Stop
 
-_OF_A_DRAFT: Final = ("name", "branch", "updated_at", "copy")
-"""What a ledger line says about the draft itself, if it is known."""
+_OF_A_DRAFT: Final = ("name", "branch", "updated_at", "copy", "new_draft")
+"""What a ledger line says about the draft itself, if it is known; `new_draft`: the one that an undo has made of it."""
 UNKNOWN: Final = "some discarded drafts could not be read back, so it is not known that they are gone (guard.verify)"
 NOT_GONE: Final = "the API said that it discarded this draft, and guard.verify found it still open"
 
@@ -69,7 +69,7 @@ class Recorder:
                 "organization_name": owner.name,
                 "user": owner.user,
                 "list": identity.list_name,
-                "list_sha256": self.plan.pairs.sha256,
+                "list_sha256": self.plan.pairs.sha256 or None,
                 "settings": settings,
                 "note": note,
             }
@@ -116,7 +116,7 @@ class Recorder:
 
     def log_progress(self, requests: int) -> None:
         """Log how far the run is."""
-        counts = fold(self.account.endings(), dry_run=self.identity.dry_run)["counts"]
+        counts = fold(self.account.endings(), self.identity.purpose)["counts"]
         self._reporter.log("run.progress", counts=counts, of=self.plan.listed, requests=requests)
 
     def end(self, exit_code: int, limit: float | None) -> None:
@@ -131,7 +131,7 @@ class Recorder:
                     "run_id": self.identity.run_id,
                     "time": utc(datetime.now(UTC)),
                     "exit_code": exit_code,
-                    "counts": fold(self.account.endings(), dry_run=False)["counts"],
+                    "counts": fold(self.account.endings(), self.identity.purpose)["counts"],
                     **({} if limit is None else {"limit": round(limit, 2)}),
                 }
             )

@@ -52,5 +52,5 @@ class State:
         if self.recorder is None:
             return known
         account = self.recorder.account
-        sha256 = self.recorder.plan.pairs.sha256
+        sha256 = self.recorder.plan.pairs.sha256 or None
         return replace(known, endings=account.endings(), failures=account.failures, list_sha256=sha256)

@@ -10,7 +10,7 @@ from cleanup.errors import ExitCode, JobError, OutputError, meaning
 from cleanup.model import Ending, Outcome, Result, StopCause
 from cleanup.records.account import fold
 
-Mode = Literal["discard", "dry-run", "sweep", "find"]
+Mode = Literal["discard", "dry-run", "sweep", "find", "undo"]
 
 
 def utc(time: datetime) -> str:
@@ -20,11 +20,11 @@ def utc(time: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which run this is, as far as is known before it begins."""
+    """Which run this is, as far as is known before it begins. `purpose`: the outcome that it is for."""
 
     run_id: str
     mode: Mode
-    dry_run: bool
+    purpose: Outcome
     started_at: datetime
     base_url: str
     list_name: str | None
@@ -133,7 +133,7 @@ def summarize(
         "stopped_by": None if stopped_by is None else str(stopped_by),
         "reason": facts.reason or facts.stopped_because,
         "exit_code": int(code),
-        "meaning": meaning(code, identity.mode),
+        "meaning": meaning(code, identity.purpose if identity.mode == "dry-run" else identity.mode),
         "next": next_step,
         "started_at": utc(identity.started_at),
         "finished_at": utc(finished_at),
@@ -145,7 +145,7 @@ def summarize(
         "list_sha256": facts.list_sha256,
         "shard": identity.shard,
         "model": facts.model,
-        **fold(facts.endings, dry_run=identity.dry_run),
+        **fold(facts.endings, identity.purpose),
         "verified": facts.verified,
         **traffic,
         "failures": [failure_entry(result) for result in facts.failures],

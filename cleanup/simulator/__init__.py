@@ -5,7 +5,8 @@ It imports nothing from the rest of the package, so that both do not share a mis
 - `entities`   agents, branches, drafts and keys, as records
 - `world`      the state of a workspace, and what changes it; no I/O
 - `shapes`     the state as JSON; `diffs`: how two configurations differ
-- `endpoints`  what each endpoint answers
+- `endpoints`  what each endpoint answers; `making`: those that make drafts and write into them
+- `writing`    what may be written into a draft, and how it is merged
 - `faults`     what goes wrong, and when: scripts, shares, outages
 - `substitutes` the answers that some faults give instead of the regular one
 - `wire`       sends an answer or a fault over the connection

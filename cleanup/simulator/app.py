@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import random
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
-from cleanup.simulator import endpoints
+from cleanup.simulator import endpoints, making
 from cleanup.simulator.endpoints import Answer, Call
 from cleanup.simulator.entities import Key
 from cleanup.simulator.faults import Fault, Faults
@@ -28,6 +29,11 @@ Handler = Callable[[World, Key, Call], Answer]
 ENDPOINTS: tuple[tuple[str, str, str, Handler], ...] = (
     ("DELETE", "/agent/{agent}/drafts/{draft}", "discard", endpoints.discard_draft),
     ("DELETE", "/agent/{agent}/branches/{branch}/draft", "discard", endpoints.discard_branch_draft),
+    ("POST", "/agent/{agent}/drafts", "fork", making.create_draft),
+    ("POST", "/agent/{agent}/branches", "fork", making.create_branch),
+    ("PATCH", "/agent/{agent}/drafts/{draft}/config", "write", making.write_draft),
+    ("PUT", "/agent/{agent}/branches/{branch}/draft", "write", making.write_branch_draft),
+    ("PATCH", "/agent/{agent}/drafts/{draft}", "rename", making.rename_draft),
     ("GET", "/agent/{agent}/drafts/{draft}", "look", endpoints.get_draft),
     ("GET", "/agent/{agent}/drafts/{draft}/diff", "diff", endpoints.diff_draft),
     ("GET", "/agent/{agent}/diff", "diff", endpoints.diff),
@@ -40,6 +46,7 @@ ENDPOINTS: tuple[tuple[str, str, str, Handler], ...] = (
     ("GET", "/user", "user", endpoints.get_user),
     ("GET", "/account/get-account-details", "account", endpoints.get_account),
 )
+_WRITES = ("POST", "PUT", "PATCH")
 ENDPOINT_NAMES = tuple(dict.fromkeys(name for _, _, name, _ in ENDPOINTS))
 
 
@@ -89,7 +96,8 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Record the request, answer it, and call the hooks before and after."""
         workspace, connection = self.workspace, scope["state"]["connection"]
-        call, request = self._arrive(scope)
+        body = await _body(receive) if scope["method"] in _WRITES else None
+        call, request = self._arrive(scope, body)
         connection.on_lost = lambda: workspace.journal.end(request)
         try:
             workspace.journal.call_hooks("before", request, workspace.world)
@@ -105,15 +113,16 @@ class Endpoint:
             connection.on_lost = None
             workspace.journal.end(request)
 
-    def _arrive(self, scope: Scope) -> tuple[Call, Request]:
+    def _arrive(self, scope: Scope, body: object) -> tuple[Call, Request]:
         parameters = scope["path_params"]
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
         agent, branch = parameters.get("agent", ""), parameters.get("branch") or _compared_branch(query)
         draft: str | None = parameters.get("draft") or query.get("draftId")
         path = scope["raw_path"].decode("latin-1")
         request = self.workspace.journal.begin(scope["method"], path, self.name, agent, branch, draft)
+        request.body = body
         self._name_draft(request)
-        return Call(request.method, path, agent, draft, branch, query), request
+        return Call(request.method, path, agent, draft, branch, query, body), request
 
     async def _respond(self, call: Call, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         workspace, connection = self.workspace, scope["state"]["connection"]
@@ -173,7 +182,7 @@ class Endpoint:
                     fault, self._stamp(answer or endpoints.success(None), request), connection, receive, send
                 )
                 return
-            elif answer is None or fault.kind != "204" or answer.status == 200:
+            elif answer is None or fault.kind != "204" or answer.status < 300:
                 answer = substitute
         await self._send(answer or endpoints.success(None), request, send)
 
@@ -201,6 +210,20 @@ def _compared_branch(query: dict[str, str]) -> str:
     """The branch whose draft is one side of a comparison, `<branchId>:draft`."""
     sides = (query.get("a", ""), query.get("b", ""))
     return next((side.removesuffix(":draft") for side in sides if side.endswith(":draft")), "")
+
+
+async def _body(receive: Receive) -> object:
+    """Read the request's body as JSON; None if there is none, or it is something else."""
+    parts = []
+    while (message := await receive())["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    try:
+        document: object = json.loads(b"".join(parts))
+    except (ValueError, RecursionError):
+        return None
+    return document
 
 
 def _bearer(scope: Scope) -> str:

@@ -145,7 +145,7 @@ def _build_parser() -> argparse.ArgumentParser:
     forms = get_args(RetryAfterForm)
     manner("--retry-after-form", choices=forms, default="header", metavar="FORM", help=", ".join(forms))
     manner("--latency", type=_spread, default=(0.0, 0.0), metavar="40ms-120ms")
-    manner("--removed", action="store_true", help="404 from the first model's list and discard, as after their removal")
+    manner("--removed", action="store_true", help="404 from the first model's list and writes, as after their removal")
     manner("--reads-removed", action="store_true", help="404 from its read of a single draft, too")
     manner(
         "--shapes",
@@ -165,7 +165,12 @@ def _build_parser() -> argparse.ArgumentParser:
     wrong(
         "--fault-attempts", choices=("first", "every"), default="first", help="which attempts to discard a draft fail"
     )
-    wrong("--script", type=Path, metavar="FILE", help='JSON: {"DRAFT": ["500", "ok"], "look:DRAFT": ["hang"]}')
+    wrong(
+        "--script",
+        type=Path,
+        metavar="FILE",
+        help='JSON: {"DRAFT": ["500", "ok"], "look:DRAFT": ["hang"]}, where look may be ' + ", ".join(ENDPOINT_NAMES),
+    )
     return parser
 
 

@@ -9,10 +9,14 @@ Document = dict[str, Any]
 _SECTIONS = {
     "prompt": "workflow_prompt",
     "tools": "workflow_tools",
+    "toolRefs": "workflow_tools",
     "workflowGraph": "workflow_graph",
     "modelName": "llm",
     "defaultLanguage": "language",
     "supportedLanguages": "language",
+    "languageSwitching": "language",
+    "synthesizerVoiceConfig": "voice",
+    "synthesizerSpeed": "voice",
     "synthesizerSampleRate": "voice",
 }
 _OTHERS = "call_handling"

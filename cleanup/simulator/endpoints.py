@@ -14,7 +14,7 @@ from cleanup.simulator.world import World
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: its method and path, and the parameters in the path and in the query."""
+    """One request: its method and path, the parameters in the path and in the query, and its body if that is JSON."""
 
     method: str = "GET"
     path: str = ""
@@ -22,6 +22,7 @@ class Call:
     draft: str | None = None
     branch: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
+    body: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ def cannot(method: str, path: str) -> Answer:
     return Answer(404, page.encode(), content_type="text/html; charset=utf-8")
 
 
-def _first_model(world: World, call: Call) -> Answer | None:
-    """Return the error that the first model's list and discard give, if any."""
+def first_model_obstacle(world: World, call: Call) -> Answer | None:
+    """Return the error that the first model's list and writes give, if any."""
     if world.removed:
         return cannot(call.method, call.path)
     return migration_required() if world.mode == "branches" else None
@@ -91,7 +92,7 @@ def _discard(world: World, key: Key, agent_id: str, draft_id: str, data: object)
 
 def discard_draft(world: World, key: Key, call: Call) -> Answer:
     """`DELETE /agent/{id}/drafts/{draftId}`."""
-    if obstacle := _first_model(world, call):
+    if obstacle := first_model_obstacle(world, call):
         return obstacle
     draft = world.find_draft(call.agent, call.draft or "")
     if draft is None:
@@ -101,7 +102,7 @@ def discard_draft(world: World, key: Key, call: Call) -> Answer:
 
 def list_drafts(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001 - all endpoints are called alike
     """`GET /agent/{id}/drafts`."""
-    if obstacle := _first_model(world, call):
+    if obstacle := first_model_obstacle(world, call):
         return obstacle
     if call.agent not in world.agents:
         return error(404, "Agent not found")
@@ -121,9 +122,11 @@ def diff_draft(world: World, key: Key, call: Call) -> Answer:  # noqa: ARG001
     if world.reads_removed:
         return cannot(call.method, call.path)
     draft = world.find_draft(call.agent, call.draft or "")
-    base = world.find_configuration(call.agent, call.query.get("compareTo") or world.version_of(call.agent))
-    if draft is None or base is None:
-        return error(404, "Draft or version not found")
+    if draft is None:
+        return error(404, "Draft not found")
+    base = world.find_configuration(call.agent, call.query.get("compareTo") or draft.source)
+    if base is None:
+        return error(404, "Version not found")
     # The live API was seen to use the branch model's shape here, where the document has another.
     shape = diffs.by_changes if world.shapes == "live" else diffs.by_sections
     return success(shape(base, draft.config))

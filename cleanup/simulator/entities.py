@@ -30,13 +30,14 @@ class Draft:
     editor: str
     config: dict[str, Any]
     revision_id: str
+    source: str  # the published version that it was made from
     revision: int = 1
     pending_publish: PendingPublish | None = None
 
 
 @dataclass(slots=True)
 class Branch:
-    """A branch of an agent, with at most one open draft."""
+    """A branch of an agent, with at most one open draft; `source` is the branch that it was made from."""
 
     id: str
     agent: str
@@ -44,11 +45,14 @@ class Branch:
     updated_at: datetime
     is_default: bool = False
     open_draft: str | None = None
+    source: str | None = None
+    has_commit: bool = True
+    is_scanning: bool = False
 
 
 @dataclass(slots=True)
 class Agent:
-    """An agent with its live configuration, that of its published `version`."""
+    """An agent with its live configuration, that of its published `version`; `former` versions have theirs."""
 
     id: str
     name: str
@@ -57,8 +61,10 @@ class Agent:
     created_by: str
     version: str
     branches: dict[str, Branch] = field(default_factory=dict)
+    former: dict[str, dict[str, Any]] = field(default_factory=dict)
     archived: bool = False
-    workflow_graph: bool = False  # answers 403 to a discard, as in an organization without such agents
+    workflow_type: str = "single_prompt"
+    workflow_graph: bool = False  # is one, and answers 403 to a discard, as in an organization without such agents
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,8 @@ class Faults:
     def script(self, subject: str, texts: str | Sequence[str], *, on: str = "discard") -> None:
         """Script the requests to endpoint `on` about `subject`: a draft, an agent, or `*` for any.
 
-        A draft's own script takes precedence over its agent's, and both over the one for any.
+        A draft's own script takes precedence over its agent's, and both over the one for any. What makes a draft or a
+        branch (`fork`, and a `write` that opens a draft) has no draft yet: its subject is the agent.
         """
         self._scripts[on, subject] = Script([texts] if isinstance(texts, str) else texts)
 

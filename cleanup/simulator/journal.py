@@ -17,7 +17,8 @@ class Request:
     """One request. Times are of the monotonic clock; `key` is the key's name, never the key.
 
     `answered` is when the answer was sent, or when the connection ended without one. In that case `status` is None,
-    and `fault` says what happened. `in_flight` includes this request. `discarded` is a draft's id.
+    and `fault` says what happened. `in_flight` includes this request. `discarded` is a draft's id. `body` is what the
+    request's JSON says; None if it has none.
     """
 
     number: int
@@ -34,6 +35,7 @@ class Request:
     status: int | None = None
     fault: str | None = None
     discarded: str | None = None
+    body: object = None
 
     @property
     def request_id(self) -> str:

@@ -38,6 +38,63 @@ def furnish(world: World, drafts: Sequence[Draft], seed: int = 0) -> None:
         world.publish(standing[-1])
 
 
+def full_configuration(chance: random.Random) -> dict[str, Any]:
+    """Return a configuration with every field that can be written, named as it is read; some are empty."""
+
+    def flag() -> bool:
+        return chance.random() < 0.5
+
+    def number() -> int:
+        return chance.randint(0, 60)
+
+    voice = {"model": "waves_lightning_v3_1", "voiceId": "emily", "gender": "female", "modelId": f"m{number()}"}
+    hook = {"isEnabled": flag(), "url": "https://example.com/hook", "headers": {"X-Id": str(number())}, "body": {}}
+    tool = {"type": "api_call", "name": "find_order", "enabled": flag(), "body": {"order": ["{{id}}", number()]}}
+    book = {"id": "general", "name": "General", "prompt": _sentence(chance), "toolRefs": [], "enabled": True}
+    metrics = [{"identifier": "solved", "dispositionMetricType": "BOOLEAN", "choices": []}]
+    full: dict[str, Any] = {
+        "prompt": "\n".join(_sentence(chance) for _ in range(5)),
+        "tools": [tool, {"type": "end_call", "name": "end_call", "enabled": True}],
+        "toolRefs": [f"tool_{number()}"],
+        "modelName": chance.choice(("electron", "gpt-4o")),
+        "defaultLanguage": chance.choice(("en", "hi")),
+        "supportedLanguages": chance.sample(("en", "hi", "de"), 2),
+        "languageSwitching": {"isEnabled": flag(), "minWordsForDetection": number()},
+        "synthesizerVoiceConfig": voice,
+        "synthesizerSpeed": chance.choice((0.9, 1, 1.25)),
+        "synthesizerConsistency": chance.random(),
+        "synthesizerSimilarity": chance.random(),
+        "synthesizerEnhancement": number(),
+        "synthesizerSampleRate": chance.choice((8000, 24000, 48000)),
+        "firstMessage": _sentence(chance),
+        "globalPrompt": _sentence(chance),
+        "transcriberType": "pulse",
+        "preCallAPI": hook,
+        "postCallAnalyticsConfig": {"useReasoningModel": flag(), "dispositionMetrics": metrics},
+        "callDispositionConfig": _sentence(chance),
+        "backgroundSound": chance.choice(("", "office", "cafe")),
+        "allowInterruptions": flag(),
+        "waitForUserToSpeakFirst": flag(),
+        "muteUserUntilFirstBotResponse": flag(),
+        "interruptionBackoffTimer": chance.choice((0, 1.5)),
+        "voiceDetectionConfig": {"confidence": chance.random(), "minVolume": 0.6},
+        "smartTurnConfig": {"isEnabled": flag(), "waitTimeInSecs": number()},
+        "voiceMailDetectionConfig": {"enabled": flag(), "endText": "Bye, ä ✓ \u2028."},
+        "denoisingConfig": {"isEnabled": flag()},
+        "redactionConfig": {"isEnabled": flag()},
+        "pronunciationDicts": [{"word": "Grüße", "pronunciation": "grew-suh"}],
+        "llmIdleTimeoutConfig": {"chatTimeoutTimeInSecs": number(), "maxRetries": 2},
+        "sessionTimeoutConfig": {"timeoutTimeInSecs": 60 * number()},
+        "timezone": {"label": "Asia/Kolkata", "offset": 330},
+        "defaultVariables": {"greeting": "Grüß Gott", "retries": number(), "nested": {"list": [1, {"a": ""}]}},
+        "globalKnowledgeBaseId": f"{chance.getrandbits(96):024x}",
+        "enableStyleGuide": flag(),
+        "speechFormatting": flag(),
+        "playbooks": {"router": {"fallbackPlaybookId": "general"}, "playbooks": [book]},
+    }
+    return {name: type(value)() if chance.random() < 0.1 else value for name, value in full.items()}
+
+
 def _edit(config: dict[str, Any], chance: random.Random) -> None:
     sentences = config["prompt"].split("\n")
     for _ in range(chance.randint(1, 6)):

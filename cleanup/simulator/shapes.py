@@ -26,7 +26,7 @@ def draft_document(draft: Draft, world: World) -> Document:
         "draftId": draft.id,
         "draftName": draft.name,
         "draftRevision": draft.revision,
-        "sourceVersionId": agent.version,
+        "sourceVersionId": draft.source,
         "workflowType": _workflow_type(agent),
         "createdBy": draft.created_by,
         "createdAt": timestamp(draft.created_at),
@@ -59,27 +59,32 @@ def branch_draft_detail(draft: Draft, world: World) -> Document:
     return {"latest": latest, "editCount": draft.revision, "editHistory": [entry]}
 
 
+def branch_document(branch: Branch, world: World) -> Document:
+    """Return a branch by itself."""
+    return {
+        "_id": branch.id,
+        "agent": branch.agent,
+        "name": branch.name,
+        "isDefault": branch.is_default,
+        "openDraftId": branch.open_draft,
+        "headRevisionId": world.agents[branch.agent].version if branch.has_commit else None,
+        "sourceBranchId": branch.source,
+        "status": "active",
+        "createdAt": timestamp(branch.updated_at),
+        "updatedAt": timestamp(branch.updated_at),
+    }
+
+
 def branch_summary(branch: Branch, world: World) -> Document:
     """Return a branch with the fields that the API derives."""
     draft = world.drafts.get(branch.open_draft or "")
     names = {"createdByName": "Editor 1", "updatedByName": draft.editor if draft else "Editor 1"}
     return {
-        "branch": {
-            "_id": branch.id,
-            "agent": branch.agent,
-            "name": branch.name,
-            "isDefault": branch.is_default,
-            "openDraftId": branch.open_draft,
-            "headRevisionId": world.agents[branch.agent].version,
-            "sourceBranchId": None if branch.is_default else next(iter(world.agents[branch.agent].branches)),
-            "status": "active",
-            "createdAt": timestamp(branch.updated_at),
-            "updatedAt": timestamp(branch.updated_at),
-        },
+        "branch": branch_document(branch, world),
         "isLive": branch.is_default,
         "hasOpenDraft": branch.open_draft is not None,
-        "revisionsCount": 1,
-        "headRevisionNumber": 1,
+        "revisionsCount": 1 if branch.has_commit else 0,
+        "headRevisionNumber": 1 if branch.has_commit else None,
         **(names if world.shapes == "live" else {}),
     }
 
@@ -100,7 +105,7 @@ def agent_document(agent: Agent, world: World) -> Document:
 
 
 def _workflow_type(agent: Agent) -> str:
-    return "workflow_graph" if agent.workflow_graph else "single_prompt"
+    return "workflow_graph" if agent.workflow_graph else agent.workflow_type
 
 
 def agents_document(found: Sequence[Agent], page: int, size: int, world: World, *, searched: bool) -> Document:
@@ -115,6 +120,11 @@ def agents_document(found: Sequence[Agent], page: int, size: int, world: World, 
         "hasMore": page * size < len(found),
         "isSearchResults": searched,
     }
+
+
+def name_of(key: Key) -> str:
+    """Return the name of the user to whom the key belongs, as it stands beside an edit."""
+    return f"User {key.user[-4:]}"
 
 
 def user_document(key: Key) -> Document:

@@ -23,7 +23,7 @@ Shapes = Literal["live", "documented"]
 class World:
     """A workspace. Plain attributes may be set at any time, even while requests are under way.
 
-    `mode` is the model. `removed` makes the first model's list and discard answer 404, as removed endpoints do, and
+    `mode` is the model. `removed` makes the first model's list and writes answer 404, as removed endpoints do, and
     `reads_removed` its read of a single draft, which is kept longer. `frozen` answers 423 to writes on the branch
     model. `headers` are sent with every answer (`Deprecation`, `Sunset`). `echo_key` puts the refused key into the
     text of the 401. `page_limit` is the most agents on a page, whatever the request asks for.
@@ -86,7 +86,9 @@ class World:
         """Answer 401 to `key` from now on."""
         self.keys.pop(key, None)
 
-    def add_agent(self, name: str | None = None, *, agent_id: str | None = None) -> Agent:
+    def add_agent(
+        self, name: str | None = None, *, agent_id: str | None = None, workflow_type: str = "single_prompt"
+    ) -> Agent:
         """Add an agent with its default branch, `main`."""
         now = datetime.now(UTC)
         agent = Agent(
@@ -96,13 +98,22 @@ class World:
             config=_configuration("As published."),
             created_by=self.user,
             version=_id_from(self._version_ids),
+            workflow_type=workflow_type,
         )
         self.agents[agent.id] = agent
         self.add_branch(agent.id, "main")
         return agent
 
-    def add_branch(self, agent_id: str, name: str | None = None) -> Branch:
-        """Add a branch; an agent's first is its default branch."""
+    def release(self, agent_id: str, config: Mapping[str, Any] | None = None) -> str:
+        """Publish another version of the agent, by default with the same configuration, and return its id."""
+        agent = self.agents[agent_id]
+        agent.former[agent.version] = agent.config
+        agent.config = copy.deepcopy(dict(agent.config if config is None else config))
+        agent.version = _id_from(self._version_ids)
+        return agent.version
+
+    def add_branch(self, agent_id: str, name: str | None = None, *, source: str | None = None) -> Branch:
+        """Add a branch, by default from the default branch, which is an agent's first."""
         branches = self.agents[agent_id].branches
         branch = Branch(
             id=self.new_id(),
@@ -110,6 +121,7 @@ class World:
             name=name or f"branch-{len(branches)}",
             updated_at=datetime.now(UTC),
             is_default=not branches,
+            source=source or next(iter(branches), None),
         )
         branches[branch.id] = branch
         return branch
@@ -125,8 +137,12 @@ class World:
         editor: str = "Editor 1",
         updated_at: datetime | None = None,
         config: Mapping[str, Any] | None = None,
+        source: str | None = None,
     ) -> Draft:
-        """Open a draft on `branch`, by default on a new one, and by default as the demo key's user."""
+        """Open a draft on `branch`, by default on a new one, and by default as the demo key's user.
+
+        It comes from the version `source`, by default the published one.
+        """
         place = self.agents[agent_id].branches[branch] if branch else self.add_branch(agent_id)
         if place.open_draft is not None:
             raise ValueError(f"branch {place.id} already has an open draft, {place.open_draft}")
@@ -143,6 +159,7 @@ class World:
             editor=editor,
             config=copy.deepcopy(dict(config)) if config is not None else _configuration(f"Draft {number}."),
             revision_id=self.new_id(),
+            source=source or self.agents[agent_id].version,
         )
         self.drafts[draft.id] = draft
         place.open_draft = draft.id
@@ -202,19 +219,19 @@ class World:
         agent = self.agents.get(agent_id)
         return agent.branches.get(branch_id) if agent is not None else None
 
-    def version_of(self, agent_id: str) -> str:
-        """Return the id of the agent's published version; an empty one if there is no such agent."""
-        agent = self.agents.get(agent_id)
-        return agent.version if agent is not None else ""
-
-    def find_configuration(self, agent_id: str, reference: str) -> dict[str, Any] | None:
-        """Return a revision's configuration, by its id or as `<branchId>:draft`, if it belongs to this agent."""
+    def find_version(self, agent_id: str, version: str) -> dict[str, Any] | None:
+        """Return the configuration of a version that is or was published, if it belongs to this agent."""
         agent = self.agents.get(agent_id)
         if agent is None:
             return None
-        if reference == agent.version:
-            return agent.config
-        for draft in self.drafts_of(agent_id):
+        return agent.config if version == agent.version else agent.former.get(version)
+
+    def find_configuration(self, agent_id: str, reference: str) -> dict[str, Any] | None:
+        """Return a revision's configuration, by its id or as `<branchId>:draft`, if it belongs to this agent."""
+        published = self.find_version(agent_id, reference)
+        if published is not None:
+            return published
+        for draft in self.drafts_of(agent_id) if agent_id in self.agents else ():
             if reference in (draft.revision_id, f"{draft.branch}:draft"):
                 return draft.config
         return None

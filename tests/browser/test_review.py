@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from cleanup.api.changes import Change
 from cleanup.api.drafts import Draft
@@ -159,10 +159,16 @@ def test_five_thousand_drafts_open_in_two_seconds(context: BrowserContext, tmp_p
     prompt = "ask the caller politely for their name and order " * 22
     found.changes = {draft: (Change("prompt", "", prompt, prompt + draft[1]),) for draft in found.changes}
     file = written(tmp_path, found)
+    context.add_init_script(
+        "addEventListener('DOMContentLoaded', () => { rowsAtFirst = document.querySelectorAll('tbody tr').length })"
+    )
     began = time.monotonic()
     looked = Looked(context, file)
     assert looked.page.locator("#count").text_content() == "4999 ticked, 5000 of 5000 shown"
     assert time.monotonic() - began < 10, "five times what it takes on an idle machine"
+    assert looked.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") < 2000
+    assert 200 <= looked.page.evaluate("rowsAtFirst") < 5000, "the first rows must not wait for the others"
+    expect(looked.page.locator("tbody tr")).to_have_count(5000)
     looked.check_quiet()
 
 

@@ -110,7 +110,7 @@ def test_the_question_says_whose_drafts_they_are(
         return "y"
 
     async def run() -> None:
-        await confirm(2, 1, f"{Owner(organization, name=name).in_words()} at URL", Stop())
+        await confirm("discard", 2, 1, f"{Owner(organization, name=name).in_words()} at URL", Stop())
 
     monkeypatch.setattr("cleanup.console.ask.ask", answer)
     asyncio.run(run())

@@ -76,6 +76,57 @@ def test_a_branchs_discard_fits_the_sdks_model(client: httpx.Client, world: Worl
     _hold_to("agent_versioning_branches.DiscardDraftAgentVersioningBranchesResponse", client.delete(branch_path))
 
 
+@pytest.mark.parametrize(
+    ("mode", "method", "path", "body", "model"),
+    [
+        (
+            "drafts",
+            "POST",
+            "agent/{agent}/drafts",
+            {"sourceDraftId": "{draft}"},
+            "agent_versioning_drafts.CreateDraftAgentVersioningDraftsResponse",
+        ),
+        (
+            "drafts",
+            "PATCH",
+            "agent/{agent}/drafts/{draft}/config",
+            {"firstMessage": "Hi!"},
+            "agent_versioning_drafts.UpdateDraftConfigAgentVersioningDraftsResponse",
+        ),
+        (
+            "drafts",
+            "PATCH",
+            "agent/{agent}/drafts/{draft}",
+            {"draftName": "Refunds"},
+            "agent_versioning_drafts.RenameDraftAgentVersioningDraftsResponse",
+        ),
+        (
+            "branches",
+            "POST",
+            "agent/{agent}/branches",
+            {"sourceBranchId": "{branch}", "name": "undo"},
+            "agent_versioning_branches.CreateBranchAgentVersioningBranchesResponse",
+        ),
+        (
+            "branches",
+            "PUT",
+            "agent/{agent}/branches/{branch}/draft",
+            {"firstMessage": "Hi!"},
+            "agent_versioning_branches.UpdateDraftAgentVersioningBranchesResponse",
+        ),
+    ],
+)
+def test_what_is_written_is_answered_as_the_sdks_models_say(
+    client: httpx.Client, world: World, draft: Draft, mode: Mode, method: str, path: str, body: Any, model: str
+) -> None:
+    world.mode = mode
+    ids = {"agent": draft.agent, "draft": draft.id, "branch": draft.branch}
+    written = {name: value.format(**ids) for name, value in body.items()}
+    response = client.request(method, path.format(**ids), json=written)
+    assert response.is_success
+    _hold_to(model, response)
+
+
 def test_the_second_429_fits_the_sdks_model(
     client: httpx.Client, simulator: Simulator, draft: Draft, path: str
 ) -> None:

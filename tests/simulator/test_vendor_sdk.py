@@ -1,7 +1,7 @@
 """The vendor's own SDK gets along with the simulator, and reads in its answers what they are meant to say."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -79,6 +79,99 @@ def test_branches_are_listed_and_a_branchs_draft_is_discarded(
     assert branches.discard_draft(agent.id, draft.branch).data.discarded is True
     assert world.discarded[draft.id].how == "branches"
     assert branches.get(agent.id, draft.branch).data.has_open_draft is False
+
+
+def test_a_draft_is_made_written_and_renamed(atoms: Any, world: World, agent: Agent) -> None:
+    """By the SDK's calls for the first model, with its own record for a prompt and tools.
+
+    That record has no `toolRefs`, and the call no `playbooks` (nor a `workflowGraph`): the SDK's way to send such a
+    field is `additional_body_parameters`.
+    """
+    from smallestai.atoms import SinglePromptConfig
+
+    drafts = atoms.agent_versioning_drafts
+    made = drafts.create_draft(agent.id, source_version_id=agent.version, draft_name="Refunds").data
+    assert (made.draft_name, made.draft_revision, made.created_by) == ("Refunds", 1, world.user)
+    assert (made.status, made.source_version_id) == ("draft", agent.version)
+    written = drafts.update_draft_config(
+        agent.id,
+        made.draft_id,
+        single_prompt_config=SinglePromptConfig(prompt="Be brief.", tools=[]),
+        slm_model="gpt-4o",
+        language={"supported": ["de"]},
+        speech_formatting=True,
+        request_options={"additional_body_parameters": {"playbooks": {"playbooks": []}}},
+    ).data
+    assert (written.draft_id, written.draft_revision) == (made.draft_id, 2)
+    assert drafts.rename_draft(agent.id, made.draft_id, draft_name="Refunds 2").data.draft_name == "Refunds 2"
+    copy = drafts.create_draft(agent.id, source_draft_id=made.draft_id).data
+
+    found = atoms.agents.get_agent(agent.id, draft_id=copy.draft_id).data.resolved_config
+    assert (found.prompt, found.tools, found.model_name) == ("Be brief.", [], "gpt-4o")
+    assert (found.default_language, found.supported_languages) == ("en", ["de"])
+    assert world.drafts[made.draft_id].name == "Refunds 2"
+
+
+def test_a_branch_is_forked_and_a_draft_is_opened_on_it(atoms: Any, world: World, agent: Agent, draft: Draft) -> None:
+    """By the SDK's calls for the branch model.
+
+    Its call for the draft has none of `singlePromptConfig`, `postCallAnalyticsConfig`, `transcriberType` and
+    `playbooks`; its helpers send the first and the last all the same. Where it differs in a field's type from its call
+    for the first model (`timezone`, `pronunciationDicts`, `callDispositionConfig`, `speechFormatting`), the simulator
+    takes both. It also has `expectedRevision`, which the simulator ignores.
+    """
+    world.mode = "branches"
+    branches = atoms.agent_versioning_branches
+    forked = branches.create_branch(agent.id, source_branch_id=draft.branch, name="undo").data
+    assert (forked.name, forked.source_branch_id, forked.status) == ("undo", draft.branch, "active")
+    assert (forked.head_revision_id, forked.open_draft_id) == (agent.version, None)
+    opened = branches.update_draft(
+        agent.id,
+        forked.id,
+        first_message="Hi!",
+        timezone="Europe/Berlin",
+        request_options={"additional_body_parameters": {"singlePromptConfig": {"tools": []}}},
+    ).data
+    assert (opened.status, opened.branch, opened.created_by) == ("draft", forked.id, world.user)
+    assert branches.get(agent.id, forked.id).data.branch.open_draft_id == opened.draft_id
+    again = branches.update_draft(agent.id, forked.id, global_prompt="Be brief.").data
+    assert (again.draft_id, again.draft_revision) == (opened.draft_id, 2)
+
+    found = atoms.agents.get_agent(agent.id, draft_id=opened.draft_id).data.resolved_config
+    assert (found.first_message, found.global_prompt, found.tools) == ("Hi!", "Be brief.", [])
+
+
+def test_what_is_refused_when_drafts_are_made(atoms: Any, world: World, agent: Agent, draft: Draft) -> None:
+    """As the SDK's own errors: bad requests, what is not there, conflicts with their types, and a freeze."""
+    from smallestai.atoms import errors
+
+    drafts, branches = atoms.agent_versioning_drafts, atoms.agent_versioning_branches
+    with pytest.raises(errors.BadRequestError):
+        drafts.create_draft(agent.id)
+    with pytest.raises(errors.NotFoundError):
+        drafts.create_draft(agent.id, source_version_id="0" * 24)
+    with pytest.raises(errors.BadRequestError) as caught:
+        drafts.update_draft_config(agent.id, draft.id)
+    assert caught.value.body["errors"] == ["No recognized config fields in request body"]
+    with pytest.raises(errors.BadRequestError):
+        drafts.update_draft_config(agent.id, draft.id, first_message=None)
+
+    world.mode = "branches"
+    former: list[Callable[[], Any]] = [
+        lambda: drafts.create_draft(agent.id, source_version_id=agent.version),
+        lambda: drafts.update_draft_config(agent.id, draft.id, first_message="Hi!"),
+        lambda: drafts.rename_draft(agent.id, draft.id, draft_name="Refunds"),
+    ]
+    for refused in former:
+        with pytest.raises(errors.ConflictError) as conflict:
+            refused()
+        assert conflict.value.body["error_type"] == "versioning_v2_migration_required"
+    with pytest.raises(errors.ConflictError) as conflict:
+        branches.create_branch(agent.id, source_branch_id=draft.branch, name="main")
+    assert conflict.value.body["error_type"] == "branch_name_exists"
+    world.frozen = True
+    with pytest.raises(errors.LockedError):
+        branches.update_draft(agent.id, draft.branch, first_message="Hi!")
 
 
 def test_agents_and_the_user(atoms: Any, world: World) -> None:

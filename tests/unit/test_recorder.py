@@ -12,7 +12,7 @@ from cleanup.console.log import Output, make_log
 from cleanup.console.reporter import Reporter
 from cleanup.lists.pair_list import PairList
 from cleanup.lists.rows import Row
-from cleanup.model import Ending, Result
+from cleanup.model import Ending, Outcome, Result
 from cleanup.plan import make_plan
 from cleanup.records.ledger import Ledger
 from cleanup.records.past import read
@@ -21,7 +21,7 @@ from cleanup.records.summary import Identity
 from cleanup.stop import Stop
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-IDENTITY = Identity("1", "discard", False, NOW, "https://one.example", "drafts.csv", None)
+IDENTITY = Identity("1", "discard", Outcome.DISCARDED, NOW, "https://one.example", "drafts.csv", None)
 
 
 @pytest.fixture

@@ -214,7 +214,13 @@ const save = async () => {
   byId("saved").hidden = false;
 };
 
-byId("drafts").append(...data.drafts.map(rowOf));
+/* The first rows are there at once, the others come between two frames: laying out thousands takes seconds. */
+const addRows = (rows) => {
+  byId("drafts").append(...rows.splice(0, 200).filter((row) => !row.isConnected));
+  if (rows.length > 0) setTimeout(() => addRows(rows));
+};
+
+addRows(data.drafts.map(rowOf));
 count();
 byId("filter").addEventListener("input", filter);
 byId("tick").addEventListener("click", () => tickAll(true));

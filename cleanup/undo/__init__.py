@@ -1,0 +1,1 @@
+"""Makes discarded drafts anew from their copies."""

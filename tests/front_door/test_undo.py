@@ -1,0 +1,530 @@
+"""Undo: drafts made anew from their copies, on either model; what is there afterwards is asked of the simulator."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleanup.simulator import Simulator, World
+from cleanup.simulator.lifelike import full_configuration
+from tests.accounts import endings
+from tests.conftest import MODES, Drafts, Ended, Runner
+
+pytestmark = pytest.mark.unverified
+
+DISCARD = ("--ledger", "ledger.jsonl", "--backup", "copies")
+UNDO = ("undo", "ledger.jsonl")
+
+
+def discarded(job: Runner, sim: Simulator, held: list[Any], *more: str) -> Ended:
+    """Discard these drafts, each with a copy."""
+    ended = job(job.list_of(held), *DISCARD, *more)
+    assert ended.code == 0
+    assert not {draft.id for draft in held} & sim.left()
+    return ended
+
+
+def made_of(ended: Ended) -> dict[str, str]:
+    """The new draft of each old one, by the ledger's last lines."""
+    lines = [line for line in ended.ledger() if line["type"] == "pair" and line.get("new_draft")]
+    return {line["draft"]: line["new_draft"] for line in lines}
+
+
+@MODES
+def test_what_was_discarded_is_made_anew(mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """With the same configuration and name, from the version or branch it was made from, as drafts of their own."""
+    world.mode = mode
+    held = drafts(6)
+    discarded(job, sim, held)
+    ended = job(*UNDO)
+    assert (ended.code, ended.summary["mode"], ended.summary["status"]) == (0, "undo", "complete")
+    assert ended.counts == {"listed": 6, "restored": 6, "skipped": 0, "failed": 0, "not_attempted": 0}
+    new = made_of(ended)
+    assert set(new.values()) == sim.left()
+    for draft in held:
+        again = world.drafts[new[draft.id]]
+        assert (again.agent, again.config) == (draft.agent, draft.config)
+        if mode == "drafts":
+            assert again.name == draft.name
+        else:
+            assert world.agents[again.agent].branches[again.branch].name == f"restored-{draft.id}"
+
+
+def mixed(world: World, count: int) -> list[Any]:
+    """Drafts of agents of every workflow type, with every field: with values, empty ones, nulls and without."""
+    chance = random.Random(world.seed)
+    held = []
+    for number in range(count):
+        kind = ("single_prompt", "multi_agents", "workflow_graph")[number % 8 % 3]
+        config = full_configuration(chance)
+        for name in chance.sample(sorted(config), 3):
+            config[name] = None
+        for name in chance.sample(sorted(config), 3):
+            del config[name]
+        if kind == "workflow_graph":
+            config["workflowGraph"] = {"nodes": [{"id": "1"}]}
+        if number % 11 == 0:
+            config["fieldOfTomorrow"] = {"value": number}
+        agent = world.add_agent(workflow_type=kind)
+        if number % 5 == 0:  # it was made from a version that is no longer the active one
+            world.release(agent.id, full_configuration(chance))
+        held.append(world.open_draft(agent.id, config=config, name=f"Entwurf {number} – ä"))
+        if number % 5 == 0:
+            world.release(agent.id, full_configuration(chance))
+    return held
+
+
+def bare(value: Any) -> Any:
+    """A configuration without the keys that are null, which are the same as none."""
+    if isinstance(value, dict):
+        return {key: bare(inner) for key, inner in value.items() if inner is not None}
+    return [bare(inner) for inner in value] if isinstance(value, list) else value
+
+
+@MODES
+@pytest.mark.parametrize("count", [48, pytest.param(500, marks=pytest.mark.slow)])
+def test_what_is_called_restored_equals_its_copy_and_all_else_is_named(
+    count: int, mode: Any, job: Runner, sim: Simulator, world: World
+) -> None:
+    """As the simulator itself holds it, field by field."""
+    world.mode = mode
+    held = mixed(world, count)
+    discarded(job, sim, held)
+    ended = job(*UNDO)
+    assert ended.code == 3
+    new, ends = made_of(ended), endings(ended)
+    messages = {line["draft"]: line.get("message", "") for line in ended.events if line["event"].startswith("draft.")}
+    told = set()
+    for draft in held:
+        end = ends[draft.agent, draft.id]
+        told.add(end)
+        if "workflowGraph" in draft.config:
+            assert end == ("skipped", "not_restorable")
+            continue
+        wanted, found = bare(draft.config), bare(world.drafts[new[draft.id]].config)
+        different = {name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)}
+        assert end == (("failed", "differs") if different else ("restored", None))
+        named = messages[draft.id].partition(" in ")[2].replace(" (missing)", "").replace(" (not in the copy)", "")
+        assert {field.partition(".")[0] for field in filter(None, named.split(", "))} == different
+    assert told == {("restored", None), ("failed", "differs"), ("skipped", "not_restorable")}
+    assert sim.left() == set(new.values())
+
+
+@MODES
+def test_a_second_undo_does_nothing_and_says_so(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Not even a request."""
+    world.mode = mode
+    discarded(job, sim, drafts(4))
+    job(*UNDO)
+    before, left = len(sim.requests()), sim.left()
+    ended = job(*UNDO)
+    assert (ended.code, ended.summary["skipped"]) == (0, {"restored_before": 4})
+    assert (len(sim.requests()), sim.left()) == (before, left)
+    assert "nothing is left to undo: all of these drafts were restored before" in ended.summary["warnings"]
+
+
+@MODES
+def test_a_dry_run_only_reads_and_says_what_would_come_back(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """And what would not, by the names of the fields."""
+    world.mode = mode
+    held = [*drafts(2), *drafts(1, agents=1, config={"prompt": "x", "fieldOfTomorrow": 1})]
+    discarded(job, sim, held)
+    seen = len(sim.requests())
+    ledger = (job.folder / "ledger.jsonl").read_bytes()
+    ended = job(*UNDO, "--dry-run")
+    assert (ended.code, ended.summary["mode"]) == (0, "dry-run")
+    assert ended.counts == {"listed": 3, "would_restore": 3, "skipped": 0, "failed": 0, "not_attempted": 0}
+    assert ended.summary["meaning"] == "every draft was checked, and nothing was restored"
+    assert {request.method for request in sim.requests()[seen:]} == {"GET"}
+    assert (job.folder / "ledger.jsonl").read_bytes() == ledger
+    said = {line["draft"]: line["message"] for line in ended.of("draft.would_restore")}
+    assert ["fieldOfTomorrow" in said[draft.id] for draft in held] == [False, False, True]
+
+
+@MODES
+@pytest.mark.parametrize("fault", ["lost_after", "500", "lost", "429", "empty404"])
+def test_no_fault_makes_a_draft_twice(
+    fault: str, mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Every first answer of each step is a fault; what was carried out without an answer is found by its name."""
+    world.mode = mode
+    held = drafts(3)
+    discarded(job, sim, held)
+    for step in ("fork", "write", "rename", "backup", "look"):
+        sim.faults.script("*", [fault, "ok", fault, "ok"], on=step)
+    ended = job(*UNDO)
+    assert (ended.code, ended.counts["restored"]) == (0, 3)
+    assert sim.left() == set(made_of(ended).values())
+    assert len(sim.left()) == 3
+
+
+@pytest.mark.parametrize("step", ["fork", "write"])
+@MODES
+def test_a_fault_that_stays_is_named_and_the_next_undo_goes_on(
+    mode: Any, step: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The others come back; once the fault has passed, so does each of these, as one draft."""
+    world.mode = mode
+    faults = {
+        "423*": ("failed", "frozen"),
+        "403*": ("skipped", "forbidden"),
+        "500*": ("failed", "server_error"),
+        "429*": ("failed", "rate_limited"),
+        "400*": ("failed", "bad_request"),
+        "hang*": ("failed", "timeout"),
+        "lost*": ("failed", "connection"),
+    }
+    held = drafts(9, agents=9)
+    discarded(job, sim, held)
+    ends = {}
+    for draft, (fault, end) in zip(held, faults.items(), strict=False):
+        ends[draft.agent, draft.id] = end
+        spoil(sim, draft.agent, step, fault)
+    ended = job(*UNDO, "--attempts", "2", "--timeout", "300ms")
+    assert ended.code == 75
+    assert endings(ended) == {(draft.agent, draft.id): ("restored", None) for draft in held} | ends
+    for draft in held:
+        for subject in (draft.agent, newest(world, draft.agent)):
+            sim.faults.script(subject, ["ok*"], on=step)
+    ended = job(*UNDO)
+    assert (ended.code, ended.counts["restored"], len(sim.left())) == (0, 7, 9)
+
+
+def spoil(sim: Simulator, agent: str, step: str, fault: str) -> None:
+    """Answer a step of an agent's drafts with a fault, whatever the id of the new draft will be."""
+    sim.faults.script(agent, [fault], on=step)
+    if step == "write":
+        sim.after(
+            lambda changed: sim.faults.script(newest(changed, agent), [fault], on=step), endpoint="fork", agent=agent
+        )
+
+
+def newest(world: World, agent: str) -> str:
+    """The id of an agent's newest draft; of no draft if it has none."""
+    return next((draft.id for draft in reversed(world.drafts.values()) if draft.agent == agent), "none")
+
+
+def test_a_branch_with_a_draft_in_the_way_survives_untouched(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Somebody has a branch of that name, and works on it: nothing is written there."""
+    world.mode = "branches"
+    held = drafts(2)
+    discarded(job, sim, held)
+    branch = world.add_branch(held[0].agent, f"restored-{held[0].id}")
+    other = world.open_draft(held[0].agent, branch=branch.id, config={"prompt": "mine"})
+    ended = job(*UNDO)
+    assert ended.code == 3
+    assert endings(ended)[held[0].agent, held[0].id] == ("failed", "differs")
+    assert (other.config, other.revision) == ({"prompt": "mine"}, 1)
+    assert len(sim.left()) == 2
+
+
+def test_a_branch_with_a_draft_that_equals_the_copy_was_restored_before(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """By an undo whose ledger is lost, or that was killed before it could record it."""
+    world.mode = "branches"
+    held = drafts(1)
+    discarded(job, sim, held)
+    branch = world.add_branch(held[0].agent, f"restored-{held[0].id}")
+    other = world.open_draft(held[0].agent, branch=branch.id, config=held[0].config)
+    ended = job(*UNDO)
+    assert (ended.code, ended.summary["skipped"], made_of(ended)) == (0, {"restored_before": 1}, {held[0].id: other.id})
+    assert not sim.requests("write")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason", "code"),
+    [
+        ("no commit", "skipped: not_restorable", 0),
+        ("scanning", "failed: conflict", 75),
+        ("branch gone", "restored", 0),
+        ("agent gone", "skipped: not_restorable", 0),
+        ("still open", "skipped: still_open", 0),
+    ],
+)
+def test_what_may_be_in_the_way_on_the_branch_model(
+    spoil: str, reason: str, code: int, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Each is told by its own name; without its own branch a draft is made from the default one, with a warning."""
+    world.mode = "branches"
+    held = drafts(2, agents=2)
+    discarded(job, sim, held)
+    branches = world.agents[held[0].agent].branches
+    match spoil:
+        case "no commit":
+            branches[held[0].branch].has_commit = False
+        case "scanning":
+            branches[held[0].branch].is_scanning = True
+        case "branch gone":
+            del branches[held[0].branch]
+        case "agent gone":
+            del world.agents[held[0].agent]
+        case "still open":
+            world.open_draft(held[0].agent, draft_id=held[0].id, branch=held[0].branch)
+    ended = job(*UNDO)
+    assert ended.code == code
+    assert ": ".join(filter(None, endings(ended)[held[0].agent, held[0].id])) == reason
+    assert endings(ended)[held[1].agent, held[1].id] == ("restored", None)
+    assert any("default branch" in warning for warning in ended.summary["warnings"]) == (spoil == "branch gone")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason", "code"),
+    [
+        ("version gone", "skipped: not_restorable", 0),
+        ("agent gone", "skipped: not_restorable", 0),
+        ("still open", "skipped: still_open", 0),
+    ],
+)
+def test_what_may_be_in_the_way_on_the_older_model(
+    spoil: str, reason: str, code: int, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Each is told by its own name."""
+    held = drafts(1, agents=1, source="0" * 24 if spoil == "version gone" else None) + drafts(1, agents=1)
+    discarded(job, sim, held)
+    if spoil == "agent gone":
+        del world.agents[held[0].agent]
+    if spoil == "still open":
+        world.open_draft(held[0].agent, draft_id=held[0].id)
+    ended = job(*UNDO)
+    assert ended.code == code
+    assert ": ".join(filter(None, endings(ended)[held[0].agent, held[0].id])) == reason
+    assert endings(ended)[held[1].agent, held[1].id] == ("restored", None)
+
+
+@MODES
+def test_copies_that_are_of_no_use_are_named(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Cut short, another draft's, another agent's, of a later format, missing."""
+    world.mode = mode
+    held = drafts(6, agents=6)
+    discarded(job, sim, held)
+    paths = [job.folder / "copies" / draft.agent / f"{draft.id}.json" for draft in held]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    paths[0].write_text(texts[0][:-20], encoding="utf-8")
+    paths[1].write_text(texts[0], encoding="utf-8")
+    paths[2].write_text(texts[2].replace(held[2].agent, held[3].agent), encoding="utf-8")
+    paths[3].write_text(texts[3].replace('"format": 1', '"format": 2'), encoding="utf-8")
+    paths[4].unlink()
+    ended = job(*UNDO)
+    assert (ended.code, ended.summary["skipped"], ended.counts["restored"]) == (0, {"no_copy": 5}, 1)
+    said = {line["draft"]: line["message"] for line in ended.of("draft.skipped")}
+    words = ["cut short", f"not of draft {held[1].id}", "this is a copy of draft", "format 2", "--backup"]
+    for draft, path, word in zip(held, paths, words, strict=False):
+        assert word in said[draft.id]
+        assert str(path) in said[draft.id]
+    assert made_of(ended).keys() == {held[5].id}
+
+
+@MODES
+def test_copies_of_version_1_0_are_read_too(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The configuration alone: what the draft was made from is unknown, so it is made from what is active."""
+    world.mode = mode
+    held = drafts(3)
+    discarded(job, sim, held)
+    for draft in held:
+        path = job.folder / "copies" / draft.agent / f"{draft.id}.json"
+        path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8"))["configuration"]), encoding="utf-8")
+    ended = job(*UNDO)
+    assert (ended.code, ended.counts["restored"]) == (0, 3)
+    assert [
+        warning for warning in ended.summary["warnings"] if "active version" in warning or "default branch" in warning
+    ]
+    assert {draft.id for draft in world.drafts.values()} == set(made_of(ended).values())
+    for draft in held:
+        assert world.drafts[made_of(ended)[draft.id]].config == draft.config
+
+
+def test_a_ledger_without_copies_restores_nothing(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Nothing was kept, so each draft is named, and nothing is asked of the API but whose key it is."""
+    held = drafts(2)
+    assert job(job.list_of(held), "--ledger", "ledger.jsonl").code == 0
+    seen = len(sim.requests())
+    ended = job(*UNDO)
+    assert (ended.code, ended.summary["skipped"]) == (0, {"no_copy": 2})
+    assert {request.endpoint for request in sim.requests()[seen:]} == {"user"}
+
+
+def test_which_drafts_is_said_by_agent_draft_run_and_time(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """What does not match is not counted; and the limit is the limit."""
+    held = drafts(9, agents=3)
+    first = discarded(job, sim, held[:6]).summary["run_id"]
+    middle = job(job.list_of(held[6:]), *DISCARD).summary["started_at"]
+
+    def chosen(*flags: str) -> set[str]:
+        ended = job(*UNDO, "--dry-run", *flags)
+        assert ended.code == 0
+        return {line["draft"] for line in ended.of("draft.would_restore")}
+
+    ids = [draft.id for draft in held]
+    assert chosen() == set(ids)
+    assert chosen("--agent", held[0].agent) == {draft.id for draft in held if draft.agent == held[0].agent}
+    assert chosen("--draft", ids[0], "--draft", ids[8]) == {ids[0], ids[8]}
+    assert chosen("--run", first) == set(ids[:6])
+    assert chosen("--since", middle) == set(ids[6:])
+    assert chosen("--since", middle, "--run", first) == set()
+    assert len(chosen("--limit", "2")) == 2
+    assert chosen("--protect", held[0].agent) == {draft.id for draft in held if draft.agent != held[0].agent}
+
+
+def test_a_draft_has_a_history_that_is_told_from_either_id(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """Discarded, restored, discarded again under its new id, restored again."""
+    (held,) = drafts(1)
+    discarded(job, sim, [held])
+    job(*UNDO)
+    (second,) = sim.left()
+    assert job(job.list_of([(held.agent, second)]), *DISCARD).code == 0
+    ended = job(*UNDO)
+    assert (ended.counts["restored"], ended.summary["skipped"]) == (1, {"restored_before": 1})
+    (third,) = sim.left()
+    assert made_of(ended) == {held.id: second, second: third}
+    told = job("report", "ledger.jsonl", "--draft", held.id).stdout
+    assert f"new draft: {second}" in told
+    told = job("report", "ledger.jsonl", "--draft", second).stdout
+    assert f"from the copy of draft {held.id}" in told
+    assert f"new draft: {third}" in told
+    summary = json.loads(job("report", "ledger.jsonl", "--format", "json").stdout)
+    assert summary["counts"]["restored"] == 2
+
+
+def test_a_missing_ledger_is_not_made(job: Runner, sim: Simulator) -> None:
+    """Nor is another file taken for one."""
+    ended = job("undo", "ledger.jsonl")
+    assert (ended.code, sim.requests()) == (66, [])
+    assert not (job.folder / "ledger.jsonl").exists()
+    job.write("list.csv", "agent,draft\n")
+    assert job("undo", "list.csv").code == 78
+
+
+def test_more_than_may_be_sent_is_refused(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """By the same cap as a discard."""
+    discarded(job, sim, drafts(5))
+    ended = job(*UNDO, "--max-discards", "4")
+    assert (ended.code, sim.left()) == (78, set())
+    assert "--max-discards 5" in ended.stderr
+
+
+def test_a_ledger_that_is_full_stops_the_undo(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """What could not be recorded is found by its name, and is not made twice."""
+    import resource
+
+    held = drafts(12)
+    discarded(job, sim, held)
+    size = (job.folder / "ledger.jsonl").stat().st_size + 4000
+    process = job.start(
+        *UNDO,
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )
+    ended = job.wait(process)
+    assert ended.code == 74
+    ended = job(*UNDO)
+    assert ended.code == 0
+    assert len(sim.left()) == 12
+    assert {draft.name for draft in sim.world.drafts.values()} == {draft.name for draft in held}
+
+
+@MODES
+@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_it_makes_no_draft_twice(
+    kills: int, mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """And loses none; the ledger tells all."""
+    world.mode = mode
+    chance = random.Random(kills)
+    held = drafts(60, agents=6)
+    discarded(job, sim, held)
+    for _ in range(kills):
+        before = len(sim.requests())
+        process = job.start(*UNDO)
+        wanted = before + chance.randint(1, max(8, 500 // kills))
+        while len(sim.requests()) < wanted and process.poll() is None:
+            pass
+        process.kill()
+        process.communicate()
+    ended = job(*UNDO)
+    assert ended.code == 0
+    assert ended.counts["restored"] + ended.summary["skipped"].get("restored_before", 0) == 60
+    lines = [line for line in ended.ledger() if line["type"] == "pair" and line.get("new_draft")]
+    new = {line["draft"]: line["new_draft"] for line in lines}
+    assert new.keys() == {draft.id for draft in held}
+    assert sim.left() == set(new.values())
+    for draft in held:
+        again = world.drafts[new[draft.id]]
+        assert again.config == draft.config
+        assert mode == "branches" or again.name == draft.name
+
+
+@MODES
+def test_an_outage_in_the_middle_costs_nothing(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """It is waited for, as in a discard."""
+    world.mode = mode
+    discarded(job, sim, drafts(40))
+    sim.after(lambda _world: sim.down("500"), endpoint="fork", nth=10)
+    sim.after(lambda _world: sim.up(), nth=len(sim.requests()) + 90)
+    ended = job(*UNDO, "--attempts", "3")
+    assert (ended.code, ended.counts["restored"], len(sim.left())) == (0, 40, 40)
+
+
+def test_a_workspace_that_has_moved_gets_its_drafts_back_on_branches(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """The copies are of the older model: the default branch is forked."""
+    held = drafts(3)
+    discarded(job, sim, held)
+    world.mode = "branches"
+    ended = job(*UNDO)
+    assert (ended.code, ended.counts["restored"], ended.summary["model"]) == (0, 3, "branches")
+    for draft in held:
+        again = world.drafts[made_of(ended)[draft.id]]
+        assert world.agents[again.agent].branches[again.branch].name == f"restored-{draft.id}"
+
+
+def test_it_stops_on_a_signal_and_goes_on_later(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """What was begun is completed by the next run."""
+    import signal
+
+    discarded(job, sim, drafts(150))
+    process = job.start(*UNDO, "--concurrency", "4")
+    sim.after(lambda _world: process.send_signal(signal.SIGTERM), endpoint="write", nth=5)
+    ended = job.wait(process)
+    assert ended.code == 143
+    assert ended.counts["not_attempted"] > 0
+    ended = job(*UNDO)
+    assert ended.code == 0
+    assert len(sim.left()) == 150
+
+
+def test_of_drafts_of_one_name_each_comes_back_once(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """Also where all of them are the same: litter of a tool that makes a draft at each call."""
+    (agent,) = (world.add_agent() for _ in range(1))
+    held = [world.open_draft(agent.id, name="Draft", config=agent.config) for _ in range(8)]
+    discarded(job, sim, held)
+    ended = job(*UNDO)
+    assert (ended.code, ended.counts["restored"], len(sim.left())) == (0, 8, 8)
+
+
+def test_next_names_the_command(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """With the ledger and what was chosen, as it can be pasted."""
+    held = drafts(3)
+    discarded(job, sim, held)
+    sim.faults.script("*", ["500*"], on="fork")
+    ended = job(*UNDO, "--draft", held[0].id, "--attempts", "1")
+    assert ended.code == 75
+    command = ended.summary["next"].partition("run: ")[2]
+    assert f"undo {job.folder / 'ledger.jsonl'} --draft {held[0].id}" in command or "undo ledger.jsonl" in command
+    assert "--resume" not in command
+    assert Path(job.folder, "ledger.jsonl").exists()
