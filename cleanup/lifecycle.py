@@ -36,6 +36,7 @@ from cleanup.records.proof import Proof
 from cleanup.records.recorder import Recorder
 from cleanup.records.state import State
 from cleanup.records.summary import Identity, Mode
+from cleanup.records.task import task_of
 from cleanup.settings.sources import Loaded
 from cleanup.stop import Stop, Stopped, ignore_signals, run_to_end
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:  # loaded only when there is something to send
 class Job:
     """What was requested. `screen`: makes a Screen from the function that hides secrets and the run's id.
 
-    `check` refuses settings that this command cannot run with.
+    `check` refuses settings that this command cannot run with. `works_through`: what is worked through, if not a list.
     """
 
     loaded: Loaded
@@ -57,6 +58,7 @@ class Job:
     again: Again
     list_name: str | None
     check: Callable[[], None]
+    works_through: str | None = None
 
 
 class Run:
@@ -66,6 +68,7 @@ class Run:
         """`purpose`: the outcome that the run is for."""
         self._job = job
         self._settings = settings = job.loaded.settings
+        shard = None if settings.run.shard is None else str(settings.run.shard)
         identity = Identity(
             run_id=uuid.uuid4().hex,
             mode=mode,
@@ -73,7 +76,8 @@ class Run:
             started_at=datetime.now(UTC),
             base_url=settings.api.base_url,
             list_name=job.list_name,
-            shard=None if settings.run.shard is None else str(settings.run.shard),
+            shard=shard,
+            task=task_of(job.works_through or job.list_name, settings.output.metrics, shard),
         )
         stop = Stop()
         self.screen = job.screen(self._hide, identity.run_id)
@@ -170,7 +174,7 @@ class Run:
         """Send the first ping, also if the run is refused. A run that is locked out by another must not look failed."""
         url = self._settings.output.heartbeat_url
         locked_out = isinstance(self.state.refusal, LedgerLocked)
-        if url is not None and not self._settings.run.dry_run and not locked_out:
+        if url is not None and not locked_out:
             from cleanup.records.heartbeat import Heartbeat
 
             warn = self.state.reporter.warn

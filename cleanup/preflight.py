@@ -47,7 +47,7 @@ def outputs_of(settings: Settings, *, finds: bool) -> dict[str, str | None]:
 
 def written_whole(settings: Settings, outputs: Mapping[str, str | None]) -> list[str]:
     """The outputs that are replaced as a whole. A dry run does not write those that record discards."""
-    others = {"output.ledger", "output.leftover", "output.metrics"} if settings.run.dry_run else {"output.ledger"}
+    others = {"output.ledger", "output.leftover"} if settings.run.dry_run else {"output.ledger"}
     return [path for key, path in outputs.items() if path is not None and key not in others]
 
 

@@ -123,7 +123,14 @@ class Engine:
         return [path.rpartition("/")[2] for _, path in self.sent]
 
     async def send(
-        self, method: str, path: str, *, most: int, before_write: BeforeWrite, candidate: str | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        most: int,
+        before_write: BeforeWrite,
+        candidate: str | None = None,
+        document: object = None,
     ) -> Reply:
         """Stand in for Transport."""
         self.in_flight += 1

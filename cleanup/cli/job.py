@@ -41,7 +41,7 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
         check_settings(command, loaded)
 
     if command == "sweep":
-        return sweep(Job(loaded, screen, environ, again, loaded.settings.output.list or "sweep", check))
+        return sweep(Job(loaded, screen, environ, again, loaded.settings.output.list or "sweep", check, "sweep"))
     if command == "find":
         file: str | None = options.output
         format_name = options.format or written_as(file)
@@ -53,7 +53,7 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> i
         from cleanup.undo.originals import Wanted
 
         wanted = Wanted(options.agent or (), options.draft or (), options.run or (), options.since)
-        return undo(Job(loaded, screen, environ, again, options.ledger, check), wanted)
+        return undo(Job(loaded, screen, environ, again, options.ledger, check, "undo"), wanted)
     name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
     asked = Job(loaded, screen, environ, again, None if name is None else str(name), check)
     if name is None:
@@ -204,7 +204,7 @@ def _dry_unless_confirmed(loaded: Loaded) -> Loaded:
 
 
 def _only_reading(loaded: Loaded) -> Loaded:
-    """The same settings, as a dry run: no ledger, leftover, metrics or heartbeat."""
+    """The same settings, as a dry run: no ledger, no leftover."""
     run = loaded.settings.run.model_copy(update={"dry_run": True})
     return replace(loaded, settings=loaded.settings.model_copy(update={"run": run}))
 
@@ -221,7 +221,7 @@ def _without_records(loaded: Loaded) -> Loaded:
     """The settings without a ledger and other records, which are only for runs that discard."""
     settings = loaded.settings
     output = settings.output.model_copy(
-        update={"ledger": None, "leftover": None, "metrics": None, "page": None, "heartbeat_url": None, "list": None}
+        update=dict.fromkeys(("ledger", "leftover", "list", "metrics", "push_url", "page", "heartbeat_url"))
     )
     run = settings.run.model_copy(update={"resume": False})
     return replace(loaded, settings=settings.model_copy(update={"output": output, "run": run}))

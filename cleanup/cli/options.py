@@ -258,8 +258,9 @@ def _description(command: str) -> str:
     lines += [
         "",
         "Each flag is also a key of the settings file, in brackets below, and a",
-        "variable: limits.rate is CLEANUP_LIMITS__RATE. There is no flag for",
-        "the key (SMALLEST_API_KEY) and output.heartbeat_url: they are secrets.",
+        "variable: limits.rate is CLEANUP_LIMITS__RATE. There is no flag for the",
+        "key (SMALLEST_API_KEY), output.push_url and output.heartbeat_url: they",
+        "are secrets.",
     ]
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cleanup.console.screen import Screen
-from cleanup.errors import ExitCode, OutputError
+from cleanup.errors import ExitCode, LedgerLocked, OutputError
 from cleanup.model import Ending
 from cleanup.plan import ENDINGS
 from cleanup.records.files import whole_file
@@ -22,6 +22,7 @@ from cleanup.settings.definitions import Settings
 
 if TYPE_CHECKING:  # loaded only where there is a monitor
     from cleanup.records.heartbeat import Heartbeat
+    from cleanup.records.metrics import Figures
 
 _NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
 
@@ -60,8 +61,8 @@ class Finish:
             if files and self._code() is not before:  # standard output failed, so the code in the file is outdated
                 self._try(self._write_summary)
                 self._try(self._write_page)
-        if self.heartbeat is not None:
-            self.heartbeat.end(int(self._code()))
+        self._try(lambda: self._push(files=files))
+        self._try(self._end_heartbeat)
         self._try(lambda: self._log_end(brief=shown and self.screen.shows_table))
         code = self._code()
         if code is not ExitCode.OK and settings.output.quiet:
@@ -103,16 +104,14 @@ class Finish:
 
     def _write_files(self) -> None:
         """Write every file, even if another could not be written; the exit code in them reflects such failures."""
-        recorded = not self.settings.run.dry_run
-        if recorded:
+        if not self.settings.run.dry_run:
             self._try(self._write_leftover)
         said: ExitCode | None = None
         while said is not self._code():  # repeated only if one of these files could not be written
             first, said = said is None, self._code()
             self._try(self._write_summary)
             self._try(self._write_page)
-            if recorded:
-                self._try(self._write_metrics)
+            self._try(self._write_metrics)
             if first:
                 self._try(self._end_ledger)
 
@@ -139,7 +138,33 @@ class Finish:
         if self.settings.output.metrics is not None:
             from cleanup.records.metrics import write_metrics
 
-            write_metrics(self.settings.output.metrics, self._summary(), time.time(), self.state.reporter.kinds)
+            write_metrics(self.settings.output.metrics, self._figures())
+
+    def _push(self, *, files: bool) -> None:
+        """Push the metrics. `files`: whether there are files, which then tell of a push that failed."""
+        url, reporter = self.settings.output.push_url, self.state.reporter
+        if url is None or isinstance(self.state.refusal, LedgerLocked):  # the run with the lock pushes its own
+            return
+        from cleanup.records.metrics import push_metrics
+
+        trouble = push_metrics(url.get_secret_value(), self._figures())
+        if trouble is None:
+            return
+        reporter.warn(f"the metrics could not be pushed: {trouble}", kind="push")
+        if files:
+            self._write_summary()
+            self._write_metrics()
+
+    def _figures(self) -> "Figures":
+        from cleanup.records.metrics import Figures
+
+        return Figures(self.state.identity.task, self._summary(), self.state.reporter.kinds, time.time())
+
+    def _end_heartbeat(self) -> None:
+        if self.heartbeat is not None:
+            from cleanup.records.message import message_of
+
+            self.heartbeat.end(int(self._code()), message_of(self._summary()))
 
     def _end_ledger(self) -> None:
         if self.ledger is None:

@@ -20,7 +20,10 @@ def utc(time: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which run this is, as far as is known before it begins. `purpose`: the outcome that it is for."""
+    """Which run this is, as far as is known before it begins.
+
+    `purpose`: the outcome that it is for. `task`: what monitors call it.
+    """
 
     run_id: str
     mode: Mode
@@ -29,6 +32,7 @@ class Identity:
     base_url: str
     list_name: str | None
     shard: str | None
+    task: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from cleanup.settings.values import (
     BaseUrl,
     CountOrOff,
     FolderOrOff,
+    GatewayUrlOrOff,
     Globs,
     KeyFileOrOff,
     NoteOrOff,
@@ -231,6 +232,11 @@ class Output(Section):
     metrics: Annotated[
         PathOrOff, Field(description="Prometheus text file for node_exporter"), Flag("--metrics", **FILE)
     ] = None
+    push_url: Annotated[
+        GatewayUrlOrOff,
+        Field(description="Base URL of a Prometheus Pushgateway, which gets the metrics at the end"),
+        Flag(None),
+    ] = None
     page: Annotated[
         PathOrOff,
         Field(description="The run as one HTML file to look at, even if it is refused"),
@@ -238,7 +244,7 @@ class Output(Section):
     ] = None
     heartbeat_url: Annotated[
         SecretUrlOrOff,
-        Field(description="URL pinged at the start (/start) and at the end (/EXITCODE)"),
+        Field(description="URL pinged at the start (/start) and at the end (/EXITCODE), with the summary"),
         Flag(None),
     ] = None
     log_format: Annotated[

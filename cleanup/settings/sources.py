@@ -43,7 +43,7 @@ class Loaded:
 
     def record(self) -> dict[str, Any]:
         """The settings for the ledger: without secrets, durations as text."""
-        return self.settings.model_dump(mode="json", exclude={"pairs": True, "output": {"heartbeat_url"}})
+        return self.settings.model_dump(mode="json", exclude={"pairs": True, "output": {"push_url", "heartbeat_url"}})
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | None, home: Path) -> Loaded:

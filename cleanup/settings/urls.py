@@ -45,3 +45,11 @@ def check_web_url(given: Any) -> str:
     if not good or not re.fullmatch(r"[\x21-\x7e]+", value):
         raise Unshown("must be a URL beginning with https:// or http://")
     return value.rstrip("/")
+
+
+def check_gateway_url(given: Any) -> str:
+    """A Pushgateway's base URL, without a trailing slash; it may hold a user and a password. Raises ValueError."""
+    value = check_web_url(given)
+    if set("?#").intersection(value) or "/metrics/job" in value:
+        raise Unshown("must be the Pushgateway's base URL: the job adds /metrics/job/… to it")
+    return value

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Se
 from cleanup.lists.ids import AGENT_PATTERN, is_agent
 from cleanup.settings.hidden import Unshown, looks_like_key
 from cleanup.settings.paths import path, pattern_of_no_path, resolved
-from cleanup.settings.urls import check_base_url, check_web_url
+from cleanup.settings.urls import check_base_url, check_gateway_url, check_web_url
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", re.ASCII)
@@ -266,6 +266,11 @@ SecretUrlOrOff = Annotated[
     SecretStr | None,
     BeforeValidator(lambda value: None if is_off(value) else check_web_url(value)),
     _off_or({"type": "string", "pattern": r"^https?://\S+$"}),
+]
+GatewayUrlOrOff = Annotated[
+    SecretStr | None,
+    BeforeValidator(lambda value: None if is_off(value) else check_gateway_url(value)),
+    _off_or({"type": "string", "pattern": r"^(?!.*/metrics/job)https?://[^\s?#]+$"}),
 ]
 Agent = Annotated[str, AfterValidator(_check_agent)]
 Agents = Annotated[

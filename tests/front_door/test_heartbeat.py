@@ -1,72 +1,24 @@
 """The heartbeat: what a monitor hears of a run, and that the run never depends on the monitor."""
 
+import json
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
+from cleanup.records.message import MOST_BYTES
 from cleanup.simulator import Simulator
-from tests.conftest import Ended, Runner, wait_until
-
-SECRET = "5ecret-5lug"
-
-
-class Monitor(ThreadingHTTPServer):
-    """Writes down who called; answers as `manner` says."""
-
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
-        self.manner = "ok"
-        self.heard: list[str] = []
-        self.callers: list[str] = []
-        self.over = threading.Event()
-
-    @property
-    def url(self) -> str:
-        """The address to ping, with the secret in it."""
-        return f"http://127.0.0.1:{self.server_port}/{SECRET}"
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Monitor
-
-    def do_GET(self) -> None:
-        self.server.callers.append(self.headers["User-Agent"])
-        self.server.heard.append(self.path.removeprefix(f"/{SECRET}"))
-        if self.server.manner == "hang":
-            self.server.over.wait()
-        elif self.server.manner == "drip":
-            while not self.server.over.wait(0.1):
-                self.wfile.write(b"H")
-        elif self.server.manner == "nonsense":
-            self.wfile.write(b"\x00\x01\r\n\r\n")
-        else:
-            self.send_response(200 if self.server.manner == "ok" else int(self.server.manner))
-            self.send_header("Location", f"/elsewhere/{SECRET}")
-            self.end_headers()
-
-    def log_message(self, *args: Any) -> None:
-        """Nothing on the test's output."""
+from tests.conftest import Runner, wait_until
+from tests.monitors import SECRET, Monitor, listening, tells_no_secret
 
 
 @pytest.fixture
 def monitor() -> Iterator[Monitor]:
     """A stand-in for healthchecks.io on loopback."""
-    server = Monitor()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.over.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening() as server:
+        yield server
 
 
 @pytest.fixture
@@ -75,12 +27,6 @@ def beat(job: Runner, monitor: Monitor) -> Runner:
     job.environ["CLEANUP_OUTPUT__HEARTBEAT_URL"] = monitor.url
     job.defaults += ["--ledger", "ledger.jsonl", "--leftover", "left.csv", "--metrics", "job.prom"]
     return job
-
-
-def tells_no_secret(ended: Ended) -> None:
-    """The address is in no output and no file."""
-    written = "".join(path.read_text() for path in ended.folder.rglob("*") if path.is_file())
-    assert SECRET not in ended.stdout + ended.stderr + written
 
 
 @pytest.mark.parametrize(
@@ -116,8 +62,7 @@ def test_a_monitor_in_trouble_changes_nothing(
     """The run ends as it would have, a few seconds later at most, and says that nobody heard of it, and why."""
     monitor.manner = manner
     if manner == "down":
-        monitor.shutdown()
-        monitor.server_close()
+        monitor.leave()
     began = time.monotonic()
     ended = beat(beat.list_of(drafts(2)))
     assert time.monotonic() - began < 15
@@ -152,18 +97,27 @@ def test_the_proxy_of_the_environment_is_used(beat: Runner, drafts: Callable[...
     ended = beat(beat.list_of(drafts(1)))
     assert (ended.code, ended.summary["warnings"]) == (0, [])
     assert monitor.heard == [f"{address}/start", f"{address}/0"]
-    assert all(caller.startswith("atoms-draft-cleanup/") for caller in monitor.callers)
+    assert all(call.headers["User-Agent"].startswith("atoms-draft-cleanup/") for call in monitor.calls)
     tells_no_secret(ended)
 
 
-def test_a_dry_run_and_a_locked_out_run_are_not_heard_of(
+def test_a_dry_run_is_heard_of_and_says_what_it_is(
     beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor
 ) -> None:
-    """A dry run is no run. A locked-out run must not make the monitor think that the run with the lock failed."""
+    """The weeks of looking are monitored too, and nobody takes them for weeks of work."""
+    assert beat(beat.list_of(drafts(2)), "--dry-run").code == 0
+    assert monitor.heard == ["/start", "/0"]
+    table, told = message_in(monitor)
+    assert "would discard" in table
+    assert (told["mode"], told["counts"]["would_discard"]) == ("dry-run", 2)
+
+
+def test_a_run_that_is_locked_out_is_not_heard_of(
+    beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor
+) -> None:
+    """A locked-out run must not make the monitor think that the run with the lock failed."""
     held = drafts(2)
     listed = beat.list_of(held)
-    assert beat(listed, "--dry-run").code == 0
-    assert monitor.heard == []
     sim.faults.script(held[0].id, ["hang"])
     busy = beat.start(listed, "--timeout", "60s")
     wait_until(lambda: len(sim.left()) <= 1)
@@ -171,6 +125,46 @@ def test_a_dry_run_and_a_locked_out_run_are_not_heard_of(
     assert monitor.heard == ["/start"]
     busy.kill()
     beat.wait(busy)
+
+
+def message_in(monitor: Monitor) -> tuple[str, dict[str, Any]]:
+    """The last ping's message: what is for people, and the summary."""
+    last = monitor.calls[-1]
+    assert (last.method, last.headers["Content-Type"]) == ("POST", "text/plain; charset=utf-8")
+    *table, line = last.body.splitlines()
+    return "\n".join(table), json.loads(line)
+
+
+def test_the_last_ping_has_the_summary(
+    beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor
+) -> None:
+    """For people the table that a console shows, quiet or not, and below it what the summary file has."""
+    held = drafts(3)
+    sim.faults.script(held[0].id, ["400"])
+    ended = beat(beat.list_of(held), "--log-format", "console", "--quiet")
+    assert [call.method for call in monitor.calls] == ["GET", "POST"]
+    table, told = message_in(monitor)
+    assert table.strip() == ended.stdout.strip()
+    assert "exit 3" in table
+    for moving in ("finished_at", "seconds"):
+        del told[moving]
+    assert told.items() <= ended.summary.items()
+    tells_no_secret(ended)
+
+
+def test_a_long_message_says_what_it_leaves_out(
+    beat: Runner, sim: Simulator, drafts: Callable[..., list[Any]], monitor: Monitor
+) -> None:
+    """No monitor has to take more than ten thousand bytes. Only failures are missing, and only from the JSON."""
+    held = drafts(90)
+    for draft in held:
+        sim.faults.script(draft.id, ["400"])
+    ended = beat(beat.list_of(held))
+    assert ended.code == 3
+    table, told = message_in(monitor)
+    assert MOST_BYTES - 500 < len(monitor.calls[-1].body.encode()) <= MOST_BYTES
+    assert told["failures"] == ended.summary["failures"][: len(told["failures"])]
+    assert f"Below are {len(told['failures'])} of these 90 failures" in table
 
 
 def test_the_exit_code_comes_before_a_query(beat: Runner, drafts: Callable[..., list[Any]], monitor: Monitor) -> None:

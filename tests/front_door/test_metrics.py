@@ -1,12 +1,14 @@
 """The metrics file: what Prometheus reads through node_exporter's textfile collector."""
 
 import os
+import shutil
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,8 +19,8 @@ from tests.conftest import Runner, script
 Figures = dict[tuple[str, ...], float]
 
 
-def figures(folder: Path, name: str = "nightly.prom") -> Figures:
-    """Every sample by its name and the values of its labels, read as Prometheus reads them."""
+def figures(folder: Path, name: str = "nightly.prom", mode: str = "discard") -> Figures:
+    """Every sample of a mode by its name and the values of its labels, read as Prometheus reads them."""
     found: Figures = {}
     for family in text_string_to_metric_families((folder / name).read_text()):
         assert family.documentation
@@ -26,7 +28,8 @@ def figures(folder: Path, name: str = "nightly.prom") -> Figures:
         for sample in family.samples:
             labels = dict(sample.labels)
             assert labels.pop("task") == Path(name).stem
-            found[(sample.name.removeprefix("draft_cleanup_"), *labels.values())] = sample.value
+            if labels.pop("mode") == mode:
+                found[(sample.name.removeprefix("draft_cleanup_"), *labels.values())] = sample.value
     return found
 
 
@@ -87,12 +90,61 @@ def test_the_last_success_survives_failed_and_refused_runs(
         assert (found["exit_code",], found["last_success_timestamp_seconds",]) == (codes[-1], success)
         assert found["last_run_timestamp_seconds",] > success
     assert codes == [3, 78, 66]
-    # A dry run is none: the file stays as it was.
-    before = (job.folder / "nightly.prom").read_bytes()
-    assert job(listed, *metrics, "--dry-run").code == 0
-    assert (job.folder / "nightly.prom").read_bytes() == before
     assert job(job.list_of([held[1]]), *metrics).code == 0
     assert figures(job.folder)["last_success_timestamp_seconds",] > success
+
+
+def test_a_dry_run_leaves_what_is_known_of_real_runs(
+    job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
+) -> None:
+    """Its metrics come beside theirs, so an alert on the last success of real runs sees them grow old."""
+    held = drafts(3)
+    listed = job.list_of(held)
+    metrics = ("--metrics", "nightly.prom")
+    assert job(listed, *metrics, "--limit", "1").code == 0
+    real = figures(job.folder)
+    assert job(listed, *metrics, "--dry-run").code == 0
+    dry = figures(job.folder, mode="dry-run")
+    assert figures(job.folder) == real
+    assert (dry["pairs", "would_discard", ""], dry["exit_code",]) == (2, 0)
+    assert dry["last_success_timestamp_seconds",] > real["last_success_timestamp_seconds",]
+    # One that fails keeps its own last success; a real run replaces it all, because the looking is over.
+    assert job(listed, *metrics, "--dry-run", "--max-discards", "0").code == 78
+    failed = figures(job.folder, mode="dry-run")
+    success = ("last_success_timestamp_seconds",)
+    assert (failed["exit_code",], failed[success]) == (78, dry[success])
+    assert figures(job.folder) == real
+    sim.faults.script(held[1].id, ["400"])
+    assert job(listed, *metrics).code == 3
+    assert figures(job.folder, mode="dry-run") == {}
+    assert figures(job.folder)[success] == real[success]
+
+
+def test_the_last_success_of_version_1_0_is_kept(job: Runner, drafts: Callable[..., list[Any]]) -> None:
+    """Its metrics had no modes, and it had none of dry runs: also a dry run right after an upgrade keeps it."""
+    listed = job.list_of(drafts(1))
+    job.write("nightly.prom", 'draft_cleanup_last_success_timestamp_seconds{task="nightly"} 17.0\n')
+    for flags in (("--dry-run",), ("--max-discards", "0")):
+        job(listed, "--metrics", "nightly.prom", *flags)
+        assert figures(job.folder)["last_success_timestamp_seconds",] == 17
+
+
+PROMTOOL: Final = shutil.which("promtool")
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="no promtool on this machine (Debian: apt install prometheus)")
+def test_promtool_has_nothing_to_say_of_the_metrics(
+    job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]
+) -> None:
+    """Names, units, help texts: as Prometheus asks for, of real and dry runs in one file, good ones and failed ones."""
+    held = drafts(3)
+    sim.faults.script(held[0].id, ["400"])
+    for flags, code in (((), 3), (("--dry-run",), 0)):
+        assert job(job.list_of(held), "--metrics", "nightly.prom", *flags).code == code
+        with (job.folder / "nightly.prom").open() as metrics:
+            words = [str(PROMTOOL), "check", "metrics"]
+            said = subprocess.run(words, stdin=metrics, capture_output=True, text=True, check=False)
+        assert (said.returncode, said.stdout + said.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +215,7 @@ def test_warnings_are_counted_by_kind(job: Runner, sim: Simulator, drafts: Calla
     ended = job(job.list_of(held), "--metrics", "nightly.prom", "--quiet")
     assert (ended.code, ended.stdout + ended.stderr) == (0, "")
     found = {key[1:]: value for key, value in figures(job.folder).items() if key[0] == "warnings"}
-    assert found == {("deprecation",): 2, ("none_found",): 1}
+    assert found == {("deprecation",): 2, ("none_found",): 1, ("other",): 0}
 
 
 @pytest.mark.parametrize("umask", [0o027, 0o077])

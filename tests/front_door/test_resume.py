@@ -154,7 +154,7 @@ def test_a_ledger_behind_a_link(job: Runner, sim: Simulator, drafts: Drafts) -> 
 
 
 def test_a_dry_run_records_nothing(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """It reads the ledger to say what a run would do, also while another run holds it, and writes only a summary."""
+    """It reads the ledger to say what a run would do, also while another run holds it, and writes none."""
     held = drafts(5)
     job(job.list_of(held), *FLAGS, "--limit", "2")
     before = {path.name: path.read_bytes() for path in job.folder.iterdir()}
@@ -162,7 +162,7 @@ def test_a_dry_run_records_nothing(job: Runner, sim: Simulator, drafts: Drafts) 
     assert ended.code == 0
     assert ended.summary["counts"] == {"listed": 5, "would_discard": 3, "skipped": 2, "failed": 0, "not_attempted": 0}
     after = {path.name: path.read_bytes() for path in job.folder.iterdir()}
-    assert {name for name in after if after[name] != before.get(name)} == {"summary.json"}
+    assert {name for name in after if after[name] != before.get(name)} == {"summary.json", "metrics.prom"}
     assert len(sim.left()) == 3
 
 
@@ -286,10 +286,8 @@ def test_a_limited_run_that_got_nothing_done_warns(job: Runner, sim: Simulator, 
     assert first.code == 0
     (warning,) = first.summary["warnings"]
     assert "2 drafts are beyond limits.per_run" in warning
-    assert (
-        'draft_cleanup_warnings{kind="limited_nothing_done",task="nightly"} 1.0'
-        in (job.folder / "nightly.prom").read_text()
-    )
+    counted = 'draft_cleanup_warnings{kind="limited_nothing_done",mode="discard",task="nightly"} 1.0'
+    assert counted in (job.folder / "nightly.prom").read_text()
     assert job("drafts.csv", "--limit", "3").summary["warnings"] == []
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from tests.conftest import ROOT, Drafts, Ended, Runner, wait_until
+from tests.monitors import listening, tells_no_secret
 from tests.raw_api import DISCARDED, Cut, RawApi, answer, user
 
 CANARY = "sk_canary/7Jq+9=%Zx&2~Wm" + "0aK5tR8u" * 4
@@ -89,15 +90,19 @@ def echoes() -> dict[str, list[bytes]]:
 
 @pytest.mark.parametrize("style", ["json", "console"])
 def test_an_api_that_sends_the_key_back(runner: Runner, style: str) -> None:
-    """In bodies, headers, redirects and garbage, whole, cut off, encoded: nowhere in streams and files."""
+    """In bodies, headers, redirects and garbage, whole, cut off, encoded: in no stream, no file, no ping."""
     answers = {"user": [user(organization=f"of {CANARY}")], **echoes()}
     pairs = [(AGENT, name) for name in answers if name != "user"]
-    with RawApi(answers).running() as api:
+    with RawApi(answers).running() as api, listening() as monitor:
         ended = runner(
             runner.list_of(pairs),
             *("--base-url", api.url, "--rate", "off", "--retry-wait", "1ms", "--retry-max-wait", "1ms"),
             *("--attempts", "2", "--model", "drafts", "--log-format", style, *FILES),
-            env={"SMALLEST_API_KEY": CANARY + "\n"},
+            env={
+                "SMALLEST_API_KEY": CANARY + "\n",
+                "CLEANUP_OUTPUT__HEARTBEAT_URL": monitor.url,
+                "CLEANUP_OUTPUT__PUSH_URL": monitor.url,
+            },
         )
         assert all(headers["authorization"] == f"Bearer {CANARY}" for _, headers in api.requests)
     assert ended.code == 75
@@ -105,6 +110,10 @@ def test_an_api_that_sends_the_key_back(runner: Runner, style: str) -> None:
     assert not ended.summary["not_attempted"]
     assert "[key]" in ended.stderr
     assert_hidden(ended)
+    assert [call.method for call in monitor.calls] == ["GET", "POST", "POST"]
+    for call in monitor.calls:
+        assert not [form for form in forms() if form in f"{call}"]
+    tells_no_secret(ended)
 
 
 def test_a_refused_key(job: Runner, world: World, drafts: Drafts) -> None:

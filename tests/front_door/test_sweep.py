@@ -183,7 +183,8 @@ def test_unconfirmed_it_only_reads_and_says_so(
     assert ended.summary["mode"] == "dry-run"
     assert ended.counts["would_discard"] == 5
     assert any("without --yes" in warning for warning in ended.summary["warnings"])
-    assert sorted(path.name for path in job.folder.iterdir()) == ["found.csv", "summary.json"]
+    assert sorted(path.name for path in job.folder.iterdir()) == ["found.csv", "m.prom", "summary.json"]
+    assert 'mode="dry-run"' in (job.folder / "m.prom").read_text()
     assert len(held) == len(sim.left())
     confirmed = job(*words, env={"CLEANUP_RUN__YES": "true"})
     assert (confirmed.code, sim.left()) == (0, set())

@@ -361,21 +361,13 @@ def test_which_drafts_is_said_by_agent_draft_run_and_time(job: Runner, sim: Simu
     held = drafts(9, agents=3)
     first = discarded(job, sim, held[:6]).summary["run_id"]
     middle = job(job.list_of(held[6:]), *DISCARD).summary["started_at"]
-
-    def chosen(*flags: str) -> set[str]:
-        ended = job(*UNDO, "--dry-run", *flags)
-        assert ended.code == 0
-        return {line["draft"] for line in ended.of("draft.would_restore")}
-
-    ids = [draft.id for draft in held]
-    assert chosen() == set(ids)
-    assert chosen("--agent", held[0].agent) == {draft.id for draft in held if draft.agent == held[0].agent}
-    assert chosen("--draft", ids[0], "--draft", ids[8]) == {ids[0], ids[8]}
-    assert chosen("--run", first) == set(ids[:6])
-    assert chosen("--since", middle) == set(ids[6:])
-    assert chosen("--since", middle, "--run", first) == set()
-    assert len(chosen("--limit", "2")) == 2
-    assert chosen("--protect", held[0].agent) == {draft.id for draft in held if draft.agent != held[0].agent}
+    ids, agent = [draft.id for draft in held], held[0].agent
+    ended = job(*UNDO, "--dry-run", "--agent", agent, "--run", first)
+    assert {line["draft"] for line in ended.of("draft.would_restore")} == {ids[0], ids[3]}
+    ended = job(*UNDO, "--since", middle, "--draft", ids[0], "--draft", ids[7], "--draft", ids[8], "--protect", agent)
+    assert made_of(ended).keys() == {ids[7], ids[8]}
+    ended = job(*UNDO, "--limit", "2")
+    assert (ended.code, ended.counts["restored"], ended.summary["not_attempted"]) == (0, 2, {"limit": 5})
 
 
 def test_a_draft_has_a_history_that_is_told_from_either_id(job: Runner, sim: Simulator, drafts: Drafts) -> None:
@@ -436,7 +428,7 @@ def test_a_ledger_that_is_full_stops_the_undo(job: Runner, sim: Simulator, draft
 
 
 @MODES
-@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_it_makes_no_draft_twice(
     kills: int, mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:

@@ -16,7 +16,8 @@ SENT = [
     ending
     for ending in Ending
     if ending.outcome is not Outcome.NOT_ATTEMPTED
-    and ending not in (Ending.DUPLICATE, Ending.PROTECTED, Ending.SETTLED, Ending.WOULD_DISCARD)
+    and ending.outcome not in (Outcome.WOULD_DISCARD, Outcome.RESTORED, Outcome.WOULD_RESTORE)
+    and ending not in (Ending.DUPLICATE, Ending.PROTECTED, Ending.SETTLED, Ending.RESTORED_BEFORE)
 ]
 LEFT = [Ending.LEFT_STOPPED, Ending.LEFT_DEADLINE, Ending.LEFT_INTERRUPTED]
 

@@ -7,15 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
 
 from cleanup.api.session import DRAIN_SECONDS
 from cleanup.errors import ExitCode
-from cleanup.records.heartbeat import PATIENCE_SECONDS
-from cleanup.records.metrics import write_metrics
+from cleanup.records.call import PATIENCE_SECONDS
+from cleanup.records.metrics import Figures, write_metrics
 from cleanup.settings.table import all_settings
 from cleanup.settings.values import parse_duration
 from tests.as_shipped import CRON, FOR_GOOD, crontab, files_of, loaded_from, minute_of_day
@@ -76,7 +76,7 @@ def test_the_service_is_in_step_with_the_program(tmp_path: Path) -> None:
     assert settings.run.dry_run
     assert settings.run.yes
     assert {int(code) for code in service["RestartPreventExitStatus"][0].split()} == FOR_GOOD
-    assert parse_duration(service["TimeoutStopSec"][0]) > DRAIN_SECONDS + PATIENCE_SECONDS + 10
+    assert parse_duration(service["TimeoutStopSec"][0]) > DRAIN_SECONDS + 2 * PATIENCE_SECONDS + 10
     assert settings.limits.deadline is not None
     assert parse_duration(service["TimeoutStartSec"][0]) > settings.limits.deadline + DRAIN_SECONDS
     state = f"/var/lib/{service['StateDirectory'][0]}/"
@@ -144,9 +144,9 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     requests = {"total": 1, "retries": 0, "by_status": {"500": 1}}
     verified = {"checked": 0, "gone": 0, "not_gone": 0, "unknown": 0}
     summary = {"counts": counts, "failed": {"server_error": 1}, "requests": requests, "verified": verified}
-    summary |= {"seconds": 1.0, "exit_code": 0}
-    write_metrics(str(path), summary, 1.0)
-    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE)) | {"draft_cleanup_warnings"}
+    summary |= {"seconds": 1.0, "exit_code": 0, "mode": "discard"}
+    write_metrics(str(path), Figures("nightly", summary, {}, 1.0))
+    names = set(re.findall(r"^(draft_cleanup_\w+)\{", path.read_text(), re.MULTILINE))
     assert len(names) == 10
     alerts = list(rules())
     assert len({rule["alert"] for rule in alerts}) == len(alerts) >= 6
@@ -156,6 +156,61 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
         asked = set(re.findall(r"\b(?:draft_cleanup|kube_(?:job|cronjob))_\w+", rule["expr"]))
         assert asked
         assert {name for name in asked if name.startswith("draft_cleanup")} <= names
+
+
+def test_no_alert_takes_a_dry_run_for_a_run_that_discards() -> None:
+    """Each says which of the two it is about; those about dry runs end with the first run that discards."""
+    real, dry = 'mode!~"dry-run|undo"', 'mode="dry-run"'
+    for rule in rules():
+        first, *others = re.findall(r"draft_cleanup_\w+(\{[^}]*\})?", rule["expr"]) or [None]
+        if first is not None:
+            assert (real in first) != (dry in first)
+        if first is not None and dry in first:
+            assert "DryRun" in rule["alert"] or rule["alert"] == "DraftCleanupOnlyLooks"
+            assert "unless on (instance, task)" in rule["expr"]
+            assert [real in other for other in others] == [True]
+
+
+PROMTOOL: Final = shutil.which("promtool")
+NIGHT: Final = """\
+rule_files: [alerts.yaml]
+tests:
+  - interval: 1h
+    input_series:
+      # A list: its last real run was long ago, and dry runs go on.
+      - series: 'draft_cleanup_last_run_timestamp_seconds{instance="a", task="list", mode="discard"}'
+        values: '0x80'
+      - series: 'draft_cleanup_last_success_timestamp_seconds{instance="a", task="list", mode="discard"}'
+        values: '0x80'
+      - series: 'draft_cleanup_last_run_timestamp_seconds{instance="a", task="list", mode="dry-run"}'
+        values: '0+3600x80'
+      - series: 'draft_cleanup_last_success_timestamp_seconds{instance="a", task="list", mode="dry-run"}'
+        values: '0+3600x80'
+      - series: 'draft_cleanup_exit_code{instance="a", task="list", mode="dry-run"}'
+        values: '78x80'
+      # A sweep that has only looked, and no longer does; its last dry run failed.
+      - series: 'draft_cleanup_last_run_timestamp_seconds{instance="a", task="sweep", mode="dry-run"}'
+        values: '0x80'
+      - series: 'draft_cleanup_exit_code{instance="a", task="sweep", mode="dry-run"}'
+        values: '77x80'
+    promql_expr_test:
+      - expr: 'count by (alertname, task) (ALERTS{alertstate="firing"})'
+        eval_time: 60h
+        exp_samples:
+          - {labels: '{alertname="DraftCleanupNoSuccess", task="list"}', value: 1}
+          - {labels: '{alertname="DraftCleanupDryRunMissing", task="sweep"}', value: 1}
+          - {labels: '{alertname="DraftCleanupDryRunFailed", task="sweep"}', value: 1}
+"""
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="no promtool on this machine (Debian: apt install prometheus)")
+def test_prometheus_raises_the_alerts_that_are_meant(tmp_path: Path) -> None:
+    """Its own check of the rules; and dry runs neither hide that real ones stopped nor raise their alarms."""
+    (tmp_path / "alerts.yaml").write_text((CRON / "alerts.yaml").read_text())
+    (tmp_path / "night.yaml").write_text(NIGHT)
+    for words in (["check", "rules", "alerts.yaml"], ["test", "rules", "night.yaml"]):
+        said = subprocess.run([str(PROMTOOL), *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stdout + said.stderr
 
 
 def longest_night() -> float:
@@ -171,7 +226,7 @@ def test_an_alert_about_two_nights_knows_how_long_a_night_may_be() -> None:
     """What the second run mends raises no alarm while it is still at it; and no alarm waits for a third."""
     base = yaml.safe_load((CRON / "kubernetes" / "base" / "cronjob.yaml").read_text())["spec"]
     in_a_cluster = (base["startingDeadlineSeconds"] + base["jobTemplate"]["spec"]["activeDeadlineSeconds"]) / 3600
-    windows = {parse_duration(rule["for"]) / 3600 for rule in rules() if "for" in rule} - {7 * 24}
+    windows = {parse_duration(rule["for"]) / 3600 for rule in rules() if "for" in rule} - {7 * 24, 21 * 24}
     assert all(24 + longest_night() < hours < 48 for hours in windows), windows
     thresholds = {int(hours) for rule in rules() for hours in re.findall(r"> (\d+) \* 3600", rule["expr"])}
     assert all(48 + max(longest_night(), in_a_cluster) < hours < 72 for hours in thresholds), thresholds
@@ -181,7 +236,7 @@ def test_an_alert_about_two_nights_knows_how_long_a_night_may_be() -> None:
 
 def test_a_warning_raises_an_alert_whatever_its_kind() -> None:
     """Kinds that a successful run may have are named one by one. Every other kind has a rule too, and none has two."""
-    asked = [re.findall(r'draft_cleanup_warnings\{kind(!?[=~]+)"(.*)"\} > 0', rule["expr"]) for rule in rules()]
+    asked = [re.findall(r'draft_cleanup_warnings\{.*, kind(!?[=~]+)"(.*)"\} > 0', rule["expr"]) for rule in rules()]
     conditions = [found[0] for found in asked if found]
     apart = {kind for operator, kind in conditions if operator == "="}
     assert apart == {"none_found", "deprecation", "limited_nothing_done"}

@@ -85,7 +85,9 @@ def test_the_first_that_applies(signal: int | None, refusal: JobError | None) ->
 def test_each_failure_is_worth_another_run_or_not() -> None:
     """Alone, a failure that may pass is 75 and any other 3; skipped and left for the limit is 0."""
     for ending in Ending:
-        passing = ending is Ending.DISOWNED or (ending.outcome is Outcome.FAILED and ending.reason in PASSING)
+        passing = ending in (Ending.DISOWNED, Ending.BUSY) or (
+            ending.outcome is Outcome.FAILED and ending.reason in PASSING
+        )
         code = 75 if passing else 3 if ending.outcome is Outcome.FAILED else 0
         assert exit_code(Facts(endings={ending: 1, Ending.DISCARDED: 5})) == code
 
@@ -121,11 +123,13 @@ def test_status_and_what_stopped_it(facts: Facts, status: str, stopped_by: str |
     assert (facts.status, facts.stopped_by) == (status, stopped_by)
 
 
-@pytest.mark.parametrize("mode", ["dry-run", "find"])
+@pytest.mark.parametrize(
+    ("mode", "done"), [("would_discard", "discarded"), ("find", "discarded"), ("would_restore", "restored")]
+)
 @pytest.mark.parametrize("code", [ExitCode.OK, ExitCode.TRY_AGAIN, ExitCode.DEADLINE])
-def test_a_run_that_only_reads_says_that_nothing_was_discarded(mode: str, code: ExitCode) -> None:
+def test_a_run_that_only_reads_says_that_nothing_was_done(mode: str, done: str, code: ExitCode) -> None:
     """After a run that only read, `every pair is discarded or skipped` would be alarming."""
-    assert "nothing was discarded" in meaning(code, mode)
+    assert f"nothing was {done}" in meaning(code, mode)
 
 
 @pytest.mark.parametrize("code", ExitCode)

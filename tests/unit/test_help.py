@@ -29,7 +29,7 @@ def test_help_names_every_setting_and_comes_at_once() -> None:
     text = " ".join(ended.stdout.split())
     for setting in all_settings():
         taken = setting.section != "find" and setting.key != "output.list" and setting.flag.name is not None
-        assert (setting.key in text) == taken or setting.key == "output.heartbeat_url"
+        assert (setting.key in text) == taken or setting.key in ("output.heartbeat_url", "output.push_url")
         assert (f"{setting.flag.name} " in text) == taken
     for name in ("PAIRS", "CLEANUP_LIMITS__RATE", "SMALLEST_API_KEY", "$CLEANUP_CONFIG", *filter(None, COMMANDS)):
         assert name in text

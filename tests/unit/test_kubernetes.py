@@ -17,7 +17,7 @@ import yaml
 from cleanup import __version__
 from cleanup.api.session import DRAIN_SECONDS
 from cleanup.cli.options import command_of, parse
-from cleanup.records.heartbeat import PATIENCE_SECONDS
+from cleanup.records.call import PATIENCE_SECONDS
 from cleanup.settings.sources import Loaded
 from cleanup.settings.table import all_settings
 from tests.as_shipped import CRON, FOR_GOOD, ROOT, files_of, loaded_from, minute_of_day
@@ -233,7 +233,7 @@ def test_exit_codes_mean_to_a_job_what_they_mean_to_the_program(overlay: Overlay
 
 def test_there_is_time_to_end_well(overlay: Overlay, tmp_path: Path) -> None:
     """After SIGTERM there is room for the drain and the last words, and these are the pod's message."""
-    assert overlay.pod["terminationGracePeriodSeconds"] > DRAIN_SECONDS + PATIENCE_SECONDS + 10
+    assert overlay.pod["terminationGracePeriodSeconds"] > DRAIN_SECONDS + 2 * PATIENCE_SECONDS + 10
     assert overlay.container["terminationMessagePolicy"] == "FallbackToLogsOnError"
     assert overlay.loaded(tmp_path).settings.limits.deadline is not None
 
@@ -274,7 +274,7 @@ def test_what_a_user_may_set_is_not_overruled(overlay: Overlay) -> None:
 
 def test_a_cron_job_starts_one_run_at_a_time(renderer: str, tmp_path: Path) -> None:
     """No overlap, a late start only for a while, a history to look at; one is over before the other begins."""
-    busy, heartbeats = [], []
+    busy, secrets, hosts = [], [], []
     for name in ("list", "sweep"):
         overlay = Overlay(name, _rendered(name, renderer))
         spec = overlay.workload["spec"]
@@ -284,13 +284,20 @@ def test_a_cron_job_starts_one_run_at_a_time(renderer: str, tmp_path: Path) -> N
         assert spec["failedJobsHistoryLimit"] >= 1
         begin = minute_of_day(spec["schedule"])
         busy.append((begin, begin + (spec["startingDeadlineSeconds"] + overlay.job["activeDeadlineSeconds"]) / 60))
-        heartbeats += [env["valueFrom"]["secretKeyRef"] for env in overlay.container["env"] if "valueFrom" in env]
+        for env in overlay.container["env"]:
+            if "valueFrom" in env:
+                ref = env["valueFrom"]["secretKeyRef"]
+                secrets.append((env["name"], ref["name"], ref["key"], ref["optional"]))
+        hosts.append(overlay.pod["hostname"])
     earlier, later = sorted(busy)
     assert earlier[1] < later[0]
-    assert [(ref["name"], ref["key"], ref["optional"]) for ref in heartbeats] == [
-        ("draft-cleanup", "heartbeat-url-list", True),
-        ("draft-cleanup", "heartbeat-url-sweep", True),
+    assert secrets == [
+        ("CLEANUP_OUTPUT__HEARTBEAT_URL", "draft-cleanup", "heartbeat-url-list", True),
+        ("CLEANUP_OUTPUT__PUSH_URL", "draft-cleanup", "push-url", True),
+        ("CLEANUP_OUTPUT__HEARTBEAT_URL", "draft-cleanup", "heartbeat-url-sweep", True),
+        ("CLEANUP_OUTPUT__PUSH_URL", "draft-cleanup", "push-url", True),
     ], "a monitor must be able to tell them apart"
+    assert hosts == ["draft-cleanup-list", "draft-cleanup-sweep"], "a gateway's groups are the same every night"
 
 
 def test_a_pod_is_restricted(overlay: Overlay) -> None:

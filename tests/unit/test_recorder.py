@@ -21,7 +21,7 @@ from cleanup.records.summary import Identity
 from cleanup.stop import Stop
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-IDENTITY = Identity("1", "discard", Outcome.DISCARDED, NOW, "https://one.example", "drafts.csv", None)
+IDENTITY = Identity("1", "discard", Outcome.DISCARDED, NOW, "https://one.example", "drafts.csv", None, "drafts")
 
 
 @pytest.fixture

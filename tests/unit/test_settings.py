@@ -222,6 +222,7 @@ ALMOST: list[tuple[str, str]] = [
     ("CLEANUP_MAX_DISCARDS", "CLEANUP_LIMITS__MAX_DISCARDS"),
     ("CLEANUP_LIMIT", "CLEANUP_LIMITS__PER_RUN"),
     ("CLEANUP_HEARTBEAT_URL", "CLEANUP_OUTPUT__HEARTBEAT_URL"),
+    ("CLEANUP_PUSH_URL", "CLEANUP_OUTPUT__PUSH_URL"),
 ]
 
 
@@ -242,6 +243,7 @@ SECRETS: list[tuple[str, str]] = [
     ("limits.rate", "sk_s3cret"),
     ("guard.protect", "sk_s3cret"),
     ("output.heartbeat_url", "hc.example/s3cret"),
+    *(("output.push_url", url) for url in ("me:s3cret@gw", "https://gw/?s3cret", "https://me:s3cret@gw/metrics/job/x")),
 ]
 
 
@@ -382,6 +384,11 @@ BAD: list[tuple[str, str, str]] = [
     *(("api.base_url", url, "must be a plain URL") for url in ("https://u:p@x", "https://x?q=1", "'https://x#f'")),
     ("api.base_url", "https://x:99999", "is not a URL"),
     ("output.heartbeat_url", "ftp://s3cret", "must be a URL beginning with https:// or http://"),
+    ("output.push_url", "gw:9091", "must be a URL beginning with https:// or http://"),
+    *(
+        ("output.push_url", f"http://gw{more}", "must be the Pushgateway's base URL")
+        for more in ("?x", "/metrics/job/y")
+    ),
 ]
 
 
@@ -438,10 +445,10 @@ def test_no_source_and_no_nonsense_ends_in_anything_but_a_sentence(sources: Sour
 
 
 def test_the_record_of_settings_has_no_secret(sources: Sources) -> None:
-    """What the ledger keeps: durations as people write them, nothing of the heartbeat."""
-    record = sources.load(
-        file="output: {heartbeat_url: 'https://hc.example/s3cret'}\nlimits: {deadline: 90m}\n"
-    ).record()
+    """What the ledger keeps: durations as people write them, nothing of the heartbeat and the gateway."""
+    urls = "heartbeat_url: 'https://hc.example/s3cret', push_url: 'https://me:s3cret@gw.example'"
+    record = sources.load(file=f"output: {{{urls}}}\nlimits: {{deadline: 90m}}\n").record()
     assert "s3cret" not in str(record)
+    assert not [name for name in record["output"] if name.endswith("_url")]
     assert record["limits"]["deadline"] == "90m"
     assert record["limits"]["rate"] == 5

@@ -125,6 +125,8 @@ SAME: list[str] = [
     *(f"api: {{base_url: '{text}'}}\n" for text in ("https://x.example/v1", "http://127.0.0.1:80/v1", "http://localhost")),
     *(f"api: {{base_url: '{text}'}}\n" for text in ("http://x.example", "ftp://x", "x", "https://x?q", "https://u@x")),
     *(f"output: {{heartbeat_url: '{text}'}}\n" for text in ("https://hc.example/x", "http://hc.example", "hc.example")),
+    *(f"output: {{push_url: '{text}'}}\n" for text in ("https://u:p@gw/x", "http://gw", "gw", "http://gw/metrics/job/x")),
+    *(f"output: {{push_url: '{text}'}}\n" for text in ("https://gw?x", "https://gw#x", "off")),
     *(f"output: {{log_format: {text}}}\n" for text in ("json", "auto", "xml")),
 ]  # fmt: skip
 
