@@ -106,6 +106,19 @@ def test_a_dry_run_says_of_nothing_that_it_was_discarded(
     assert page.rows("Outcomes")["would discard"] == ["5"]
 
 
+@pytest.mark.parametrize("dry", [True, False])
+def test_the_page_of_an_undo(dry: bool, job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """What was made anew, or would be."""
+    assert job(job.list_of(drafts(3)), "--ledger", "ledger.jsonl", "--backup", "copies").code == 0
+    ended = job("undo", "ledger.jsonl", *PAGE, *(["--dry-run"] if dry else []))
+    assert ended.code == 0
+    page = page_of(ended)
+    assert page.headline.startswith("All 3 drafts would be restored. Nothing" if dry else "All 3 drafts were restored.")
+    outcome = "would restore" if dry else "restored"
+    assert page.rows("Outcomes")[outcome] == ["3"]
+    assert page.tables["By agent"][0] == ["agent", "drafts", outcome, "skipped", "failed", ""]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
