@@ -1,5 +1,6 @@
 """The command line.
 
+- `program`  what it is called, and where it is
 - `start`    how the process begins and ends
 - `main`     argv → command
 - `options`  flags

@@ -3,12 +3,12 @@
 import argparse
 import difflib
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from cleanup import __version__
+from cleanup.cli import program
 from cleanup.cli.arguments import agent_id, draft_id, since
 from cleanup.errors import ExitCode
 from cleanup.settings.paths import resolved
@@ -75,9 +75,8 @@ class _Parser(argparse.ArgumentParser):
             message = f"{what}{colon}{' '.join(flags)}{self._meant(flags)}"
         if valued := re.match(r"argument (\S+): ignored explicit argument ", message):
             message = f"{valued[1]} takes no value: write {valued[1]} alone, or leave it out"
-        self.exit(
-            int(ExitCode.USAGE), f"job.py: {message}{'' if message.endswith('?') else '.'} See `{self.prog} --help`\n"
-        )
+        end = "" if message.endswith("?") else "."
+        self.exit(int(ExitCode.USAGE), f"{program.name()}: {message}{end} See `{self.prog} --help`\n")
 
     def _meant(self, flags: Sequence[str]) -> str:
         """A hint at the flag that was probably meant, as the end of a sentence; empty if none is close."""
@@ -115,7 +114,7 @@ def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[s
     if pairs is not None:
         flags["pairs"] = pairs
         if command == "" and pairs in COMMANDS:
-            parser.error(f"the command comes first: python job.py {pairs} …")
+            parser.error(f"the command comes first: {program.command()} {pairs} …")
     return options, flags
 
 
@@ -141,8 +140,8 @@ def _with_negative_values(argv: Sequence[str]) -> list[str]:
 def make_parser(command: str) -> argparse.ArgumentParser:
     """The parser of one command. Flags that do not apply to it are recognized, but left out of its help."""
     parser = _Parser(
-        prog=f"python job.py {command}".rstrip(),
-        usage=f"python job.py {command + ' ' if command else ''}{_ARGUMENT.get(command, '')}[flags]",
+        prog=f"{program.command()} {command}".rstrip(),
+        usage=f"%(prog)s {_ARGUMENT.get(command, '')}[flags]",
         description=_description(command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -181,12 +180,8 @@ def make_parser(command: str) -> argparse.ArgumentParser:
             type=_list_file,
             help="also write a page to look the drafts over in a browser, and to save the list from",
         )
-    general.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        help="settings file (default: $CLEANUP_CONFIG, else config.yaml beside job.py)",
-    )
+    beside = "" if program.home() is None else ", else config.yaml beside job.py"
+    general.add_argument("-c", "--config", metavar="FILE", help=f"settings file (default: $CLEANUP_CONFIG{beside})")
     general.add_argument("-h", "--help", action="help", help="show this help")
     general.add_argument(
         "--version", action="version", version=f"atoms-draft-cleanup {__version__}", help="show the version"
@@ -253,7 +248,7 @@ def _description(command: str) -> str:
         return COMMANDS[command].capitalize() + "."
     lines = ["Discard listed drafts of Atoms agents.", "", "commands:"]
     for name, text in COMMANDS.items():
-        lines.append(f"  job.py {name or '[PAIRS]':<9} {text}")
+        lines.append(f"  {name or '[PAIRS]':<9} {text}")
     lines += [
         "",
         "Each flag is also a key of the settings file, in brackets below, and a",
@@ -274,11 +269,3 @@ def command_of(argv: Sequence[str]) -> tuple[str, list[str]]:
 def takes(command: str, key: str) -> bool:
     """Whether a setting applies to a command."""
     return not key.startswith(_NOT_FOR[command])
-
-
-def program() -> list[str]:
-    """The words that start this program from any folder: absolute paths, or `-m` if it was started as a module."""
-    spec = sys.modules["__main__"].__spec__
-    if spec is not None:
-        return [sys.executable, "-m", spec.parent or spec.name]
-    return [sys.executable, str(Path(sys.argv[0]).absolute())]
