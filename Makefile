@@ -48,8 +48,9 @@ format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-settings: $(READY) ## write config.example.yaml, config.schema.json and the README's tables
+settings: $(READY) ## write config.example.yaml, docs/schemas and the README's tables
 	$(BIN)/python -m cleanup.settings.reference
+	$(BIN)/python -m cleanup.schemas
 
 screenshot: $(READY) ## write docs/run.svg from a run, and docs/review.png with Chromium
 	$(BIN)/python -m tests.screenshot docs/run.svg docs/review.png
