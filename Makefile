@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 DEMO := demo
 
-.PHONY: help demo test test-slow lint format settings screenshot bench bench-limits image lock ci clean
+.PHONY: help demo test test-slow lint format settings screenshot bench bench-limits image release lock ci clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,9 @@ format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-settings: $(READY) ## write config.example.yaml, config.schema.json and the README's tables
+settings: $(READY) ## write config.example.yaml, docs/schemas and the README's tables
 	$(BIN)/python -m cleanup.settings.reference
+	$(BIN)/python -m cleanup.schemas
 
 screenshot: $(READY) ## write docs/run.svg from a run, and docs/review.png and docs/report.png with Chromium
 	$(BIN)/python -m tests.screenshot docs/run.svg docs/review.png docs/report.png
@@ -63,6 +64,9 @@ bench-limits: $(READY) ## measure at many rate limits, and write the table of do
 image: $(READY) ## build the image and run it as a pod would (root, Debian with buildah and debootstrap)
 	$(BIN)/python -m tests.image
 
+release: $(READY) ## build the last commit into dist/: wheel, sdist, SBOM, hashes; the same to the byte each time
+	$(BIN)/python -m tests.release dist
+
 lock: $(READY) ## write requirements*.txt anew from pyproject.toml and requirements-dev.in
 	$(BIN)/pip-compile $(LOCK) --output-file=requirements.txt pyproject.toml
 	$(BIN)/pip-compile $(LOCK) --output-file=requirements-dev.txt requirements-dev.in
@@ -73,4 +77,4 @@ LOCK := --quiet --allow-unsafe --generate-hashes --strip-extras --no-emit-find-l
 ci: lint demo test ## everything that CI runs
 
 clean: ## remove what is made here
-	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv $(DEMO) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cleanup.api.key import VARIABLE, Key
+from cleanup.console.events import Name
 from cleanup.console.meter import Meter
 from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen
@@ -123,7 +124,7 @@ class Run:
         return isinstance(self.state.refusal, (LedgerLocked, SameFile))
 
     @contextmanager
-    def reporting_errors(self, settings_event: str = "run.stopping") -> Iterator[None]:
+    def reporting_errors(self, settings_event: Name = "run.stopping") -> Iterator[None]:
         """Log an error that ends the run, and keep the first one. `settings_event`: the event for a SettingsError."""
         try:
             yield

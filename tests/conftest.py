@@ -94,17 +94,21 @@ class Ended:
 
 @dataclass
 class Runner:
-    """Starts `job.py` in a folder of its own; flags that make tests fast and quiet come first."""
+    """Starts `job.py` in a folder of its own; flags that make tests fast and quiet come first.
+
+    `program`: the words that start it, where that is not job.py.
+    """
 
     folder: Path
     environ: dict[str, str]
     defaults: list[str] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
     started: list["subprocess.Popen[str]"] = field(default_factory=list)
+    program: list[str] = field(default_factory=lambda: [sys.executable, str(JOB)])
 
     def command(self, *args: str | Path) -> list[str]:
         """The command of a run."""
-        command = [sys.executable, str(JOB)]
+        command = [*self.program]
         words = [str(arg) for arg in args]
         if words and words[0] in ("check", "find", "sweep", "undo", "report", "simulate"):
             command.append(words.pop(0))

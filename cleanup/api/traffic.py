@@ -5,10 +5,50 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from cleanup.api.reply import Reply
 from cleanup.api.timeline import REFUSALS, REQUESTS, RETRIES, Timeline
+
+
+class Requests(TypedDict):
+    """All requests of a run, of every kind. In a report, totals are null: ledgers do not record them."""
+
+    total: int | None
+    retries: int | None
+    """Attempts after the first one of an operation."""
+    by_status: dict[str, int]
+    """By the status of the answer, or by the kind of trouble if there was none."""
+
+
+class Rates(TypedDict):
+    """Requests a second. All of it is null in a report."""
+
+    achieved: float | None
+    limit: float | None
+    """The limit, as set or as found; null: none."""
+    began_at: float | None
+    """The initial rate of `limits.rate: auto`."""
+    because: str | None
+    """Why it began there."""
+
+
+class Times(TypedDict):
+    """Seconds per request: the median, the 95th percentile and the maximum."""
+
+    p50: float
+    p95: float
+    max: float
+
+
+class TrafficSummary(TypedDict):
+    """The summary's fields about requests."""
+
+    requests: Requests
+    rate: Rates
+    seconds_per_request: Times | None
+    """null if there were no requests."""
 
 
 class Traffic:
@@ -81,17 +121,16 @@ class Traffic:
     def _answers(self) -> int:
         return sum(count for status, count in self.by_status.items() if status.isdigit() and status != "401")
 
-    def percentiles(self) -> dict[str, float] | None:
+    def percentiles(self) -> Times | None:
         """Seconds per request: the median, the 95th percentile and the maximum; None if there were no requests."""
         if not self._times:
             return None
         ordered = sorted(self._times)
         last = len(ordered) - 1
-        return {
-            name: round(ordered[round(last * share)], 4) for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1))
-        }
+        p50, p95, most = (round(ordered[round(last * share)], 4) for share in (0.5, 0.95, 1))
+        return {"p50": p50, "p95": p95, "max": most}
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> TrafficSummary:
         """The summary's fields about requests."""
         return {
             "requests": {

@@ -1,8 +1,9 @@
 """The command line.
 
+- `program`  what it is called, and where it is
 - `start`    how the process begins and ends
 - `main`     argv → command
-- `options`  flags
+- `options`  flags; `help`  which of them help shows
 - `job`      the job, `find` and `sweep`
 - `check`, `report`  the commands of these names; `history`: `report --draft`
 """

@@ -32,7 +32,7 @@ from cleanup.settings.values import share_text
 RATES: Final = (5, 10, 100)
 
 
-def check(argv: list[str], environ: dict[str, str], home: Path) -> int:
+def check(argv: list[str], environ: dict[str, str], home: Path | None) -> int:
     """Read settings and list, and print what a run would do. Returns the exit code."""
     options, flags = parse("check", argv)
     try:

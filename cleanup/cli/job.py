@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from cleanup.cli.options import COMMANDS, parse, program, takes
+from cleanup.cli import program
+from cleanup.cli.options import COMMANDS, parse, takes
 from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen, make_screen, style_of
 from cleanup.errors import ListMalformed, ListMissing, SettingsError, UsageError
@@ -24,7 +25,7 @@ WAITING: Final = "waiting for a list on the terminal (`-` is standard input): en
 _BAD_ROWS_FOR_A_PERSON: Final = 20
 
 
-def job(command: str, argv: list[str], environ: dict[str, str], home: Path) -> int:
+def job(command: str, argv: list[str], environ: dict[str, str], home: Path | None) -> int:
     """Run the job, `find`, `sweep` or `undo`. Returns the exit code."""
     options, given = parse(command, argv)
     try:
@@ -71,7 +72,7 @@ def _discarding(loaded: Loaded) -> str:
     """The job's command with these settings, but for its list."""
     run = loaded.settings.run.model_copy(update={"dry_run": False})
     settings = loaded.settings.model_copy(update={"run": run})
-    return shlex.join([*program(), *flags(settings, lambda key: takes("", key))])
+    return shlex.join([*program.absolute_command(), *flags(settings, lambda key: takes("", key))])
 
 
 def waits_for_typing(loaded: Loaded) -> bool:
@@ -89,7 +90,7 @@ def _again(command: str, options: argparse.Namespace, loaded: Loaded) -> Again:
         given += [(flag, value) for flag, values in several for value in values or ()]
         given.append(("--since", options.since and utc(options.since)))
     try:
-        folder, words = str(Path.cwd()), [*program(), *filter(None, [command])]
+        folder, words = str(Path.cwd()), [*program.absolute_command(), *filter(None, [command])]
     except FileNotFoundError:  # the folder has been removed
         folder, words = None, []
     return make_again(
@@ -153,7 +154,7 @@ def check_settings(command: str, loaded: Loaded) -> None:
     """Refuse settings that a command cannot run with. Raises UsageError, SettingsError."""
     settings = loaded.settings
     if command == "" and loaded.inline_pairs is None and settings.pairs is None:
-        raise UsageError("there is no list: name one (python job.py drafts.csv), or set `pairs`")
+        raise UsageError(f"there is no list: name one ({program.command()} drafts.csv), or set `pairs`")
     if command == "sweep":
         missing = [
             f"a sweep needs {key} ({flag}): {why}"

@@ -3,11 +3,9 @@
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from cleanup.cli import program
 from cleanup.cli.options import command_of, parse
-
-HOME = Path(__file__).parents[2]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,13 +21,13 @@ def main(argv: Sequence[str]) -> int:
         case "check":
             from cleanup.cli.check import check
 
-            return check(rest, dict(os.environ), HOME)
+            return check(rest, dict(os.environ), program.home())
         case _:
             # Help and wrong usage end here, without loading the run, which would double the start-up time.
             parse(command, rest)
             from cleanup.cli.job import job
 
-            return job(command, rest, dict(os.environ), HOME)
+            return job(command, rest, dict(os.environ), program.home())
 
 
 def _simulate(argv: list[str]) -> int:
@@ -39,8 +37,8 @@ def _simulate(argv: list[str]) -> int:
         library = (error.name or "").partition(".")[0]
         missing = "cleanup.simulator" if library == "cleanup" else library
         sys.stderr.write(
-            f"job.py: the simulator needs {missing}, which is not installed (the container image leaves it out): "
-            "use a clone of the project, and run `make demo` or `pip install '.[simulator]'` there\n"
+            f"{program.name()}: the simulator needs {missing}, which is not installed (the container image leaves it "
+            "out): use a clone of the project, and run `make demo` or `pip install '.[simulator]'` there\n"
         )
         return 2
-    return simulate(argv)
+    return simulate(argv, f"{program.command()} simulate")

@@ -3,13 +3,14 @@
 import argparse
 import difflib
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from cleanup import __version__
+from cleanup.cli import program
 from cleanup.cli.arguments import agent_id, draft_id, since
+from cleanup.cli.help import Help, description, groups
 from cleanup.errors import ExitCode
 from cleanup.settings.paths import resolved
 from cleanup.settings.table import Setting, all_settings
@@ -22,15 +23,6 @@ COMMANDS: Final = {
     "undo": "make discarded drafts anew from their copies",
     "report": "one summary of one or more ledgers",
     "simulate": "the Atoms API on loopback, to try the job on",
-}
-_TITLES: Final = {
-    "api": "the API and its key",
-    "limits": "limits",
-    "retry": "retries",
-    "guard": "what to leave alone, and what to back up",
-    "find": "what find and sweep look for",
-    "run": "this run",
-    "output": "output",
 }
 _NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
     "": ("find.", "output.list"),
@@ -56,16 +48,10 @@ _NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 """Settings that do not apply to a command: keys, or prefixes of keys."""
-_REPLACED: Final = {("undo", "find.agents")}
+_REPLACED: Final = {"undo": ("find.agents",)}
 """Settings whose flag means something else with a command."""
 _WITH_PAIRS: Final = ("", "check")
 _ARGUMENT: Final = {"": "[PAIRS] ", "check": "[PAIRS] ", "undo": "LEDGER "}
-
-
-UNDO_IS: Final = """A draft cannot be brought back, only made anew: it gets a new id, the key's user as
-its creator, and no edit history; a workflow graph cannot be restored at all.
-This was built from the vendor's documents and never tried against the live
-service: try it with one draft first (--draft ID), and with --dry-run."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,9 +62,8 @@ class _Parser(argparse.ArgumentParser):
             message = f"{what}{colon}{' '.join(flags)}{self._meant(flags)}"
         if valued := re.match(r"argument (\S+): ignored explicit argument ", message):
             message = f"{valued[1]} takes no value: write {valued[1]} alone, or leave it out"
-        self.exit(
-            int(ExitCode.USAGE), f"job.py: {message}{'' if message.endswith('?') else '.'} See `{self.prog} --help`\n"
-        )
+        end = "" if message.endswith("?") else "."
+        self.exit(int(ExitCode.USAGE), f"{program.name()}: {message}{end} See `{self.prog} --help`\n")
 
     def _meant(self, flags: Sequence[str]) -> str:
         """A hint at the flag that was probably meant, as the end of a sentence; empty if none is close."""
@@ -116,7 +101,7 @@ def parse(command: str, argv: Sequence[str]) -> tuple[argparse.Namespace, dict[s
     if pairs is not None:
         flags["pairs"] = pairs
         if command == "" and pairs in COMMANDS:
-            parser.error(f"the command comes first: python job.py {pairs} …")
+            parser.error(f"the command comes first: {program.command()} {pairs} …")
     return options, flags
 
 
@@ -139,12 +124,17 @@ def _with_negative_values(argv: Sequence[str]) -> list[str]:
     return words
 
 
-def make_parser(command: str) -> argparse.ArgumentParser:
-    """The parser of one command. Flags that do not apply to it are recognized, but left out of its help."""
+def make_parser(command: str, *, full: bool = False) -> argparse.ArgumentParser:
+    """The parser of one command. Flags that do not apply to it are recognized, but left out of its help.
+
+    `full`: its help has every flag that applies, and not only those that most runs need.
+    """
+    started = f"{program.command()} {command}".rstrip()
     parser = _Parser(
-        prog=f"python job.py {command}".rstrip(),
-        usage=f"python job.py {command + ' ' if command else ''}{_ARGUMENT.get(command, '')}[flags]",
-        description=_description(command),
+        prog=started,
+        usage=f"%(prog)s {_ARGUMENT.get(command, '')}[flags]",
+        description=description(command, COMMANDS, full=full),
+        epilog=None if full else f"Every flag, and where settings come from: {started} --help all",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         add_help=False,
@@ -182,23 +172,18 @@ def make_parser(command: str) -> argparse.ArgumentParser:
             type=_list_file,
             help="also write a page to look the drafts over in a browser, and to save the list from",
         )
+    beside = "" if program.home() is None else ", else config.yaml beside job.py"
+    general.add_argument("-c", "--config", metavar="FILE", help=f"settings file (default: $CLEANUP_CONFIG{beside})")
     general.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        help="settings file (default: $CLEANUP_CONFIG, else config.yaml beside job.py)",
+        *("-h", "--help"),
+        action=Help,
+        full=lambda: make_parser(command, full=True).format_help(),
+        help="show this help, with `all` every flag",
     )
-    general.add_argument("-h", "--help", action="help", help="show this help")
     general.add_argument(
         "--version", action="version", version=f"atoms-draft-cleanup {__version__}", help="show the version"
     )
-    groups = {section: parser.add_argument_group(title) for section, title in _TITLES.items()}
-    for setting in all_settings():
-        if setting.flag.name is not None and (command, setting.key) not in _REPLACED:
-            hidden = setting.key.startswith(_NOT_FOR[command])
-            text = f"{setting.help} [{setting.key}{_default_text(setting)}]".replace("%", "%%")
-            shown = argparse.SUPPRESS if hidden else text
-            groups[setting.section].add_argument(setting.flag.name, dest=setting.key, help=shown, **_takes(setting))
+    _add_settings(parser, command, full=full)
     return parser
 
 
@@ -224,6 +209,22 @@ def _add_undo(general: Any) -> None:
     )
 
 
+def _add_settings(parser: argparse.ArgumentParser, command: str, *, full: bool) -> None:
+    """Add the flags of all settings: first those that its help shows, then the others."""
+    replaced = _REPLACED.get(command, ())
+    left = {row.key: row for row in all_settings() if row.flag.name is not None and row.key not in replaced}
+    for title, keys in groups(full=full).items():
+        group = parser.add_argument_group(title)
+        for key in keys:
+            if key in left and takes(command, key):
+                setting = left.pop(key)
+                group.add_argument(
+                    str(setting.flag.name), dest=key, help=_help_of(setting, full=full), **_takes(setting)
+                )
+    for key, setting in left.items():
+        parser.add_argument(str(setting.flag.name), dest=key, help=argparse.SUPPRESS, **_takes(setting))
+
+
 def _list_file(text: str) -> str:
     if text == "-":
         raise argparse.ArgumentTypeError("`-` is not a file: omit this flag for standard output")
@@ -240,29 +241,14 @@ def _takes(setting: Setting) -> dict[str, Any]:
     return {"action": "append" if setting.flag.several else "store", "metavar": setting.flag.metavar}
 
 
-def _default_text(setting: Setting) -> str:
+def _help_of(setting: Setting, *, full: bool) -> str:
+    """A setting's help text, with its default, and, if it is `full`, with its key."""
     from cleanup.settings.reference import default_text
 
-    text = default_text(setting)
-    return "" if text in ("off", "no", "none") else f": {text}"
-
-
-def _description(command: str) -> str:
-    if command == "undo":
-        return f"{COMMANDS[command].capitalize()}.\n\n{UNDO_IS}"
-    if command:
-        return COMMANDS[command].capitalize() + "."
-    lines = ["Discard listed drafts of Atoms agents.", "", "commands:"]
-    for name, text in COMMANDS.items():
-        lines.append(f"  job.py {name or '[PAIRS]':<9} {text}")
-    lines += [
-        "",
-        "Each flag is also a key of the settings file, in brackets below, and a",
-        "variable: limits.rate is CLEANUP_LIMITS__RATE. There is no flag for the",
-        "key (SMALLEST_API_KEY), output.push_url and output.heartbeat_url: they",
-        "are secrets.",
-    ]
-    return "\n".join(lines)
+    default = default_text(setting)
+    said = [setting.key] if full else []
+    said += [] if default in ("off", "no", "none") else [default]
+    return (f"{setting.help} [{': '.join(said)}]" if said else setting.help).replace("%", "%%")
 
 
 def command_of(argv: Sequence[str]) -> tuple[str, list[str]]:
@@ -275,11 +261,3 @@ def command_of(argv: Sequence[str]) -> tuple[str, list[str]]:
 def takes(command: str, key: str) -> bool:
     """Whether a setting applies to a command."""
     return not key.startswith(_NOT_FOR[command])
-
-
-def program() -> list[str]:
-    """The words that start this program from any folder: absolute paths, or `-m` if it was started as a module."""
-    spec = sys.modules["__main__"].__spec__
-    if spec is not None:
-        return [sys.executable, "-m", spec.parent or spec.name]
-    return [sys.executable, str(Path(sys.argv[0]).absolute())]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
+from cleanup.cli import program
 from cleanup.cli.arguments import agent_id, draft_id, since
 from cleanup.cli.history import history_text
 from cleanup.console.meter import Meter
@@ -28,7 +29,7 @@ MOST_WARNINGS: Final = 20
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(int(ExitCode.USAGE), f"job.py report: {message}\n")
+        self.exit(int(ExitCode.USAGE), f"{program.name()} report: {message}\n")
 
 
 def report(argv: Sequence[str]) -> int:
@@ -42,7 +43,7 @@ def report(argv: Sequence[str]) -> int:
         finally:
             meter.clear()
     except JobError as error:
-        sys.stderr.write(f"job.py report: {error}\n")
+        sys.stderr.write(f"{program.name()} report: {error}\n")
         return int(ExitCode.LIST_MISSING if isinstance(error, SettingsError) else error.code)
     return int(ExitCode.LIST_MALFORMED if damage else ExitCode.OK)
 
@@ -95,14 +96,14 @@ def _print_history(options: argparse.Namespace, meter: Meter) -> Damage:
 def _warn(sentences: Sequence[str], meter: Meter) -> None:
     meter.clear()
     for sentence in sentences[:MOST_WARNINGS]:
-        sys.stderr.write(f"job.py report: {printable(sentence)}\n")
+        sys.stderr.write(f"{program.name()} report: {printable(sentence)}\n")
     if len(sentences) > MOST_WARNINGS:
-        sys.stderr.write(f"job.py report: … and {len(sentences) - MOST_WARNINGS} more such lines\n")
+        sys.stderr.write(f"{program.name()} report: … and {len(sentences) - MOST_WARNINGS} more such lines\n")
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(
-        prog="python job.py report",
+        prog=f"{program.command()} report",
         description="One summary of one or more ledgers. The latest outcome of a pair counts, "
         "but a draft that was discarded stays discarded.",
         epilog="Exit code 65: some lines cannot be read; the report is printed nevertheless. An incomplete last line, "

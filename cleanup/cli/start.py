@@ -7,6 +7,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
 
+from cleanup.cli import program
+
 NEEDED: Final = ("yaml", "pydantic", "httpx", "tenacity", "structlog", "rich", "prometheus_client", "jinja2")
 """The libraries that the job is built on; most are loaded only once there is something to do for them."""
 _WRONG_USAGE: Final = 2
@@ -21,9 +23,9 @@ def start() -> NoReturn:
     _open_closed_streams()
     from importlib.util import find_spec
 
-    for name in NEEDED:
-        if find_spec(name) is None:
-            _refuse_without(name)
+    for library in NEEDED:
+        if find_spec(library) is None:
+            _refuse_without(library)
     try:
         from cleanup.cli.main import main
 
@@ -58,11 +60,13 @@ def _open_closed_streams() -> None:
 
 
 def _refuse_without(library: str) -> NoReturn:
-    from pathlib import Path
-
-    python, requirements = sys.executable, Path(__file__).parents[2] / "requirements.txt"
-    sys.stderr.write(
-        f"job.py: {library} is not installed for {python}: use the Python of a virtual environment "
-        f"(.venv/bin/python), or install the dependencies: {python} -m pip install --require-hashes -r {requirements}\n"
-    )
+    folder = program.home()
+    if folder is None:
+        remedy = "install this program again, together with what it depends on"
+    else:
+        remedy = (
+            "use the Python of a virtual environment (.venv/bin/python), or install the dependencies: "
+            f"{sys.executable} -m pip install --require-hashes -r {folder / 'requirements.txt'}"
+        )
+    sys.stderr.write(f"{program.name()}: {library} is not installed for {sys.executable}: {remedy}\n")
     sys.exit(_WRONG_USAGE)

@@ -1,15 +1,16 @@
 """Reports what happens in a run to the log, and warnings to the summary and the metrics as well."""
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, Unpack, cast
 
 from cleanup.api.reply import Reply
+from cleanup.console.events import DraftFields, DraftName, Fields, Level, Name
 from cleanup.console.log import Log
 from cleanup.errors import JobError, OutputError, SettingsError
 from cleanup.model import Outcome, Result, StopCause
 from cleanup.stop import Stop
 
-_LEVELS: Final = {
+_LEVELS: Final[dict[str, Level]] = {
     "draft.failed": "error",
     "list.invalid": "error",
     "outage.began": "warning",
@@ -36,24 +37,26 @@ class Reporter:
         self._stop = stop
         self._announced: set[str] = set()
 
-    def log(self, event: str, **fields: Any) -> None:
-        """Log an event; `level` only if it differs from the event's usual one."""
-        level = fields.pop("level", None) or _LEVELS.get(event, "info")
+    def log(self, event: Name, *, level: Level | None = None, **fields: Unpack[Fields]) -> None:
+        """Log an event of the run; `level` only if it differs from the event's usual one."""
+        self._say(level or _LEVELS.get(event, "info"), event, {**fields})
+
+    def _say(self, level: Level, event: str, fields: dict[str, Any]) -> None:
         try:
             getattr(self._log, level)(event, **fields)
         except OutputError as error:
             self.could_not_write(str(error))
 
-    def log_api(self, event: str, **fields: Any) -> None:
+    def log_api(self, event: Name | DraftName, **fields: Any) -> None:
         """Log an event of the layer that talks to the API."""
         if "subject" in fields:
             subject, reply = fields.pop("subject"), fields.pop("reply")
             fields = {"agent": subject.agent, "draft": subject.draft} | _of_reply(reply) | fields
-        self.log(event, **fields)
+        self._say(_LEVELS.get(event, "info"), event, fields)
 
     def log_result(self, result: Result) -> None:
         """Log how a pair ended."""
-        fields: dict[str, Any] = {
+        fields: DraftFields = {
             "agent": result.pair.agent,
             "draft": result.pair.draft,
             "reason": result.ending.reason,
@@ -64,13 +67,14 @@ class Reporter:
         }
         if result.message and result.ending.outcome is not Outcome.DISCARDED:
             fields["message"] = result.message
-        self.log(f"draft.{result.ending.outcome}", **fields, **result.details)
+        event = cast("DraftName", f"draft.{result.ending.outcome}")
+        self._say(_LEVELS.get(event, "info"), event, {**fields, **result.details})
 
     def log_bad_row(self, source: str, reason: str) -> None:
         """Log a bad row, because of which the list is refused."""
         self.log("list.invalid", source=source, reason=reason)
 
-    def log_error(self, error: JobError, settings_event: str) -> None:
+    def log_error(self, error: JobError, settings_event: Name) -> None:
         """Log the error that ends the run. `settings_event`: the event for each problem with the settings."""
         if isinstance(error, SettingsError):
             for problem in error.problems:

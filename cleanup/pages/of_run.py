@@ -5,7 +5,7 @@ import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from cleanup.api.series import Moment
 from cleanup.model import Outcome
@@ -21,7 +21,7 @@ def told_of_run(state: State, summary: Mapping[str, Any], settings: Mapping[str,
     series = state.traffic.timeline.series
     recorder, purpose = state.recorder, state.identity.purpose
     endings = {} if recorder is None else recorder.account.by_agent()
-    agents = {agent: fold(each, purpose)["counts"] for agent, each in endings.items()}
+    agents = {agent: cast("dict[str, int]", fold(each, purpose)["counts"]) for agent, each in endings.items()}
     user = state.owner.user or "unknown"
     run = {
         **{key: summary[key] for key in ("run_id", "version", "mode", "exit_code", "base_url", "list", "list_sha256")},

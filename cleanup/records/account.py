@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final, NotRequired, cast
+
+from typing_extensions import TypedDict
 
 from cleanup.model import Ending, Outcome, Result
 from cleanup.plan import ENDINGS, Decision, Plan
@@ -63,7 +65,36 @@ class Account:
                 yield index, _ALL[code - 1]
 
 
-def fold(endings: dict[Ending, int], first: Outcome) -> dict[str, Any]:
+class Done(TypedDict):
+    """How many drafts a run did what it was for, by what that was."""
+
+    discarded: NotRequired[int]
+    would_discard: NotRequired[int]
+    """In a dry run."""
+    restored: NotRequired[int]
+    """Made anew, by `undo`."""
+    would_restore: NotRequired[int]
+
+
+class Counts(Done):
+    """How many pairs ended in each outcome; these add up to those listed."""
+
+    listed: int
+    skipped: int
+    failed: int
+    not_attempted: int
+
+
+class Folded(TypedDict):
+    """The summary's counts, and the reasons within each of these outcomes."""
+
+    counts: Counts
+    skipped: dict[str, int]
+    failed: dict[str, int]
+    not_attempted: dict[str, int]
+
+
+def fold(endings: dict[Ending, int], first: Outcome) -> Folded:
     """Compute the `counts` and the reasons of a summary from the number of pairs in each ending.
 
     `first`: the outcome that the run is for.
@@ -75,9 +106,15 @@ def fold(endings: dict[Ending, int], first: Outcome) -> dict[str, Any]:
         if ending.reason:
             of_outcome = reasons[ending.outcome]
             of_outcome[ending.reason] = of_outcome.get(ending.reason, 0) + count
-    columns = (first, Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_ATTEMPTED)
+    done = cast("Done", {first: by_outcome[first]})
     return {
-        "counts": {"listed": sum(endings.values())} | {str(column): by_outcome[column] for column in columns},
+        "counts": {
+            "listed": sum(endings.values()),
+            **done,
+            "skipped": by_outcome[Outcome.SKIPPED],
+            "failed": by_outcome[Outcome.FAILED],
+            "not_attempted": by_outcome[Outcome.NOT_ATTEMPTED],
+        },
         "skipped": reasons[Outcome.SKIPPED],
         "failed": reasons[Outcome.FAILED],
         "not_attempted": reasons[Outcome.NOT_ATTEMPTED],

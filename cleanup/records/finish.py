@@ -189,7 +189,7 @@ class Finish:
         """The summary as of now."""
         facts = self._facts()
         traffic = self.state.traffic.summary()
-        return summarize(self.state.identity, facts, datetime.now(UTC), traffic, self._next(facts))
+        return {**summarize(self.state.identity, facts, datetime.now(UTC), traffic, self._next(facts))}
 
     def _facts(self) -> Facts:
         return self.state.facts()

@@ -9,6 +9,7 @@ import json
 import os
 import stat
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -122,7 +123,7 @@ class Ledger:
                 f"{self.path}: this is not a ledger: its first line is not a ledger line (output.ledger)"
             )
 
-    def write(self, line: dict[str, Any]) -> None:
+    def write(self, line: Mapping[str, Any]) -> None:
         """Append a line; it is written to the file when this returns. Raises OutputError.
 
         What could not be written is kept, and written before the next line.

@@ -8,6 +8,8 @@ from collections import Counter
 from hashlib import blake2b
 from typing import Final
 
+from typing_extensions import TypedDict
+
 from cleanup.lists.pair_list import pack
 from cleanup.model import Pair
 
@@ -21,6 +23,16 @@ def is_chosen(pair: Pair, share: float) -> bool:
     """Whether a discard belongs to the share that is read back. It depends only on the pair, so reruns choose alike."""
     number = int.from_bytes(blake2b(pack(pair.agent, pair.draft), digest_size=8, person=b"verify").digest(), "big")
     return number < share * 2**64
+
+
+class Verified(TypedDict):
+    """What was read back of the discards."""
+
+    checked: int
+    gone: int
+    not_gone: int
+    unknown: int | None
+    """What could not be read back; null in a report, as ledgers do not record it."""
 
 
 class Proof:
@@ -67,7 +79,7 @@ class Proof:
         self._counts[gone] += 1
         self.is_refuted = self.is_refuted or (early and gone is False)
 
-    def summary(self) -> dict[str, int]:
+    def summary(self) -> Verified:
         """The summary's `verified`."""
         counts = self._counts
         return {

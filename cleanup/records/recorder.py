@@ -5,7 +5,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from cleanup import __version__
 from cleanup.console.reporter import Reporter
@@ -16,11 +16,13 @@ from cleanup.records.account import Account, fold
 from cleanup.records.files import user_name
 from cleanup.records.forbidden import ForbiddenRule
 from cleanup.records.ledger import Ledger
+from cleanup.records.line_types import EndLine, LedgerLine, PairLine, ProofLine, RunLine
 from cleanup.records.summary import Identity, utc
 from cleanup.stop import Stop
 
-_OF_A_DRAFT: Final = ("name", "branch", "updated_at", "copy", "new_draft")
+_Known = Literal["name", "branch", "updated_at", "copy", "new_draft"]
 """What a ledger line says about the draft itself, if it is known; `new_draft`: the one that an undo has made of it."""
+_KNOWN: Final[tuple[_Known, ...]] = get_args(_Known)
 UNKNOWN: Final = "some discarded drafts could not be read back, so it is not known that they are gone (guard.verify)"
 NOT_GONE: Final = "the API said that it discarded this draft, and guard.verify found it still open"
 
@@ -55,25 +57,24 @@ class Recorder:
             return
         identity = self.identity
         self._begun = True
-        self._ledger.write(
-            {
-                "type": "run",
-                "run_id": identity.run_id,
-                "time": utc(datetime.now(UTC)),
-                "version": __version__,
-                "mode": identity.mode,
-                "host": platform.node(),
-                "os_user": user_name(os.geteuid()),
-                "base_url": identity.base_url,
-                "organization": owner.organization,
-                "organization_name": owner.name,
-                "user": owner.user,
-                "list": identity.list_name,
-                "list_sha256": self.plan.pairs.sha256 or None,
-                "settings": settings,
-                "note": note,
-            }
-        )
+        line: RunLine = {
+            "type": "run",
+            "run_id": identity.run_id,
+            "time": utc(datetime.now(UTC)),
+            "version": __version__,
+            "mode": identity.mode,
+            "host": platform.node(),
+            "os_user": user_name(os.geteuid()),
+            "base_url": identity.base_url,
+            "organization": owner.organization,
+            "organization_name": owner.name,
+            "user": owner.user,
+            "list": identity.list_name,
+            "list_sha256": self.plan.pairs.sha256 or None,
+            "settings": settings,
+            "note": note,
+        }
+        self._ledger.write(line)
         for index in self.plan.indexes(Decision.PROTECTED):
             self._ledger.write(self._line(Result(self.plan.pairs[index], Ending.PROTECTED)))
 
@@ -94,7 +95,15 @@ class Recorder:
         if gone is None:
             self._reporter.warn(UNKNOWN, kind="unverified")
             return
-        self._write({"type": "proof", **self._head(result), "gone": gone})
+        line: ProofLine = {
+            "type": "proof",
+            "time": utc(datetime.now(UTC)),
+            "run_id": self.identity.run_id,
+            "agent": result.pair.agent,
+            "draft": result.pair.draft,
+            "gone": gone,
+        }
+        self._write(line)
         if not gone:
             overturned = replace(result, ending=Ending.NOT_GONE, message=NOT_GONE)
             self._write(self._line(overturned))
@@ -102,7 +111,7 @@ class Recorder:
             self._reporter.log_result(overturned)
             self.on_end(overturned.ending)
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _write(self, line: LedgerLine) -> None:
         if self._ledger is not None:
             try:
                 self._ledger.write(line)
@@ -125,35 +134,33 @@ class Recorder:
         `limit`: the rate limit in requests a second, if one was found.
         """
         if self._ledger is not None and self._begun:
-            self._ledger.write(
-                {
-                    "type": "end",
-                    "run_id": self.identity.run_id,
-                    "time": utc(datetime.now(UTC)),
-                    "exit_code": exit_code,
-                    "counts": fold(self.account.endings(), self.identity.purpose)["counts"],
-                    **({} if limit is None else {"limit": round(limit, 2)}),
-                }
-            )
+            line: EndLine = {
+                "type": "end",
+                "run_id": self.identity.run_id,
+                "time": utc(datetime.now(UTC)),
+                "exit_code": exit_code,
+                "counts": fold(self.account.endings(), self.identity.purpose)["counts"],
+            }
+            if limit is not None:
+                line["limit"] = round(limit, 2)
+            self._ledger.write(line)
 
-    def _line(self, result: Result) -> dict[str, Any]:
-        return {
+    def _line(self, result: Result) -> PairLine:
+        line: PairLine = {
             "type": "pair",
-            **self._head(result),
-            "outcome": result.ending.outcome.value,
+            "time": utc(datetime.now(UTC)),
+            "run_id": self.identity.run_id,
+            "agent": result.pair.agent,
+            "draft": result.pair.draft,
+            "outcome": result.ending.outcome,
             "reason": result.ending.reason,
             "status": result.status,
             "attempts": result.attempts,
             "seconds": result.seconds,
             "request_id": result.request_id,
             "source": result.pair.source,
-            **{key: result.details[key] for key in _OF_A_DRAFT if key in result.details},
         }
-
-    def _head(self, result: Result) -> dict[str, Any]:
-        return {
-            "time": utc(datetime.now(UTC)),
-            "run_id": self.identity.run_id,
-            "agent": result.pair.agent,
-            "draft": result.pair.draft,
-        }
+        for key in _KNOWN:
+            if key in result.details:
+                line[key] = result.details[key]
+        return line

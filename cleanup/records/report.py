@@ -3,17 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from cleanup import __version__
 from cleanup.errors import ExitCode
 from cleanup.lists.rows import parse_time
-from cleanup.records.account import MOST_FAILURES
+from cleanup.records.account import MOST_FAILURES, Counts
 from cleanup.records.latest import End, Failures, Latest, Lines, said_by
 from cleanup.records.lines import Damage, Line, Progress, Spoilt, read_lines, silent
 from cleanup.records.places import Place, names_of, places
-from cleanup.records.summary import utc
-from cleanup.records.totals import Unfinished, code_of, counts_of, reasons_of, unfinished
+from cleanup.records.summary import Failure, utc
+from cleanup.records.totals import ReportSummary, Unfinished, code_of, counts_of, reasons_of, unfinished
 
 By = Literal["agent", "day", "user", "organization"]
 _OF_A_FAILURE: Final = ("agent", "draft", "reason", "status", "attempts", "request_id", "source")
@@ -174,7 +174,7 @@ class Report:
                 found, names = self.places, names_of(self.places)
                 return lambda entry: entry.run, lambda run: names[found[runs[run]]]
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> ReportSummary:
         """A summary like that of a run. What ledgers do not record is null."""
         by_run, gone = Counter[tuple[int, End]](), Counter[bool | None]()
         last, shown = float("-inf"), list[Latest]()
@@ -192,7 +192,9 @@ class Report:
         meaning = "lines cannot be read" if code == ExitCode.LIST_MALFORMED else code.meaning
         runs = list(self.runs_told().values())
         times = sorted(str(line["time"]) for line in runs if line.get("time"))
-        return {
+        counts, reasons = counts_of(ends, restored=any(end[0] == "restored" for end in ends)), reasons_of(ends)
+        failures = [{**line, "message": None} for line in self._failures.shown(shown, MOST_FAILURES)]
+        found: ReportSummary = {
             "run_id": None,
             "version": __version__,
             "mode": "report",
@@ -212,8 +214,10 @@ class Report:
             "list_sha256": _only(line.get("list_sha256") for line in runs),
             "shard": None,
             "model": None,
-            "counts": counts_of(ends, restored=any(end[0] == "restored" for end in ends)),
-            **reasons_of(ends),
+            "counts": cast("Counts", counts),
+            "skipped": reasons["skipped"],
+            "failed": reasons["failed"],
+            "not_attempted": reasons["not_attempted"],
             "verified": {
                 "checked": gone[True] + gone[False],
                 "gone": gone[True],
@@ -221,13 +225,15 @@ class Report:
                 "unknown": None,
             },
             "requests": {"total": None, "retries": None, "by_status": {}},
-            "rate": dict.fromkeys(("achieved", "limit", "began_at", "because")),
+            "rate": {"achieved": None, "limit": None, "began_at": None, "because": None},
             "seconds_per_request": None,
-            "failures": [{**line, "message": None} for line in self._failures.shown(shown, MOST_FAILURES)],
+            "failures": cast("list[Failure]", failures),
             "warnings": self.warnings,
             "runs": len(runs),
-            **({"organizations": self.by("organization")} if self.organizations > 1 else {}),
         }
+        if self.organizations > 1:
+            found["organizations"] = self.by("organization")
+        return found
 
     def runs_told(self) -> dict[str, Line]:
         """The runs that have pairs; without a filter, all runs."""

@@ -3,14 +3,77 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 from cleanup import __version__
+from cleanup.api.traffic import TrafficSummary
 from cleanup.errors import ExitCode, JobError, OutputError, meaning
 from cleanup.model import Ending, Outcome, Result, StopCause
-from cleanup.records.account import fold
+from cleanup.records.account import Folded, fold
+from cleanup.records.proof import Proof, Verified
 
 Mode = Literal["discard", "dry-run", "sweep", "find", "undo"]
+Status = Literal["complete", "stopped", "refused"]
+
+
+class Failure(TypedDict):
+    """A failed pair as it appears in the summary."""
+
+    agent: str
+    draft: str
+    reason: str | None
+    status: int | None
+    """The status of the deciding answer; null if there was none."""
+    attempts: int
+    request_id: str | None
+    """The API's id of the deciding request."""
+    message: str | None
+    """What the API said, or what is wrong; null in a report, as ledgers do not record it."""
+    source: str
+    """Where the pair is listed: file and line."""
+
+
+class Summary(Folded, TrafficSummary):
+    """The summary of a run, as `output.summary` and standard output have it."""
+
+    failures: list[Failure]
+    """The first hundred."""
+    warnings: list[str]
+    run_id: str
+    version: str
+    """The program's version."""
+    mode: Mode
+    status: Status
+    """refused: no pair was sent."""
+    stopped_by: StopCause | None
+    """What stopped the run early."""
+    reason: str | None
+    """Why the run was refused or stopped, in a sentence."""
+    exit_code: int
+    meaning: str
+    """What the exit code means, in this mode."""
+    next: str | None
+    """What to do next, with the command if there is one."""
+    started_at: str
+    """ISO 8601, UTC, with milliseconds."""
+    finished_at: str
+    seconds: float
+    base_url: str
+    organization: str | None
+    """The id of the key's organization; null if it could not be determined."""
+    organization_name: str | None
+    """Its name, where a person was there to read it."""
+    list: str | None
+    """The list's name: a path, `-`, or `sweep`."""
+    list_sha256: str | None
+    """The hash of the list's bytes; null if it could not be read."""
+    shard: str | None
+    """run.shard, as K/N."""
+    model: str | None
+    """How the workspace keeps drafts, as far as it is known."""
+    verified: Verified
 
 
 def utc(time: datetime) -> str:
@@ -54,7 +117,7 @@ class Facts:
     organization_name: str | None = None
     model: str | None = None
     list_sha256: str | None = None
-    verified: dict[str, int] = field(default_factory=dict)
+    verified: Verified = field(default_factory=lambda: Proof(None).summary())
 
     @property
     def stopped_by(self) -> StopCause | None:
@@ -75,7 +138,7 @@ class Facts:
         return None if self.refusal is None else str(self.refusal)
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """complete, stopped, or refused (nothing was sent)."""
         ended_early = self.refusal is not None or bool(self.causes) or self.signal is not None or self.bug
         if not ended_early:
@@ -109,7 +172,7 @@ def exit_code(facts: Facts) -> ExitCode:
     return next((code for code, applies in rules if applies or refusal is code), ExitCode.OK)
 
 
-def failure_entry(result: Result) -> dict[str, Any]:
+def failure_entry(result: Result) -> Failure:
     """A failed pair as it appears in the summary."""
     return {
         "agent": result.pair.agent,
@@ -124,17 +187,16 @@ def failure_entry(result: Result) -> dict[str, Any]:
 
 
 def summarize(
-    identity: Identity, facts: Facts, finished_at: datetime, traffic: dict[str, Any], next_step: str | None
-) -> dict[str, Any]:
+    identity: Identity, facts: Facts, finished_at: datetime, traffic: TrafficSummary, next_step: str | None
+) -> Summary:
     """The summary as it is written."""
     code = exit_code(facts)
-    stopped_by = facts.stopped_by
     return {
         "run_id": identity.run_id,
         "version": __version__,
         "mode": identity.mode,
         "status": facts.status,
-        "stopped_by": None if stopped_by is None else str(stopped_by),
+        "stopped_by": facts.stopped_by,
         "reason": facts.reason or facts.stopped_because,
         "exit_code": int(code),
         "meaning": meaning(code, identity.purpose if identity.mode == "dry-run" else identity.mode),

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, NotRequired
 
+from cleanup.api.traffic import TrafficSummary
 from cleanup.errors import ExitCode
 from cleanup.model import Ending, Outcome
+from cleanup.records.account import Folded
 from cleanup.records.latest import OUTCOMES, End
-from cleanup.records.summary import Facts, exit_code
+from cleanup.records.proof import Verified
+from cleanup.records.summary import Facts, Failure, exit_code
 
 _KNOWN: Final = {(str(ending.outcome), ending.reason): ending for ending in Ending}
 _ORDER: Final = (
@@ -16,6 +19,45 @@ _ORDER: Final = (
     *(ExitCode.FAILED, ExitCode.USAGE, ExitCode.BUG, ExitCode.OK),
 )
 """The exit codes in the documented order, of which the first that applies counts."""
+
+
+class ReportSummary(Folded, TrafficSummary):
+    """The summary of ledgers, as `report --format json` prints it: null for what these lack."""
+
+    failures: list[Failure]
+    """The first hundred."""
+    warnings: list[str]
+    run_id: None
+    version: str
+    """The version of the program that made the report."""
+    mode: Literal["report"]
+    status: Literal["complete", "incomplete"]
+    """incomplete: a run has no end, or left pairs unattempted."""
+    stopped_by: None
+    reason: None
+    exit_code: int
+    """That of the pairs as they are now, or of what is incomplete."""
+    meaning: str
+    """What the exit code means."""
+    next: None
+    started_at: str | None
+    """When the first run began. ISO 8601, UTC, with milliseconds."""
+    finished_at: str | None
+    """When the latest pair ended."""
+    seconds: None
+    base_url: str | None
+    """Null if the runs have not all the same; likewise below."""
+    organization: str | None
+    organization_name: str | None
+    list: str | None
+    list_sha256: str | None
+    shard: None
+    model: None
+    verified: Verified
+    runs: int
+    """How many runs the report covers."""
+    organizations: NotRequired[dict[str, dict[str, int]]]
+    """The counts by organization, if there are several."""
 
 
 class Unfinished(NamedTuple):

@@ -1,6 +1,6 @@
-"""Generates the JSON Schema, `config.example.yaml` and the README's tables from the definitions.
+"""Generates `config.example.yaml` and the README's tables from the definitions, and makes the JSON Schema of them.
 
-`python -m cleanup.settings.reference` (`make settings`) writes them all.
+`python -m cleanup.settings.reference` (`make settings`) writes the former; `cleanup.schemas` writes all schemas.
 """
 
 import json
@@ -50,7 +50,7 @@ def schema() -> str:
 def example() -> str:
     """`config.example.yaml`: every key with its default and its help text."""
     lines = [
-        "# yaml-language-server: $schema=config.schema.json",
+        "# yaml-language-server: $schema=docs/schemas/settings.json",
         "#",
         "# Every setting with its default. Copy to config.yaml and keep only what you change.",
         "# Durations: 500ms, 10s, 5m, 2h, 7d, or seconds; ages need a unit. `off` disables a setting.",
@@ -102,8 +102,7 @@ def with_tables(text: str) -> str:
 
 
 def main() -> None:
-    """Write everything that follows from the definitions."""
-    (ROOT / "config.schema.json").write_text(schema(), encoding="utf-8")
+    """Write what follows from the definitions."""
     (ROOT / "config.example.yaml").write_text(example(), encoding="utf-8")
     readme = ROOT / "README.md"
     readme.write_text(with_tables(readme.read_text(encoding="utf-8")), encoding="utf-8")

@@ -46,11 +46,11 @@ class Loaded:
         return self.settings.model_dump(mode="json", exclude={"pairs": True, "output": {"push_url", "heartbeat_url"}})
 
 
-def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | None, home: Path) -> Loaded:
+def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | None, home: Path | None) -> Loaded:
     """Merge all sources. Raises Refused with one sentence for each problem.
 
     `flags`: values from the command line by key, None for those not given. `config`: the settings file named there.
-    `home`: the folder whose `config.yaml` is read if no file is named.
+    `home`: the folder whose `config.yaml` is read if no file is named; None for an installed program, which has none.
     """
     reference = {setting.key: setting for setting in all_settings()}
     problems: list[str] = []
@@ -71,18 +71,22 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: str | Non
 
 
 def _file(
-    config: str | None, environ: Mapping[str, str], home: Path, reference: Mapping[str, Setting], problems: list[str]
+    config: str | None,
+    environ: Mapping[str, str],
+    home: Path | None,
+    reference: Mapping[str, Setting],
+    problems: list[str],
 ) -> tuple[Layer, Node | None, Path | None]:
     """The settings file's values, the list if the file contains it, and the file's path."""
     named = environ.get("CLEANUP_CONFIG") or None if config is None else config
-    path = home / "config.yaml"
-    if named is None and not os.path.lexists(path):
-        return {}, None, None
+    path = None if home is None else home / "config.yaml"
     if named == "":
         problems.append("--config: the name of the settings file is empty")
         return {}, None, None
     try:
         path = path if named is None else Path(resolved(named))
+        if path is None or (named is None and not os.path.lexists(path)):
+            return {}, None, None
         return *read_file(path, reference, problems), path
     except SettingsError as error:
         problems += error.problems

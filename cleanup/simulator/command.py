@@ -23,9 +23,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(_USAGE, f"{self.prog}: {message}\n")
 
 
-def main(argv: list[str]) -> int:
-    """Serve the simulated API until SIGTERM or SIGINT. Returns 0; on bad options it ends the process with 2."""
-    parser = _build_parser()
+def main(argv: list[str], prog: str = "simulate") -> int:
+    """Serve the simulated API until SIGTERM or SIGINT. Returns 0; on bad options it ends the process with 2.
+
+    `prog`: the words that start it, for its help text.
+    """
+    parser = _build_parser(prog)
     options = parser.parse_args(argv)
     try:
         simulator = _prepare(options)
@@ -106,8 +109,8 @@ def _announce(simulator: Simulator, options: argparse.Namespace) -> None:
     print(f"Atoms API (simulated) at {simulator.url}, key {options.key}", flush=True)
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python job.py simulate", description="The Atoms API on loopback, to try the job on.")
+def _build_parser(prog: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=prog, description="The Atoms API on loopback, to try the job on.")
     add = parser.add_argument
     add("--port", type=_whole(0, 65535), default=0, help="0, the default, picks a free port and prints it")
     add("--key", default=DEMO_KEY, help="the API key that is accepted (%(default)s)")

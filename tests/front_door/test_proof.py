@@ -8,6 +8,7 @@ import pytest
 from cleanup.simulator import Mode, Simulator, World
 from tests.accounts import FLAGS, check_account, keys
 from tests.conftest import MODES, Drafts, Ended, Runner
+from tests.schemas import check_files
 
 
 def proofs(ended: Ended) -> list[dict[str, Any]]:
@@ -73,6 +74,7 @@ def test_an_api_that_says_yes_and_does_nothing(job: Runner, sim: Simulator, draf
     assert (ended.code, ended.summary["stopped_by"]) == (3, "proof")
     assert (ended.summary["failed"], ended.summary["not_attempted"]) == ({"not_gone": 3}, {"stopped": 37})
     assert ended.summary["verified"] == {"checked": 3, "gone": 0, "not_gone": 3, "unknown": 0}
+    check_files(ended)
     assert len(sim.requests("discard")) == 3
     assert "which are still open" in ended.summary["reason"]
     lines = [json.loads(line) for line in (ended.folder / "ledger.jsonl").read_text().splitlines()]

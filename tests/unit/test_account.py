@@ -1,6 +1,7 @@
 """The account: one ending for each pair, and every count a fold over them."""
 
 from collections import Counter
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ def test_the_counts_add_up(endings: list[Ending | None], doubles: int, left: End
             account.enter(Result(pairs[index], ending))
     account.close(left)
     folded = fold(account.endings(), Outcome.DISCARDED)
-    counts = folded["counts"]
+    counts = cast("dict[str, int]", folded["counts"])
     assert counts["listed"] == len(pairs) == sum(counts.values()) - counts["listed"]
     for outcome in ("skipped", "failed", "not_attempted"):
         assert sum(folded[outcome].values()) == counts[outcome]

@@ -22,8 +22,18 @@ HOMES = {
     "jinja2": {"cleanup.pages.page"},
     "rich": {"cleanup.console.progress", "cleanup.console.table"},
     "prometheus_client": {"cleanup.records.metrics"},
-    "pydantic": {f"cleanup.settings.{module}" for module in ("definitions", "flag", "paths", "sources", "values")},
+    "pydantic": {
+        "cleanup.schemas",
+        *(f"cleanup.settings.{module}" for module in ("definitions", "flag", "paths", "sources", "values")),
+    },
     "pydantic_core": {"cleanup.settings.sources"},
+    # pydantic makes no schema of a TypedDict of the standard library before Python 3.12.
+    "typing_extensions": {
+        "cleanup.schemas",
+        "cleanup.api.traffic",
+        "cleanup.console.events",
+        *(f"cleanup.records.{module}" for module in ("account", "line_types", "proof", "summary")),
+    },
 }
 """Which modules may import each library; the simulator has its own."""
 

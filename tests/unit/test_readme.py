@@ -13,6 +13,7 @@ from cleanup.settings.reference import with_tables
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "cron" / "README.md"]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
 
 
 def test_its_tables_are_what_the_code_says() -> None:
