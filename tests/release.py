@@ -23,7 +23,7 @@ SUMS: Final = "SHA256SUMS"
 def main(target: Path) -> None:
     """Build twice in different folders, compare, and put the result into `target`. Ends the process if they differ."""
     with tempfile.TemporaryDirectory() as folder:
-        first, second = (build(Path(folder) / name) for name in ("first", "again"))
+        first, second = (build(Path(folder) / name, "HEAD") for name in ("first", "again"))
         sums, others = ((built / SUMS).read_text() for built in (first, second))
         if sums != others:
             sys.exit(f"two builds of the same commit differ, so it cannot be released:\n{sums}\n{others}")
@@ -32,11 +32,11 @@ def main(target: Path) -> None:
     print(sums, end="")
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, commit: str) -> Path:
     """Build everything once. Returns the folder with the files."""
     source, built = folder / "source", folder / "built"
-    epoch = _git("log", "-1", "--format=%ct").decode().strip()
-    with tarfile.open(fileobj=io.BytesIO(_git("archive", "HEAD"))) as archive:
+    epoch = git("log", "-1", "--format=%ct", commit).decode().strip()
+    with tarfile.open(fileobj=io.BytesIO(git("archive", commit))) as archive:
         archive.extractall(source, filter="data")
     environ = os.environ | {"SOURCE_DATE_EPOCH": epoch, "PYTHONHASHSEED": "0"}
 
@@ -67,7 +67,8 @@ def build(folder: Path) -> Path:
     return built
 
 
-def _git(*words: str) -> bytes:
+def git(*words: str) -> bytes:
+    """What git says."""
     return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True).stdout
 
 

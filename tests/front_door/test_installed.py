@@ -16,6 +16,8 @@ from tests.conftest import Drafts, Runner, aged, wait_until
 from tests.installation import Installed, install
 from tests.surroundings import clean_environment
 
+EITHER = pytest.mark.parametrize("command", ["draft-cleanup", "python -m cleanup"], indirect=True)
+"""By its command, and as a module."""
 VERSION = f"atoms-draft-cleanup {__version__}\n"
 NO_INDEX = ("Failed to fetch", "No solution found", "No matching distribution", "Could not fetch URL")
 """What pip and uv say where there is no index, or it does not have a package."""
@@ -27,15 +29,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return install(tmp_path_factory.mktemp("installed"))
 
 
-@pytest.fixture(params=["draft-cleanup", "python -m cleanup"])
+@pytest.fixture
 def command(request: pytest.FixtureRequest, installed: Installed, runner: Runner) -> str:
-    """Either way to start what is installed; `runner` and `job` then start it so."""
-    name: str = request.param
+    """How what is installed is started, by its command unless a test says otherwise; `runner` and `job` start it so."""
+    name: str = getattr(request, "param", "draft-cleanup")
     module = [str(installed.bin / "python"), "-m", "cleanup"]
     runner.program = [installed.command] if name == "draft-cleanup" else module
     return name
 
 
+@EITHER
 def test_it_says_its_version_and_its_name(runner: Runner, command: str) -> None:
     """Help and messages call it what it was started by."""
     assert runner("--version").stdout == VERSION
@@ -46,6 +49,7 @@ def test_it_says_its_version_and_its_name(runner: Runner, command: str) -> None:
     assert refused.stderr.endswith(f"See `{command} --help`\n")
 
 
+@EITHER
 def test_it_checks_discards_and_says_how_to_go_on(job: Runner, sim: Simulator, drafts: Drafts, command: str) -> None:
     """Against the simulator; the command of its last line, pasted into a shell elsewhere, does the rest."""
     held = drafts(4)
@@ -96,6 +100,7 @@ def test_the_simulator_is_there_for_those_who_install_its_libraries(runner: Runn
     assert runner("simulate", "--help").stdout.startswith(f"usage: {command} simulate ")
 
 
+@EITHER
 def test_a_library_that_is_missing_is_named(runner: Runner, installed: Installed, command: str) -> None:
     """There is no requirements.txt to install it from."""
     python = [str(installed.bin / "python"), "-S"]  # without site-packages, so it has to be told where the program is

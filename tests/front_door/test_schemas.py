@@ -8,16 +8,16 @@ import pytest
 
 from cleanup.schemas import FOLDER, documents
 from cleanup.simulator import Simulator, World
-from tests.conftest import Drafts, Runner, aged, script
+from tests.conftest import MODES, Drafts, Runner, aged, script
 from tests.schemas import LOG, SUMMARY, check_files
 
 
-@pytest.mark.parametrize("name", list(documents()))
-def test_the_files_are_what_the_definitions_write(name: str) -> None:
+def test_the_files_are_what_the_definitions_write() -> None:
     """`make settings` would change nothing, and each is a schema."""
-    text = (FOLDER / name).read_text()
-    assert text == documents()[name]
-    jsonschema.Draft202012Validator.check_schema(json.loads(text))
+    written = {path.name: path.read_text() for path in FOLDER.iterdir()}
+    assert written == documents()
+    for text in written.values():
+        jsonschema.Draft202012Validator.check_schema(json.loads(text))
 
 
 class Case(NamedTuple):
@@ -69,6 +69,17 @@ def test_what_runs_by_rule_write(command: str, job: Runner, world: World, drafts
     ended = job(command, "--older-than", "30d", *flags[command])
     assert (ended.code, ended.summary["mode"]) == (0, command)
     check_files(ended)
+
+
+@MODES
+def test_what_an_undo_writes(mode: Any, job: Runner, world: World, drafts: Drafts) -> None:
+    """A dry one, a real one, and one more, for which there is nothing left to do."""
+    world.mode = mode
+    job(job.list_of(drafts(3)), "--ledger", "ledger.jsonl", "--backup", "copies")
+    for flags, counts in ((("--dry-run",), "would_restore"), ((), "restored"), ((), "skipped")):
+        ended = job("undo", "ledger.jsonl", *flags)
+        assert ended.counts[counts] == 3
+        check_files(ended)
 
 
 def test_what_is_said_before_there_is_a_run(runner: Runner) -> None:
