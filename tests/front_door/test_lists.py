@@ -191,7 +191,7 @@ def test_a_misspelled_command_is_not_only_a_list_that_is_not_there(job: Runner, 
     """The sentence names the commands; on a terminal no empty table is shown."""
     ended = job("drafts", "--log-format", "console")
     assert ended.code == 66
-    assert "the commands are check, find, sweep, report, simulate" in " ".join(ended.stdout.split())
+    assert "the commands are check, find, sweep, undo, report, simulate" in " ".join(ended.stdout.split())
     assert "listed" not in ended.stdout
     assert not sim.requests()
 
