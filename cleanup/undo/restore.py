@@ -99,11 +99,10 @@ class Restore:
                 if not self._shared.only_reads:
                     await way.complete(fork)
                 raise Ended(Ending.RESTORED_BEFORE, "an earlier undo has made it, and it equals the copy")
-            if fork.is_certain:
-                if not way.may_write(fork):
-                    self._note(fork)
-                    raise _differs(differing)
+            if fork.is_certain and way.may_write(fork):
                 return fork
+            if fork.is_certain:
+                raise self._left_alone(steps, fork, differing)
         return None
 
     async def _compare(self, steps: Steps, fork: Fork) -> None:
@@ -112,6 +111,16 @@ class Restore:
         differing = differences(steps.configuration, await steps.configuration_of(fork.draft))
         if differing:
             raise _differs(differing)
+
+    def _left_alone(self, steps: Steps, fork: Fork, differing: list[str]) -> Ended:
+        """How a pair ends if what is there in its place may be somebody's work by now."""
+        if fork.draft == steps.original.fork:
+            self._note(fork)
+            return _differs(differing)
+        sentence = (
+            f"on its branch {fork.branch_name} a draft is open that differs from the copy in {', '.join(differing)}"
+        )
+        return Ended(Ending.DIFFERS, f"{sentence}; nothing was written there")
 
     def _note(self, fork: Fork) -> None:
         """Note what was made, for the record."""

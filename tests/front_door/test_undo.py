@@ -224,6 +224,9 @@ def test_a_branch_with_a_draft_in_the_way_survives_untouched(
     assert endings(ended)[held[0].agent, held[0].id] == ("failed", "differs")
     assert (other.config, other.revision) == ({"prompt": "mine"}, 1)
     assert len(sim.left()) == 2
+    assert made_of(ended).keys() == {held[1].id}
+    (failure,) = ended.summary["failures"]
+    assert f"on its branch restored-{held[0].id} a draft is open" in failure["message"]
 
 
 def test_a_branch_with_a_draft_that_equals_the_copy_was_restored_before(
