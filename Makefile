@@ -48,14 +48,14 @@ format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-settings: $(READY) ## write config.example.yaml, docs/schemas and the README's tables
+settings: $(READY) ## write config.example.yaml, docs/schemas and the tables in docs
 	$(BIN)/python -m cleanup.settings.reference
 	$(BIN)/python -m cleanup.schemas
 
 screenshot: $(READY) ## write docs/run.svg from a run, and docs/review.png and docs/report.png with Chromium
 	$(BIN)/python -m tests.screenshot docs/run.svg docs/review.png docs/report.png
 
-bench: $(READY) ## measure, side by side, and write the README's figures
+bench: $(READY) ## measure, side by side, and write the figures of docs/performance.md
 	$(BIN)/python -m tests.benchmarks
 
 bench-limits: $(READY) ## measure at many rate limits, and write the table of docs/limits.md

@@ -5,5 +5,5 @@
 - `paths`, `urls`  which paths and URLs are accepted
 - `hidden`       which values no message may show
 - `file`, `sources`  reading the settings file, and merging it with flags and environment variables
-- `reference`    generates the schema, the example and the README's tables
+- `reference`    generates the schema, the example and the tables in `docs`
 """

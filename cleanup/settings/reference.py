@@ -1,10 +1,10 @@
-"""Generates `config.example.yaml` and the README's tables from the definitions, and makes the JSON Schema of them.
+"""Generates `config.example.yaml` and the tables in `docs` from the definitions, and makes the JSON Schema of them.
 
 `python -m cleanup.settings.reference` (`make settings`) writes the former; `cleanup.schemas` writes all schemas.
 """
 
 import json
-import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,9 @@ from cleanup.settings.definitions import Settings
 from cleanup.settings.table import Setting, all_settings
 
 ROOT: Final = Path(__file__).parents[2]
+FIRST: Final = ("api.key_file", "api.organization", "guard.backup", "find.older_than", "output.ledger")
+"""What a first schedule needs."""
+BELOW: Final = "# " + "-" * 118
 
 
 def _default_value(setting: Setting) -> Any:
@@ -48,30 +51,42 @@ def schema() -> str:
 
 
 def example() -> str:
-    """`config.example.yaml`: every key with its default and its help text."""
+    """`config.example.yaml`: every key with its default and its help text, those first that a first schedule needs."""
+    first = [setting for setting in all_settings() if setting.key in FIRST]
+    rest = [setting for setting in all_settings() if setting.key not in FIRST]
     lines = [
         "# yaml-language-server: $schema=docs/schemas/settings.json",
         "#",
-        "# Every setting with its default. Copy to config.yaml and keep only what you change.",
+        "# Copy this to config.yaml, and fill in what a first schedule needs. Written by `make settings`; do not edit.",
         "# Durations: 500ms, 10s, 5m, 2h, 7d, or seconds; ages need a unit. `off` disables a setting.",
-        "# Paths are relative to this file, `~` is the home folder. Written by `make settings`; do not edit.",
+        "# Paths are relative to this file, `~` is the home folder.",
+        *_keys(first),
+        "",
+        BELOW,
+        "# Everything else, with its default: uncomment what you change. A section stands only once in a file, so keys",
+        "# of api, guard, find and output go into the sections above.",
         "",
         "# The list: a path (.csv .tsv .yaml .yml .json .jsonl), or the list itself.",
         "# pairs: drafts.csv",
+        *(f"# {line}".rstrip() for line in _keys(rest)),
     ]
-    section = ""
-    for setting in all_settings():
-        if setting.section != section:
-            section = setting.section
-            lines += ["", f"{section}:"]
-        value = default_text(setting)
-        lines.append(f"  # {setting.help}.")
-        lines.append(f"  {setting.name}: {'[]' if value == 'none' else value}")
     return "\n".join(lines) + "\n"
 
 
+def _keys(settings: Iterable[Setting]) -> Iterator[str]:
+    """The lines of these settings, by section."""
+    section = ""
+    for setting in settings:
+        if setting.section != section:
+            section = setting.section
+            yield from ("", f"{section}:")
+        value = default_text(setting)
+        yield f"  # {setting.help}."
+        yield f"  {setting.name}: {'[]' if value == 'none' else value}"
+
+
 def settings_table() -> str:
-    """The README's table of settings."""
+    """The table of settings."""
     rows = [
         "| key | flag | default | meaning |",
         "|---|---|---|---|",
@@ -84,7 +99,7 @@ def settings_table() -> str:
 
 
 def exit_code_table() -> str:
-    """The README's table of exit codes."""
+    """The table of exit codes."""
     rows = ["| code | meaning | in a CronJob |", "|---|---|---|"]
     for code in ExitCode:
         advice = "" if code is ExitCode.OK else "retry" if code.retry else "fail"
@@ -92,20 +107,26 @@ def exit_code_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def with_tables(text: str) -> str:
-    """The page with each table replaced between its marks, `<!-- settings -->` and `<!-- /settings -->`."""
-    for name, table in (("settings", settings_table()), ("exit codes", exit_code_table())):
-        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, count = pattern.subn(lambda marks, table=table: marks[1] + table + marks[2], text)  # type: ignore[misc]
-        assert count == 1, f"the page must have the marks for {name} exactly once"
-    return text
+def pages() -> dict[Path, str]:
+    """The pages with a table, each with the table replaced between its marks, `<!-- settings -->` and so on."""
+    found: dict[Path, str] = {}
+    for file, name, table in (
+        ("settings.md", "settings", settings_table()),
+        ("outcomes.md", "exit codes", exit_code_table()),
+    ):
+        page = ROOT / "docs" / file
+        before, start, rest = page.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        assert end, f"{page} must have the marks for {name}"
+        found[page] = before + start + table + end + after
+    return found
 
 
 def main() -> None:
     """Write what follows from the definitions."""
     (ROOT / "config.example.yaml").write_text(example(), encoding="utf-8")
-    readme = ROOT / "README.md"
-    readme.write_text(with_tables(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

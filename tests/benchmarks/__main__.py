@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks`: measure, print, write the README's figures."""
+"""`python -m tests.benchmarks`: measure, print, write the figures of `docs/performance.md`."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ PARTS: dict[str, Callable[[bool], str]] = {
 
 
 def main() -> int:
-    """Measure the parts that are asked for; only all of them, at full length, go into the README."""
+    """Measure the parts that are asked for; only all of them, at full length, go into the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", default=",".join(PARTS), metavar="PARTS", help=f"some of {','.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="less of everything: does it work, not how fast is it")
@@ -33,11 +33,11 @@ def main() -> int:
         began = time.monotonic()
         figures.append(PARTS[part](options.quick))
         print(f"\n{figures[-1]}\n({part}: {time.monotonic() - began:.0f} s)", flush=True)
-    page = ROOT / "README.md"
+    page = ROOT / "docs" / "performance.md"
     text = tables.placed(page.read_text(encoding="utf-8"), "\n\n".join(figures))
     if parts == list(PARTS) and not options.quick and text is not None:
         page.write_text(text, encoding="utf-8")
-        print("\nwritten to README.md")
+        print(f"\nwritten to {page.relative_to(ROOT)}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What came of it, as tables in Markdown, and where they go in the README."""
+"""What came of it, as tables in Markdown, and where they go in a page."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""The figures get into the README between their marks, and nowhere else."""
+"""The figures get into a page between their marks, and nowhere else."""
 
 from tests.benchmarks.tables import placed, started
 

@@ -134,5 +134,5 @@ def test_a_run_that_only_reads_says_that_nothing_was_done(mode: str, done: str, 
 
 @pytest.mark.parametrize("code", ExitCode)
 def test_a_run_that_discards_means_what_the_table_says(code: ExitCode) -> None:
-    """The README's table; so does a mode that has no words of its own."""
+    """The table of exit codes; so does a mode that has no words of its own."""
     assert meaning(code, "discard") == meaning(code, "another") == code.meaning

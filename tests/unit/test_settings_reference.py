@@ -10,7 +10,7 @@ import yaml
 
 from cleanup.errors import SettingsError
 from cleanup.settings.definitions import Settings
-from cleanup.settings.reference import ROOT, default_text, example, schema, with_tables
+from cleanup.settings.reference import BELOW, FIRST, ROOT, default_text, example, pages, schema
 from cleanup.settings.sources import load
 from cleanup.settings.table import all_settings
 
@@ -58,27 +58,37 @@ def accepted_by_program(text: str, folder: Path) -> bool:
 def test_the_files_are_what_the_definitions_write() -> None:
     """`make settings` would change nothing."""
     assert (ROOT / "config.example.yaml").read_text() == example()
-    page = (ROOT / "README.md").read_text()
-    assert with_tables(page) == page
+    for page, text in pages().items():
+        assert page.read_text(encoding="utf-8") == text
 
 
 def test_the_example_has_every_key_with_its_default(tmp_path: Path) -> None:
-    """It loads, its settings are the defaults, no key is missing, and the schema accepts it."""
-    text = example()
-    (tmp_path / "config.yaml").write_text(text)
-    assert load({}, {}, None, tmp_path).settings == load({}, {}, None, tmp_path / "elsewhere").settings
-    document = yaml.load(text, yaml.BaseLoader)
-    keys = [f"{section}.{name}" for section, group in document.items() for name in group]
-    assert keys == [setting.key for setting in all_settings()]
-    assert all(Settings.model_fields[section].annotation for section in document)
-    assert "# pairs: " in text
-    assert accepted_by_schema(text)
-    assert text.startswith("# yaml-language-server: $schema=docs/schemas/settings.json\n")
+    """Both halves load, their settings are the defaults, no key is missing, and the schema accepts them."""
+    keys = []
+    for half in halves():
+        (tmp_path / "config.yaml").write_text(half)
+        assert load({}, {}, None, tmp_path).settings == load({}, {}, None, tmp_path / "elsewhere").settings
+        document = yaml.load(half, yaml.BaseLoader)
+        keys += [f"{section}.{name}" for section, group in document.items() for name in group]
+        assert all(Settings.model_fields[section].annotation for section in document)
+        assert accepted_by_schema(half)
+    assert keys[: len(FIRST)] == list(FIRST)
+    assert sorted(keys) == sorted(setting.key for setting in all_settings())
+    assert "# pairs: " in example()
+    assert example().startswith("# yaml-language-server: $schema=docs/schemas/settings.json\n")
+    assert accepted_by_schema(example())
+
+
+def halves() -> tuple[str, str]:
+    """The example down to the line, and what stands below it, uncommented."""
+    first, _, rest = example().partition(BELOW + "\n")
+    _, _, keys = rest.partition("# pairs: drafts.csv\n")
+    return first, "".join(line.removeprefix("#").removeprefix(" ") for line in keys.splitlines(keepends=True))
 
 
 def test_every_key_of_the_example_says_what_it_is_for() -> None:
     """The line above each key is its help, a sentence of some words."""
-    lines = example().splitlines()
+    lines = "".join(halves()).splitlines()
     for setting in all_settings():
         place = next(number for number, line in enumerate(lines) if line.startswith(f"  {setting.name}:")
                      and lines[number - 1] == f"  # {setting.help}.")  # fmt: skip
