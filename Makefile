@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 DEMO := demo
 
-.PHONY: help demo test test-slow lint format settings screenshot bench bench-limits image release lock ci clean
+.PHONY: help demo test test-slow test-all lint format settings screenshot bench bench-limits image release lock ci clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,16 @@ test: $(READY) ## run the tests
 
 test-slow: $(READY) ## run the long tests too: many kills, long sweeps
 	$(BIN)/python -m pytest -n auto --dist worksteal --slow
+
+test-all: ## run the tests under each Python from 3.11 to 3.14 that is found
+	@for version in 3.11 3.12 3.13 3.14; do \
+	  if command -v python$$version > /dev/null; then \
+	    echo "== Python $$version"; \
+	    test -x .venv-$$version/bin/python || python$$version -m venv .venv-$$version || exit 1; \
+	    .venv-$$version/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
+	    .venv-$$version/bin/python -m pytest -n auto --dist worksteal -q || exit 1; \
+	  else echo "== Python $$version is not on this machine"; fi; \
+	done
 
 lint: $(READY) ## ruff, mypy and hadolint
 	$(BIN)/ruff check .
