@@ -38,13 +38,13 @@ test: $(READY) ## run the tests
 test-slow: $(READY) ## run the long tests too: many kills, long sweeps
 	$(BIN)/python -m pytest -n auto --dist worksteal --slow
 
-test-all: ## run the tests under each Python from 3.11 to 3.14 that is found
+test-all: $(READY) ## run the tests under each Python from 3.11 to 3.14 that is found
 	@for version in 3.11 3.12 3.13 3.14; do \
-	  if command -v python$$version > /dev/null; then \
-	    echo "== Python $$version"; \
-	    test -x .venv-$$version/bin/python || python$$version -m venv .venv-$$version || exit 1; \
-	    .venv-$$version/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
-	    .venv-$$version/bin/python -m pytest -n auto --dist worksteal -q || exit 1; \
+	  if python$$version -c "" 2> /dev/null; then \
+	    echo "== Python $$version"; own=.venv/python$$version; \
+	    test -x $$own/bin/python || python$$version -m venv $$own || exit 1; \
+	    $$own/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt && \
+	    $$own/bin/python -m pytest -n auto --dist worksteal -q || exit 1; \
 	  else echo "== Python $$version is not on this machine"; fi; \
 	done
 
