@@ -22,9 +22,9 @@ The parts, in the order in which data flows:
 - `pages`      one HTML file each: to review what was found; to see what came of a run, or of many
 - `console`    `reporter` -> log; progress, table, the question to a person
 
-Beside the flow: `model` (the values that flow), `errors` (how the process ends), `stop` (stopping a run early),
-`schemas` (docs/schemas, from the types of what is written), and `simulator` (the API on loopback, which imports nothing
-from the rest).
+Beside the flow: `model` (the values that flow), `errors` (how the process ends), `stop` (stopping a run early), `loop`
+(a run's event loop), `schemas` (docs/schemas, from the types of what is written), and `simulator` (the API on loopback,
+which imports nothing from the rest).
 """
 
 __version__ = "1.0.0"

@@ -1,6 +1,5 @@
 """What the runs of all commands have in common: preparation, the plan, the API session, and the output at the end."""
 
-import asyncio
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterator
@@ -16,6 +15,7 @@ from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen
 from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, UsageError
 from cleanup.lists.pair_list import PairList
+from cleanup.loop import run_to_end
 from cleanup.model import KnownLimit, Outcome
 from cleanup.plan import Decision
 from cleanup.preflight import (
@@ -39,7 +39,7 @@ from cleanup.records.state import State
 from cleanup.records.summary import Identity, Mode
 from cleanup.records.task import task_of
 from cleanup.settings.sources import Loaded
-from cleanup.stop import Stop, Stopped, ignore_signals, run_to_end
+from cleanup.stop import Stop, Stopped, ignore_signals
 
 if TYPE_CHECKING:  # loaded only when there is something to send
     from cleanup.api.session import Session
@@ -89,7 +89,6 @@ class Run:
         self._past: Past | None = None
         self._ledger: Ledger | None = None
         self._heartbeat: Heartbeat | None = None
-        self._crash: BaseException | None = None
 
     def to_the_end(
         self, prepare: Callable[[ExitStack], None], work: Callable[[], None], *, shows_summary: bool = True
@@ -111,8 +110,15 @@ class Run:
             state.causes = tuple(state.stop.causes)
             no_list = isinstance(state.refusal, UsageError) and state.recorder is None
             writers = self.screen, self._job.again, self._ledger, self._heartbeat
-            finish = Finish(state, self._settings, *writers, record=self._job.loaded.record())
+            finish = Finish(state, self._settings, *writers, self._page)
             return finish.write(files=not self._hands_off(), show=shows_summary and not no_list)
+
+    def _page(self, summary: dict[str, Any]) -> str:
+        """The page of this run."""
+        from cleanup.pages.of_run import told_of_run
+        from cleanup.pages.report import report_page
+
+        return report_page(told_of_run(self.state, summary, self._job.loaded.record()))
 
     @property
     def is_refused(self) -> bool:
@@ -234,10 +240,10 @@ class Run:
 
         `named`: read the organization's name too, as is always done if a person is present.
         """
-        try:
-            run_to_end(self._talk(work, named=named or self.screen.person))
-        except asyncio.CancelledError:
-            raise self._crash or RuntimeError("cancelled") from None
+        run_to_end(self._talk(work, named=named or self.screen.person), self._note_of_loop)
+
+    def _note_of_loop(self, text: str) -> None:
+        self.state.reporter.log("run.info", level="debug", message=text)
 
     async def _talk(self, work: "Callable[[Session], Awaitable[None]]", *, named: bool) -> None:
         from cleanup.api.owner import whose_key, with_name
@@ -247,7 +253,6 @@ class Run:
             raise SettingsError(f"there is no API key: set {VARIABLE}, or name a file with api.key_file (--key-file)")
         state, settings, reporter = self.state, self._settings, self.state.reporter
         stop = state.stop
-        self._mind_callbacks(asyncio.current_task())
         async with open_session(
             settings,
             self._key,
@@ -275,18 +280,6 @@ class Run:
     def _known_limit(self) -> KnownLimit | None:
         """The limit that an earlier run found, if the ledger has one."""
         return known_limit(self._past, self._settings, self.state.identity.started_at)
-
-    def _mind_callbacks(self, main: "asyncio.Task[None] | None") -> None:
-        """Have a bug in a callback of the event loop end the run: a task may be waiting for that callback forever."""
-
-        def failed(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-            if "handle" in context and main is not None:
-                self._crash = self._crash or context.get("exception")
-                main.cancel()
-            else:
-                self.state.reporter.log("run.info", level="debug", message=str(context["message"]))
-
-        asyncio.get_running_loop().set_exception_handler(failed)
 
     def _hide(self, text: str) -> str:
         return self._key.hide(text) if self._key is not None else text

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Final
+from typing import Final, NotRequired
+
+from typing_extensions import TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,26 @@ class Result:
     request_id: str | None = None
     message: str | None = None
     details: dict[str, str] = field(default_factory=dict)
+
+
+class Done(TypedDict):
+    """How many drafts a run did what it was for, by what that was."""
+
+    discarded: NotRequired[int]
+    would_discard: NotRequired[int]
+    """In a dry run."""
+    restored: NotRequired[int]
+    """Made anew, by `undo`."""
+    would_restore: NotRequired[int]
+
+
+class Counts(Done):
+    """How many pairs ended in each outcome; these add up to those listed."""
+
+    listed: int
+    skipped: int
+    failed: int
+    not_attempted: int
 
 
 @dataclass(frozen=True, slots=True)

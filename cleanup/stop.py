@@ -3,10 +3,10 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from cleanup.errors import JobError
 from cleanup.model import StopCause
@@ -128,27 +128,6 @@ def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         finally:
             signal.set_wakeup_fd(before)
             loop.remove_reader(ours)
-
-
-def run_to_end(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine in a new event loop.
-
-    Unlike `asyncio.run`, this does not wait for threads at the end: a name lookup can hang for a minute.
-    """
-    loop = asyncio.new_event_loop()
-    try:
-        loop.run_until_complete(main)
-    finally:
-        loop.run_until_complete(_cancel_the_rest())
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
-
-
-async def _cancel_the_rest() -> None:
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
 
 
 def ignore_signals() -> None:

@@ -4,7 +4,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from cleanup.records.account import Counts
+from cleanup.model import Counts
 
 DraftName = Literal[
     "draft.discarded",

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final, NotRequired, cast
+from typing import Final, cast
 
 from typing_extensions import TypedDict
 
-from cleanup.model import Ending, Outcome, Result
+from cleanup.model import Counts, Done, Ending, Outcome, Result
 from cleanup.plan import ENDINGS, Decision, Plan
 
 MOST_FAILURES: Final = 100
@@ -63,26 +63,6 @@ class Account:
         for index, code in enumerate(self._codes):
             if code != _OPEN and _ALL[code - 1].outcome in (Outcome.FAILED, Outcome.NOT_ATTEMPTED):
                 yield index, _ALL[code - 1]
-
-
-class Done(TypedDict):
-    """How many drafts a run did what it was for, by what that was."""
-
-    discarded: NotRequired[int]
-    would_discard: NotRequired[int]
-    """In a dry run."""
-    restored: NotRequired[int]
-    """Made anew, by `undo`."""
-    would_restore: NotRequired[int]
-
-
-class Counts(Done):
-    """How many pairs ended in each outcome; these add up to those listed."""
-
-    listed: int
-    skipped: int
-    failed: int
-    not_attempted: int
 
 
 class Folded(TypedDict):

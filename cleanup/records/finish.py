@@ -3,9 +3,9 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cleanup.console.screen import Screen
 from cleanup.errors import ExitCode, LedgerLocked, OutputError
@@ -31,16 +31,16 @@ _NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
 class Finish:
     """Everything that is written at the end of a run. `ledger` is closed here, and `heartbeat` gets the exit code.
 
-    `record`: the settings as they are recorded, without secrets.
+    `page`: makes the page of a summary.
     """
 
     state: State
     settings: Settings
     screen: Screen
     again: Again
-    ledger: Ledger | None = None
-    heartbeat: "Heartbeat | None" = None
-    record: dict[str, Any] = field(default_factory=dict)
+    ledger: Ledger | None
+    heartbeat: "Heartbeat | None"
+    page: Callable[[dict[str, Any]], str]
 
     def write(self, *, files: bool, show: bool) -> int:
         """Write the files, show the summary, and log the last line. Returns the exit code.
@@ -127,10 +127,7 @@ class Finish:
 
     def _write_page(self) -> None:
         if self.settings.output.page is not None:
-            from cleanup.pages.of_run import told_of_run
-            from cleanup.pages.report import report_page
-
-            html = report_page(told_of_run(self.state, self._summary(), self.record))
+            html = self.page(self._summary())
             with whole_file(self.settings.output.page) as stream:
                 stream.write(html)
 

@@ -4,8 +4,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from cleanup.model import Outcome
-from cleanup.records.account import Counts
+from cleanup.model import Counts, Outcome
 from cleanup.records.summary import Mode
 
 

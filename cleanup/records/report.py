@@ -8,7 +8,8 @@ from typing import Any, Final, Literal, cast
 from cleanup import __version__
 from cleanup.errors import ExitCode
 from cleanup.lists.rows import parse_time
-from cleanup.records.account import MOST_FAILURES, Counts
+from cleanup.model import Counts
+from cleanup.records.account import MOST_FAILURES
 from cleanup.records.latest import End, Failures, Latest, Lines, said_by
 from cleanup.records.lines import Damage, Line, Progress, Spoilt, read_lines, silent
 from cleanup.records.places import Place, names_of, places

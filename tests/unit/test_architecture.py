@@ -32,6 +32,7 @@ HOMES = {
         "cleanup.schemas",
         "cleanup.api.traffic",
         "cleanup.console.events",
+        "cleanup.model",
         *(f"cleanup.records.{module}" for module in ("account", "line_types", "proof", "summary")),
     },
 }

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from cleanup.errors import SettingsError
+from cleanup.loop import run_to_end
 from cleanup.model import StopCause
-from cleanup.stop import Stop, Stopped, heed_signals, ignore_signals, run_to_end
+from cleanup.stop import Stop, Stopped, heed_signals, ignore_signals
 from tests.engine import run
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
