@@ -1,4 +1,4 @@
-# The job as an image:  docker build --build-arg REVISION="$(git rev-parse HEAD)" -t draft-cleanup:1.0.0 .
+# The job as an image:  docker build --build-arg REVISION="$(git rev-parse HEAD)" -t draft-cleanup:2.0.0 .
 # If builds have to be repeatable to the byte, pin the base by its digest as well (…-slim-bookworm@sha256:…).
 ARG PYTHON_IMAGE=docker.io/library/python:3.11.14-slim-bookworm
 
@@ -26,7 +26,7 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 # ---- the image: Python, the job and its dependencies; no pip, no tests, no simulator
 FROM ${PYTHON_IMAGE}
 
-ARG VERSION=1.0.0
+ARG VERSION=2.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="atoms-draft-cleanup" \
       org.opencontainers.image.description="Discards listed drafts of Smallest AI Atoms voice agents" \

@@ -27,4 +27,4 @@ Beside the flow: `model` (the values that flow), `errors` (how the process ends)
 which imports nothing from the rest).
 """
 
-__version__ = "1.0.0"
+__version__ = "2.0.0"

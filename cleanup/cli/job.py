@@ -211,9 +211,14 @@ def _only_reading(loaded: Loaded) -> Loaded:
 
 
 def _for_undo(loaded: Loaded, ledger: str | None) -> Loaded:
-    """The settings of an undo: its ledger is the one it reads, and what is left is not a list of drafts to discard."""
+    """The settings of an undo: its ledger is the one it reads, and what is left is not a list of drafts to discard.
+
+    It sends no heartbeat: a monitor that waits for the nightly run must not take an undo for it.
+    """
     settings = loaded.settings
-    output = settings.output.model_copy(update={"ledger": ledger, "leftover": None, "list": None})
+    output = settings.output.model_copy(
+        update={"ledger": ledger, "leftover": None, "list": None, "heartbeat_url": None}
+    )
     run = settings.run.model_copy(update={"resume": False})
     return replace(loaded, settings=settings.model_copy(update={"output": output, "run": run}))
 

@@ -11,6 +11,7 @@ from cleanup.simulator import Simulator, World
 from cleanup.simulator.lifelike import full_configuration
 from tests.accounts import endings
 from tests.conftest import MODES, Drafts, Ended, Runner
+from tests.monitors import listening
 
 pytestmark = pytest.mark.unverified
 
@@ -543,3 +544,14 @@ def test_a_request_that_is_carried_out_late_is_told_of(
     (warning,) = ended.summary["warnings"]
     assert f"{held.name} (restored {held.id})" in warning
     assert "discard late" in warning
+
+
+def test_no_monitor_takes_an_undo_for_the_nightly_run(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """It does not ping, and what the metrics file says of other modes stays."""
+    discarded(job, sim, drafts(2), "--metrics", "nightly.prom")
+    with listening() as monitor:
+        ended = job(*UNDO, "--metrics", "nightly.prom", env={"CLEANUP_OUTPUT__HEARTBEAT_URL": monitor.url})
+        assert (ended.code, monitor.heard) == (0, [])
+    metrics = (job.folder / "nightly.prom").read_text(encoding="utf-8")
+    assert 'draft_cleanup_pairs{mode="discard",outcome="discarded",reason="",task="nightly"} 2.0' in metrics
+    assert 'draft_cleanup_pairs{mode="undo",outcome="restored",reason="",task="nightly"} 2.0' in metrics
