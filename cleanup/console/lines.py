@@ -60,7 +60,7 @@ def _of_the_end(event: Mapping[str, Any]) -> str:
         event.get("reason"),
         _counts(event.get("counts", {})),
     ]
-    return "; ".join(filter(None, [*said, event.get("next")]))
+    return "; ".join(dict.fromkeys(filter(None, [*said, event.get("next")])))
 
 
 def _counts(counts: Mapping[str, int]) -> str:

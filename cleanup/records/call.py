@@ -2,6 +2,7 @@
 
 import base64
 import email.message
+import ssl
 import threading
 import urllib.error
 import urllib.request
@@ -65,7 +66,9 @@ def failure_of(call: Callable[[], None]) -> str | None:
         error.close()
         return f"status {error.code}"
     except Exception as error:  # noqa: BLE001 - a monitor never fails the run; the text may contain the secret address
-        return type(error).__name__
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
+        plain = isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)  # the latter may name the host
+        return (plain and cause.strerror) or type(cause).__name__
     return None
 
 

@@ -200,7 +200,7 @@ class Finish:
             exit_code(facts),
             refusal=facts.refusal,
             stopped=facts.stopped_because,
-            unwritten=facts.unwritten,
+            to_mend=facts.to_mend,
             reads_only=settings.run.dry_run,
             ledger=settings.output.ledger is not None and self.state.identity.mode != "undo",
             leftover=settings.output.leftover,

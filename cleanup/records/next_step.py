@@ -6,13 +6,13 @@ it includes what came from the environment or a file.
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from cleanup.console.printable import printable
-from cleanup.errors import ExitCode, JobError, LedgerLocked, OutputError
+from cleanup.errors import ExitCode, JobError, LedgerLocked
 from cleanup.settings.definitions import Settings
 from cleanup.settings.flag import Section
 from cleanup.settings.table import all_settings
@@ -142,14 +142,14 @@ def _ways_of_writing(value: Any) -> Iterator[str]:
 class End:
     """How a run ended, as far as the next step depends on it.
 
-    `stopped`: why it ended early. `unwritten`: what could not be written. `reads_only`: it discards nothing.
+    `stopped`: why it ended early. `to_mend`: what has to be mended first. `reads_only`: it discards nothing.
     `ledger`: whether it has one to resume from. `leftover`: the file with the remaining pairs.
     """
 
     code: ExitCode
     refusal: JobError | None = None
     stopped: str | None = None
-    unwritten: Sequence[str] = ()
+    to_mend: str | None = None
     reads_only: bool = False
     ledger: bool = False
     leftover: str | None = None
@@ -175,8 +175,7 @@ def _why(end: End) -> str:
     what = "to check again" if end.reads_only else "for what is left"
     if isinstance(end.refusal, LedgerLocked):
         return "wait until the run that is using the ledger has ended; then, for what it leaves"
-    trouble = end.unwritten[0] if end.unwritten else str(end.refusal) if isinstance(end.refusal, OutputError) else None
-    return what if trouble is None else f"fix this first: {fitting(trouble, REASON_BYTES)}; then, {what}"
+    return what if end.to_mend is None else f"fix this first: {fitting(end.to_mend, REASON_BYTES)}; then, {what}"
 
 
 def fitting(text: str, size: int = NEXT_BYTES) -> str:

@@ -133,9 +133,17 @@ class Facts:
     @property
     def reason(self) -> str | None:
         """Why the run was refused or stopped, in a sentence, unless `stopped_because` says it."""
-        if self.unwritten:
+        if self.unwritten and not isinstance(self.refusal, OutputError):  # which came first
             return self.unwritten[0]
         return None if self.refusal is None else str(self.refusal)
+
+    @property
+    def to_mend(self) -> str | None:
+        """What has to be mended before another run can help: what could not be written, or a key that is refused."""
+        if set(self.causes) & {StopCause.OUTPUT, StopCause.UNAUTHORIZED}:
+            return self.stopped_because
+        written = isinstance(self.refusal, OutputError) or self.unwritten
+        return self.reason if written else None
 
     @property
     def status(self) -> Status:

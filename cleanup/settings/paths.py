@@ -48,4 +48,4 @@ def path(dash: str, *, opaque: bool = True) -> AfterValidator:
 def pattern_of_no_path() -> str:
     """What `path` refuses, as a regular expression for the schema."""
     words = ("".join(f"[{letter}{letter.upper()}]" for letter in word) for word in (*_MEANS_OFF, *_MEANS_ON))
-    return f"^([sS][kK][_-]|(-|{'|'.join(words)})$)"
+    return f"^([sS][kK][_-]|(--?|{'|'.join(words)})$)"

@@ -143,6 +143,8 @@ def _check_agent(value: str) -> str:
 def _check_text(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not contain a NUL character")
+    if value == "--":
+        raise ValueError("must not be `--`, which no flag can hold")
     return value
 
 
@@ -170,8 +172,14 @@ _DURATION_SCHEMA = {"type": ["string", "number"], "pattern": "^" + _DURATION_PAT
 _AGE_SCHEMA = {"type": "string", "pattern": "^(?=.*[1-9])" + _DURATION_PATTERN.replace("?$", "$")}
 _POSITIVE_SCHEMA = _DURATION_SCHEMA | {"pattern": "^(?=.*[1-9])" + _DURATION_PATTERN, "exclusiveMinimum": 0}
 # An editor takes unquoted digits (the note 4711, an organization's id) for a number.
-_TEXT_SCHEMA = {"type": ["string", "number"], "minLength": 1}
+_TEXT_SCHEMA = {"type": ["string", "number"], "minLength": 1, "not": {"const": "--"}}
 _PATH_SCHEMA = _TEXT_SCHEMA | {"not": {"type": "string", "pattern": pattern_of_no_path()}}
+_SHARE_SCHEMA = {
+    "type": ["string", "number"],
+    "pattern": r"^(?=.*[1-9])(100(\.0+)?|\d{1,2}(\.\d+)?)%$",
+    "exclusiveMinimum": 0,
+    "maximum": 1,
+}
 _AGENT_SCHEMA = {"type": ["string", "number"], "pattern": AGENT_PATTERN}
 
 Switch = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off", "true", "false"]})]
@@ -197,32 +205,13 @@ ShareOrOff = Annotated[
     float | None,
     BeforeValidator(lambda value: None if is_off(value) else _parse_share(value)),
     PlainSerializer(lambda share: None if share is None else share_text(share)),
-    _off_or(
-        {
-            "type": ["string", "number"],
-            "pattern": r"^(?=.*[1-9])(100(\.0+)?|\d{1,2}(\.\d+)?)%$",
-            "exclusiveMinimum": 0,
-            "maximum": 1,
-        }
-    ),
+    _off_or(_SHARE_SCHEMA),
 ]
 VerifyShare = Annotated[
     float | None,
     BeforeValidator(lambda value: None if is_off(value) else _parse_share("100%" if _is_all(value) else value)),
     PlainSerializer(lambda share: None if share is None else share_text(share)),
-    _off_or(
-        {
-            "anyOf": [
-                {"enum": ["all"]},
-                {
-                    "type": ["string", "number"],
-                    "pattern": r"^(?=.*[1-9])(100(\.0+)?|\d{1,2}(\.\d+)?)%$",
-                    "exclusiveMinimum": 0,
-                    "maximum": 1,
-                },
-            ]
-        }
-    ),
+    _off_or({"anyOf": [{"enum": ["all"]}, _SHARE_SCHEMA]}),
 ]
 Shard = Annotated[
     ShardOf | None,

@@ -53,7 +53,7 @@ def test_the_monitor_hears_the_start_and_then_the_exit_code(
         ("500", "status 500"),
         ("302", "status 302"),
         ("nonsense", "BadStatusLine"),
-        ("down", "URLError"),
+        ("down", "Connection refused"),
     ],
 )
 def test_a_monitor_in_trouble_changes_nothing(

@@ -81,7 +81,7 @@ def test_the_metrics_of_the_file_are_pushed(push: Runner, drafts: Drafts, gatewa
         ("302", "status 302"),
         ("401", "status 401"),
         ("nonsense", "BadStatusLine"),
-        ("down", "URLError"),
+        ("down", "Connection refused"),
     ],
 )
 def test_a_gateway_in_trouble_changes_nothing(

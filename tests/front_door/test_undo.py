@@ -432,7 +432,7 @@ def test_a_ledger_that_is_full_stops_the_undo(job: Runner, sim: Simulator, draft
 
 
 @MODES
-@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_killed_at_any_moment_it_makes_no_draft_twice(
     kills: int, mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:

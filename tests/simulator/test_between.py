@@ -228,11 +228,10 @@ def test_connections_that_were_just_accepted_are_closed_when_it_stops() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "unraisablehook", lambda unraisable: forgotten.append(str(unraisable.exc_value)))
         for _ in range(20):
-            with contextlib.ExitStack() as clients:
-                with Simulator() as simulator:
-                    for _ in range(8):
-                        client = clients.enter_context(socket.socket())
-                        client.settimeout(0)
-                        client.connect_ex(("127.0.0.1", simulator.port))
-                gc.collect()
+            with contextlib.ExitStack() as clients, Simulator() as simulator:
+                for _ in range(8):
+                    client = clients.enter_context(socket.socket())
+                    client.settimeout(0)
+                    client.connect_ex(("127.0.0.1", simulator.port))
+        gc.collect()
     assert forgotten == []

@@ -154,10 +154,10 @@ def test_a_command_that_cannot_be_shown_is_said_in_words(again: Again, obstacle:
             "wait until the run that is using the ledger has ended; then, for what it leaves, run: cd ",
         ),
         (
-            End(ExitCode.OUTPUT, refusal=OutputError("left.csv: no space"), ledger=True),
+            End(ExitCode.OUTPUT, OutputError("left.csv: no space"), to_mend="left.csv: no space", ledger=True),
             "fix this first: left.csv: no space; then, for what is left, run: cd ",
         ),
-        (End(ExitCode.OUTPUT, unwritten=["x: full"]), "fix this first: x: full; then, for what is left, run: cd "),
+        (End(ExitCode.OUTPUT, to_mend="x: full"), "fix this first: x: full; then, for what is left, run: cd "),
         (End(ExitCode.TRY_AGAIN, reads_only=True, ledger=True), "to check again, run: cd "),
         (End(ExitCode.SIGTERM, ledger=True), "for what is left, run: cd "),
     ],
