@@ -67,8 +67,9 @@ def failure_of(call: Callable[[], None]) -> str | None:
         return f"status {error.code}"
     except Exception as error:  # noqa: BLE001 - a monitor never fails the run; the text may contain the secret address
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
-        plain = isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)  # the latter may name the host
-        return (plain and cause.strerror) or type(cause).__name__
+        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError):  # the latter may name the host
+            return cause.strerror or type(cause).__name__
+        return type(cause).__name__
     return None
 
 
