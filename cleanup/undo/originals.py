@@ -20,14 +20,18 @@ _DIFFERS: Final = ("failed", "differs")
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A discarded draft. `copies`: where its copy may be. `fork`: a draft that an earlier undo made, which differs."""
+    """A discarded draft. `copies`: where its copy may be.
+
+    `fork`: the draft that an earlier undo made, if any, and did not record as restored. `differs`: as one that differs.
+    """
 
     line: int
     run_id: str
     discarded_at: datetime
     copies: tuple[str, ...]
     name: str = ""
-    fork: str | None = None
+    fork: str = ""
+    differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,8 @@ class Originals:
             del self.by_key[key]
         elif said in (RESTORED, _RESTORED_BEFORE):
             self.restored.add(key)
-        elif said == _DIFFERS and isinstance(new, str):
-            self.by_key[key] = replace(self.by_key[key], fork=new)
+        elif isinstance(new, str):
+            self.by_key[key] = replace(self.by_key[key], fork=new, differs=said == _DIFFERS)
 
 
 def read_originals(path: str, wanted: Wanted, folder: str | None, progress: Progress) -> tuple[Originals, Damage]:

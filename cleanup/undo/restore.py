@@ -81,7 +81,8 @@ class Restore:
             fork = await way.make(source)
             if fork is None:
                 return False
-        if not fork.draft or way.may_write(fork):
+        self._note(fork)
+        if way.may_write(fork):
             fork = await way.write(fork, writing.body)
         await self._compare(steps, fork)
         await way.complete(fork)
@@ -116,9 +117,10 @@ class Restore:
     def _note(self, fork: Fork) -> None:
         """Note what was made, for the record."""
         details = self._evidence.details
-        details["new_draft"] = fork.draft
-        if fork.branch_name:
-            details["branch"] = fork.branch_name
+        if fork.draft:
+            details["new_draft"] = fork.draft
+        if fork.branch:
+            details["branch"] = fork.name
 
     def _read_copy(self) -> Copy:
         """Read the draft's copy. Raises Ended if there is none, or it cannot be written again."""

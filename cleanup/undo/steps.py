@@ -40,12 +40,12 @@ class Restoring:
 class Fork:
     """A draft that an undo makes or has made; `draft` is empty as long as only its branch is there.
 
-    `is_certain`: its name says that it was made for this restoration.
+    `name`: the draft's, or its branch's. `is_certain`: this or the ledger says that it was made for this restoration.
     """
 
     draft: str
+    name: str
     branch: str = ""
-    branch_name: str = ""
     is_certain: bool = True
 
 
