@@ -11,7 +11,7 @@ from cleanup.discard import verdict
 from cleanup.lists.ids import is_draft
 from cleanup.lists.rows import parse_time
 from cleanup.model import Ending
-from cleanup.undo.naming import MOST, working_name
+from cleanup.undo.naming import cut, working_name
 from cleanup.undo.steps import Ended, Fork, Steps
 
 NO_SOURCE: Final = (
@@ -28,7 +28,7 @@ class ByDraft:
         self._lost = False
 
     def made_before(self, drafts: Drafts) -> Iterator[Fork]:
-        """The drafts that an earlier undo may have made for this one: by the working name, by the ledger, by its own name.
+        """The drafts that an earlier undo may have made for this one: by working name, ledger, and own name.
 
         A draft gets its own name last. A run that ends before the answer leaves it in the ledger as made and not
         restored; one that is killed right before it is recorded leaves no line at all.
@@ -75,6 +75,12 @@ class ByDraft:
                 found = next(iter(self._named(listed)), "")
                 if found or listed.data is None:
                     return listed
+            reply = await fork(api)
+            if reply.not_found:  # nothing is taken for gone on one witness: a gateway may have said it
+                reply = await fork(api) if (await api.agent(steps.agent)).ok else reply.disown()
+            return reply
+
+        async def fork(api: Atoms) -> Reply:
             reply = await api.create_draft(steps.agent, version, self._name)
             self._lost = self._lost or reply.lost
             return reply
@@ -121,7 +127,7 @@ class ByDraft:
 
 def _final_name(steps: Steps) -> str:
     """The name that the draft gets in the end: its own, as far as the API takes it; empty if it is unknown."""
-    return steps.name[:MOST]
+    return cut(steps.name)
 
 
 def _is_later(draft: Draft, steps: Steps) -> bool:
