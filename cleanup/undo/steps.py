@@ -92,6 +92,10 @@ class Steps:
     async def change(self, attempt: Attempt, *, requests: int = 1) -> Reply:
         """Send a request that changes something that is there. Raises Ended unless the API did it, Stopped."""
         reply = await self.write(attempt, requests=requests)
+        if reply.asks_for_migration and self.workspace.follow():
+            left = self.evidence.details.get("new_draft")
+            sentence = f"the workspace moved to branches meanwhile: draft {left} stays unfinished, so discard it, and run"
+            raise Ended(Ending.INTERRUPTED, f"{sentence} the undo again")
         if reply.written is None:
             raise Ended(self.failure(reply))
         return reply

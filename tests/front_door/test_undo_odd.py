@@ -166,3 +166,17 @@ def test_with_a_limit_what_could_not_be_restored_goes_behind_the_others(job: Run
         (job.folder / "copies" / draft.agent / f"{draft.id}.json").unlink()
     assert set(ends_of(job(*UNDO, "--limit", "2")).values()) == {"no_copy"}
     assert set(ends_of(job(*UNDO, "--limit", "2")).values()) == {"restored"}
+
+
+def test_a_draft_that_is_begun_when_the_workspace_moves_to_branches_is_named(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """It cannot be completed any more: the next undo makes it on a branch, and the one that was begun is to go."""
+    (held,) = drafts(1)
+    discard(job, [held])
+    sim.after(lambda changed: setattr(changed, "mode", "branches"), endpoint="fork")
+    ended = job(*UNDO)
+    (begun,) = sim.left()
+    assert (ended.code, ends_of(ended)) == (75, {held.id: "interrupted"})
+    assert begun in ended.of("draft.failed")[0]["message"]
+    assert ends_of(job(*UNDO)) == {held.id: "restored"}
