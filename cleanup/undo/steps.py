@@ -94,8 +94,8 @@ class Steps:
         reply = await self.write(attempt, requests=requests)
         if reply.asks_for_migration and self.workspace.follow():
             left = self.evidence.details.get("new_draft")
-            sentence = f"the workspace moved to branches meanwhile: draft {left} stays unfinished, so discard it, and run"
-            raise Ended(Ending.INTERRUPTED, f"{sentence} the undo again")
+            sentence = f"the workspace moved to branches meanwhile, and draft {left} stays unfinished: discard it, and"
+            raise Ended(Ending.INTERRUPTED, f"{sentence} run the undo again")
         if reply.written is None:
             raise Ended(self.failure(reply))
         return reply
