@@ -180,3 +180,14 @@ def test_a_draft_that_is_begun_when_the_workspace_moves_to_branches_is_named(
     assert (ended.code, ends_of(ended)) == (75, {held.id: "interrupted"})
     assert begun in ended.of("draft.failed")[0]["message"]
     assert ends_of(job(*UNDO)) == {held.id: "restored"}
+
+
+def test_an_undo_does_not_speak_of_discards(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
+    """Neither where the workspace turns out to be on branches, nor where the key may do nothing."""
+    discard(job, drafts(10))
+    world.mode = "branches"
+    sim.faults.script("*", ["403*"], on="fork")
+    ended = job(*UNDO)
+    assert ended.code == 77
+    said = [*ended.summary["warnings"], *(line["message"] for line in ended.events if line.get("message"))]
+    assert not [sentence for sentence in said if "discard" in sentence]
