@@ -2,7 +2,7 @@
 
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from cleanup.errors import JobError, LedgerLocked, SameFile, SettingsError, Usag
 from cleanup.lists.pair_list import PairList
 from cleanup.loop import run_to_end
 from cleanup.model import KnownLimit, Outcome
-from cleanup.plan import Decision
+from cleanup.plan import Decision, Undone
 from cleanup.preflight import (
     check_cap,
     check_files,
@@ -194,12 +194,12 @@ class Run:
         *,
         finds: bool = False,
         objection: SettingsError | None = None,
-        restored: Collection[bytes] = (),
+        undone: Undone | None = None,
     ) -> Recorder:
         """Decide what to do with each pair. Raises `objection`, or SettingsError if it is more than may be sent.
 
         A run that was already refused gets a plan too, so that the leftover can be written. `finds`: the pairs are what
-        a sweep found. `restored`: those that an undo need not restore again.
+        a sweep found. `undone`: what is known of earlier undos, if this is one.
         """
         settings, state = self._settings, self.state
         trouble = objection
@@ -208,7 +208,7 @@ class Run:
                 self._past = past_of(settings, pairs, self.meter())
             except SettingsError as error:
                 trouble = trouble or error
-        plan = plan_of(settings, pairs, self._past, restored)
+        plan = plan_of(settings, pairs, self._past, undone)
         recorder = state.recorder = Recorder(state.identity, plan, self._ledger, state.reporter, state.stop)
         recorder.on_end = lambda ending: state.traffic.timeline.note(ending.outcome)
         if self.is_refused:

@@ -33,6 +33,14 @@ SKIPPED = tuple(decision for decision, ending in ENDINGS.items() if ending.outco
 
 
 @dataclass(frozen=True, slots=True)
+class Undone:
+    """What a ledger says about earlier undos: which pairs were restored, and where the others were tried last."""
+
+    restored: Collection[bytes]
+    tried: Mapping[bytes, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The decision of each pair of a list, by index."""
 

@@ -1,7 +1,7 @@
 """Makes the plan from a list and the settings, and refuses bad input before anything is sent; also for `check`."""
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from cleanup.errors import SettingsError
 from cleanup.lists.ids import odd_drafts
 from cleanup.lists.pair_list import PairList, unpack
 from cleanup.model import KnownLimit
-from cleanup.plan import Plan, make_plan
+from cleanup.plan import Plan, Undone, make_plan
 from cleanup.records.files import check_distinct
 from cleanup.records.past import Past
 from cleanup.settings.definitions import Settings
@@ -98,14 +98,15 @@ def warning_of(pairs: PairList) -> tuple[str, str] | None:
     ), "odd_ids"
 
 
-def plan_of(settings: Settings, pairs: PairList, past: Past | None, restored: Collection[bytes] = ()) -> Plan:
-    """Decide for every pair, by these settings. `restored`: those that need not be restored again."""
+def plan_of(settings: Settings, pairs: PairList, past: Past | None, undone: Undone | None = None) -> Plan:
+    """Decide for every pair, by these settings. `undone`: what is known of earlier undos, if this is one."""
+    tried = past.tried if past else None
     return make_plan(
         pairs,
         protect=settings.guard.protect,
         settled=past.settled if past else (),
-        restored=restored,
-        tried=past.tried if past else None,
+        restored=undone.restored if undone else (),
+        tried=undone.tried if undone else tried,
         shard=settings.run.shard,
         limit=settings.limits.per_run,
     )

@@ -13,7 +13,7 @@ from cleanup.errors import ListMissing
 from cleanup.lifecycle import Job, Run
 from cleanup.lists.pair_list import PairList
 from cleanup.model import Outcome
-from cleanup.plan import Decision
+from cleanup.plan import Decision, Undone
 from cleanup.preflight import outputs_of, warning_of
 from cleanup.records.files import whole_file
 from cleanup.records.recorder import Recorder
@@ -157,7 +157,7 @@ def undo(job: Job, wanted: "Wanted") -> int:
             originals, damage = read_originals(ledger, wanted, settings.guard.backup, run.meter().show)
             for sentence in damage.sentences[:_MOST_WARNINGS]:
                 run.state.reporter.warn(sentence, kind="ledger_unreadable")
-            recorder = run.plan(originals.pairs(Path(ledger).name), restored=originals.restored)
+            recorder = run.plan(originals.pairs(Path(ledger).name), undone=Undone(originals.restored, originals.tried))
             if recorder.plan.to_send:
                 run.talk(lambda session: send(session, recorder, originals))
                 return

@@ -87,7 +87,7 @@ class Recorder:
         self.on_record()
         if self._forbidden.add(result):
             self._stop.request(
-                StopCause.FORBIDDEN, "the first 50 answers were all 403: this key may discard nothing here"
+                StopCause.FORBIDDEN, "the first 50 answers were all 403: this key may do nothing here"
             )
 
     def prove(self, result: Result, *, gone: bool | None) -> None:
@@ -121,7 +121,7 @@ class Recorder:
     def conclude(self) -> None:
         """Apply the rules that need all results, once every pair has ended."""
         if self._forbidden.all_of_a_few():
-            self._stop.request(StopCause.FORBIDDEN, "every answer was 403: this key may discard nothing here")
+            self._stop.request(StopCause.FORBIDDEN, "every answer was 403: this key may do nothing here")
 
     def log_progress(self, requests: int) -> None:
         """Log how far the run is."""

@@ -30,7 +30,7 @@ class State:
     def moved(self, why: str) -> None:
         """Note that the workspace turned out to be on the branch model."""
         self.model = "branches"
-        self.reporter.note(f"drafts are discarded through their branches from now on: {why}")
+        self.reporter.note(f"drafts are reached through their branches from now on: {why}")
 
     def facts(self) -> Facts:
         """The facts that decide the summary and the exit code."""

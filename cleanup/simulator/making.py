@@ -136,7 +136,7 @@ def _text(body: dict[str, Any], field: str) -> str:
 
 def _name(body: dict[str, Any], field: str) -> str:
     name = _text(body, field)
-    if not 1 <= len(name) <= _LONGEST_NAME:
+    if not 1 <= len(name.encode("utf-16-le", "surrogatepass")) // 2 <= _LONGEST_NAME:  # as JavaScript counts
         raise _Refusal(error(400, f"{field} must be 1 to {_LONGEST_NAME} characters long"))
     return name
 

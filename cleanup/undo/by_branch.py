@@ -25,7 +25,7 @@ class ByBranch:
         yield from (self._fork(branch) for branch in drafts.branches if branch.name == self._name)
 
     def _fork(self, branch: Branch) -> Fork:
-        return Fork(branch.draft, branch.branch, self._name)
+        return Fork(branch.draft, self._name, branch.branch)
 
     def may_write(self, fork: Fork) -> bool:
         """Whether the branch may be written to: not if a draft is open there, which may be somebody's."""
@@ -68,7 +68,7 @@ class ByBranch:
             return self._fork(found)
         branch = new_branch_in(reply)
         if branch:
-            return Fork("", branch, self._name)
+            return Fork("", self._name, branch)
         match reply.error_type:
             case "source_has_no_commit":
                 raise Ended(Ending.NOT_RESTORABLE, "its branch has no revision that could be forked")
@@ -106,7 +106,7 @@ class ByBranch:
                 reply = await steps.read(lambda api: api.open_draft(steps.agent, fork.branch))
             draft = latest_in(reply, steps.agent).draft
         steps.originals.made.add(draft)
-        return Fork(draft, fork.branch, fork.branch_name)
+        return Fork(draft, fork.name, fork.branch)
 
     async def complete(self, fork: Fork) -> None:
         """Nothing is left to do: the branch keeps its name."""

@@ -11,7 +11,7 @@ from cleanup.discard import verdict
 from cleanup.lists.ids import is_draft
 from cleanup.lists.rows import parse_time
 from cleanup.model import Ending
-from cleanup.undo.naming import MOST, working_name
+from cleanup.undo.naming import cut, working_name
 from cleanup.undo.steps import Ended, Fork, Steps
 
 NO_SOURCE: Final = (
@@ -28,21 +28,26 @@ class ByDraft:
         self._lost = False
 
     def made_before(self, drafts: Drafts) -> Iterator[Fork]:
-        """The drafts that an earlier undo may have made for this one: by the working name, or complete by its own.
+        """The drafts that an earlier undo may have made for this one: by working name, ledger, and own name.
 
-        A complete one is in the ledger, unless its run was killed right before it was recorded.
+        A draft gets its own name last. A run that ends before the answer leaves it in the ledger as made and not
+        restored; one that is killed right before it is recorded leaves no line at all.
         """
         steps, own = self._steps, _final_name(self._steps)
         for draft in drafts.by_id.values():
             if draft.name == self._name:
-                yield Fork(draft.draft)
+                yield Fork(draft.draft, draft.name)
+        recorded = drafts.by_id.get(steps.original.fork)
+        if recorded is not None and recorded.name != self._name:
+            yield Fork(recorded.draft, recorded.name)
         for draft in drafts.by_id.values():
             if own and draft.name == own and draft.draft not in steps.originals.made and _is_later(draft, steps):
-                yield Fork(draft.draft, is_certain=False)
+                yield Fork(draft.draft, draft.name, is_certain=False)
 
     def may_write(self, fork: Fork) -> bool:
-        """Whether a fork that differs may be written. Not if it is recorded so: it may have been edited since."""
-        return fork.draft != self._steps.original.fork
+        """Whether a fork that differs may be written. Not if it was complete, or recorded so: it was edited since."""
+        original = self._steps.original
+        return fork.name == self._name and not (original.differs and fork.draft == original.fork)
 
     async def source(self, _drafts: Drafts) -> str:
         """The version to make the draft from. Raises Ended, Stopped."""
@@ -70,6 +75,12 @@ class ByDraft:
                 found = next(iter(self._named(listed)), "")
                 if found or listed.data is None:
                     return listed
+            reply = await fork(api)
+            if reply.not_found:  # nothing is taken for gone on one witness: a gateway may have said it
+                reply = await fork(api) if (await api.agent(steps.agent)).ok else reply.disown()
+            return reply
+
+        async def fork(api: Atoms) -> Reply:
             reply = await api.create_draft(steps.agent, version, self._name)
             self._lost = self._lost or reply.lost
             return reply
@@ -78,7 +89,7 @@ class ByDraft:
         found = found or new_draft_in(reply)
         if found:
             steps.originals.made.add(found)
-            return Fork(found)
+            return Fork(found, self._name)
         if reply.asks_for_migration:
             if steps.workspace.follow():
                 return None
@@ -110,13 +121,13 @@ class ByDraft:
             if others:
                 sentence = f"a request was carried out so late that there is one more: discard {', '.join(others)}"
                 steps.warn(f"agent {steps.agent}, {self._name}: {sentence}", kind="undo_twice")
-        if fork.is_certain and name:
+        if name and fork.name == self._name:
             await steps.change(lambda api: api.rename_draft(steps.agent, fork.draft, name))
 
 
 def _final_name(steps: Steps) -> str:
     """The name that the draft gets in the end: its own, as far as the API takes it; empty if it is unknown."""
-    return steps.name[:MOST]
+    return cut(steps.name)
 
 
 def _is_later(draft: Draft, steps: Steps) -> bool:

@@ -25,6 +25,8 @@ def read_copy(paths: Iterable[str], agent: str, draft: str) -> tuple[Copy, str]:
             raise NoCopy(f"{path}: the copy cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise NoCopy(f"{path}: the copy is damaged: it is not text") from None
+        except ValueError as error:
+            raise NoCopy(f"{path!r}: this cannot be the path of a copy: {error}") from None
         return parse_copy(text, path, agent, draft), path
     if not tried:
         raise NoCopy("no copy of it was kept (guard.backup), and no folder with copies is named (--backup)")

@@ -6,7 +6,7 @@ document and Python SDK 5.14, unless a comment says otherwise. What is written i
 as a whole. So a key that the draft had not, and its source has, cannot be removed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 Configuration = Mapping[str, Any]
@@ -45,6 +45,7 @@ _SAME: Final = (
 
 WRITTEN_AS: Final = _RENAMED | {name: (name,) for name in _SAME}
 """Where each field is written: the keys that lead to it in the request's body."""
+_DEEPEST: Final = 200
 GRAPH: Final = "workflowGraph"
 """A field that there is no documented way to write."""
 
@@ -62,13 +63,28 @@ def to_write(configuration: Configuration) -> Writing:
     for name, value in configuration.items():
         if name in WRITTEN_AS and value is not None:
             *way, last = WRITTEN_AS[name]
-            place = body
+            place: Any = body
             for key in way:
-                place = place.setdefault(key, {})
-            place[last] = _merged(place.get(last), _without_any_null(value))
+                place = place.setdefault(key, {}) if isinstance(place, dict) else None
+            if isinstance(place, dict):  # or another field has a single value there: then the comparison names this one
+                place[last] = _merged(place.get(last), _without_any_null(value))
     return Writing(
         body, sorted(name for name, value in configuration.items() if name not in WRITTEN_AS and _is_set(value))
     )
+
+
+def is_too_deep(configuration: Configuration) -> bool:
+    """Whether it is nested too deeply for the other functions here."""
+    level: list[Any] = [configuration]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
 
 
 def differences(wanted: Configuration, found: Configuration) -> list[str]:

@@ -13,12 +13,17 @@ MOST: Final = 100
 def working_name(name: str, draft: str) -> str:
     """The name of a draft on the older model until it is complete: `<name> (restored <draft id>)`."""
     mark = f"(restored {_short(draft)})"
-    return f"{name[: MOST - len(mark) - 1].strip()} {mark}".strip()
+    return f"{cut(name, MOST - len(mark) - 1).strip()} {mark}".strip()
 
 
 def branch_name(draft: str) -> str:
     """The name of the branch on which a draft is restored: `restored-<draft id>`."""
     return f"restored-{_short(draft)}"
+
+
+def cut(name: str, most: int = MOST) -> str:
+    """The beginning of a name, counted as the API counts, in UTF-16: most emoji are two."""
+    return name.encode("utf-16-le")[: 2 * most].decode("utf-16-le", "ignore")
 
 
 def _short(draft: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from cleanup.lists.pair_list import PairList, pack, unpack
 from cleanup.lists.rows import Row, parse_time
 from cleanup.model import Pair
-from cleanup.records.latest import DISCARDED, RESTORED, said_by
+from cleanup.records.latest import DISCARDED, RESTORED, End, said_by
 from cleanup.records.lines import Damage, Line, Progress, Spoilt, read_lines
 
 _GONE: Final = ("skipped", "gone_after_retry")
@@ -20,14 +20,18 @@ _DIFFERS: Final = ("failed", "differs")
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A discarded draft. `copies`: where its copy may be. `fork`: a draft that an earlier undo made, which differs."""
+    """A discarded draft. `copies`: where its copy may be.
+
+    `fork`: the draft that an earlier undo made, if any, and did not record as restored. `differs`: as one that differs.
+    """
 
     line: int
     run_id: str
     discarded_at: datetime
     copies: tuple[str, ...]
     name: str = ""
-    fork: str | None = None
+    fork: str = ""
+    differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,13 @@ class Wanted:
 class Originals:
     """The discarded drafts of a ledger, by pair, in its order.
 
-    `restored`: those that were restored before. `made`: the ids of all drafts that were made by an undo, also by the
-    one that is running.
+    `restored`: those that were restored before. `tried`: others that an undo has tried, and the number of the last line
+    that says so. `made`: the ids of all drafts that were made by an undo, also by the one that is running.
     """
 
     by_key: dict[bytes, Original] = field(default_factory=dict)
     restored: set[bytes] = field(default_factory=set)
+    tried: dict[bytes, int] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
 
     def of(self, pair: Pair) -> Original:
@@ -92,8 +97,13 @@ class Originals:
             del self.by_key[key]
         elif said in (RESTORED, _RESTORED_BEFORE):
             self.restored.add(key)
-        elif said == _DIFFERS and isinstance(new, str):
-            self.by_key[key] = replace(self.by_key[key], fork=new)
+        else:
+            self._add_tried(key, number, said, new)
+
+    def _add_tried(self, key: bytes, number: int, said: End, new: object) -> None:
+        self.tried[key] = number
+        if isinstance(new, str):
+            self.by_key[key] = replace(self.by_key[key], fork=new, differs=said == _DIFFERS)
 
 
 def read_originals(path: str, wanted: Wanted, folder: str | None, progress: Progress) -> tuple[Originals, Damage]:

@@ -17,7 +17,7 @@ from cleanup.stop import Stopped
 from cleanup.undo.by_branch import ByBranch
 from cleanup.undo.by_draft import ByDraft
 from cleanup.undo.copies import NoCopy, read_copy
-from cleanup.undo.fields import GRAPH, differences, to_write
+from cleanup.undo.fields import GRAPH, differences, is_too_deep, to_write
 from cleanup.undo.steps import Ended, Fork, Restoring, Steps
 
 GRAPH_TYPE: Final = "workflow_graph"
@@ -81,7 +81,9 @@ class Restore:
             fork = await way.make(source)
             if fork is None:
                 return False
-        if not fork.draft or way.may_write(fork):
+            _refuse_old(fork, drafts)
+        self._note(fork)
+        if way.may_write(fork):
             fork = await way.write(fork, writing.body)
         await self._compare(steps, fork)
         await way.complete(fork)
@@ -125,9 +127,10 @@ class Restore:
     def _note(self, fork: Fork) -> None:
         """Note what was made, for the record."""
         details = self._evidence.details
-        details["new_draft"] = fork.draft
-        if fork.branch_name:
-            details["branch"] = fork.branch_name
+        if fork.draft:
+            details["new_draft"] = fork.draft
+        if fork.branch:
+            details["branch"] = fork.name
 
     def _read_copy(self) -> Copy:
         """Read the draft's copy. Raises Ended if there is none, or it cannot be written again."""
@@ -144,6 +147,8 @@ class Restore:
         if copy.latest.get("workflowType") == GRAPH_TYPE or copy.configuration["_resolvedConfig"].get(GRAPH):
             sentence = "its workflow is a graph, which the API has no documented way to write; its copy is kept"
             raise Ended(Ending.NOT_RESTORABLE, sentence)
+        if is_too_deep(copy.configuration["_resolvedConfig"]):
+            raise Ended(Ending.NOT_RESTORABLE, "its configuration is nested too deeply; its copy is kept")
         return copy
 
     def _is_cut_short(self) -> bool:
@@ -162,6 +167,15 @@ class Restore:
         return self._evidence.result(
             Ending.INTERRUPTED, "the run stopped before the draft was complete; the next undo completes it"
         )
+
+
+def _refuse_old(fork: Fork, drafts: Drafts) -> None:
+    """Raise Ended if what is said to be new was there before: it is somebody's."""
+    if fork.draft in drafts.by_id or fork.branch in {branch.branch for branch in drafts.branches}:
+        sentence = (
+            f"the API answered that it made {fork.branch or fork.draft}, which was there before: it is left alone"
+        )
+        raise Ended(Ending.UNEXPECTED_RESPONSE, sentence)
 
 
 def _differs(fields: list[str]) -> Ended:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cleanup.api.drafts import draft_configuration_in
+from cleanup.api.drafts import draft_configuration_in, text_of
 from cleanup.api.reply import Reply
 from cleanup.api.retry import Attempt, Caller
 from cleanup.discard import verdict
@@ -13,6 +13,7 @@ from cleanup.discard.workspace import Workspace
 from cleanup.model import Ending, Pair
 from cleanup.records.backup import Copy
 from cleanup.stop import Stop
+from cleanup.undo.fields import is_too_deep
 from cleanup.undo.originals import Original, Originals
 
 
@@ -40,12 +41,12 @@ class Restoring:
 class Fork:
     """A draft that an undo makes or has made; `draft` is empty as long as only its branch is there.
 
-    `is_certain`: its name says that it was made for this restoration.
+    `name`: the draft's, or its branch's. `is_certain`: this or the ledger says that it was made for this restoration.
     """
 
     draft: str
+    name: str
     branch: str = ""
-    branch_name: str = ""
     is_certain: bool = True
 
 
@@ -69,9 +70,9 @@ class Steps:
 
     @property
     def name(self) -> str:
-        """The draft's name, empty if it is unknown."""
+        """The draft's name, as it would be read from a list; empty if it is unknown."""
         name = self.copy.latest.get("draftName")
-        return name if isinstance(name, str) else self.original.name
+        return text_of(name if isinstance(name, str) else self.original.name)
 
     async def read(self, attempt: Attempt) -> Reply:
         """Send a request that changes nothing. Raises Stopped."""
@@ -91,6 +92,10 @@ class Steps:
     async def change(self, attempt: Attempt, *, requests: int = 1) -> Reply:
         """Send a request that changes something that is there. Raises Ended unless the API did it, Stopped."""
         reply = await self.write(attempt, requests=requests)
+        if reply.asks_for_migration and self.workspace.follow():
+            left = self.evidence.details.get("new_draft")
+            sentence = f"the workspace moved to branches meanwhile, and draft {left} stays unfinished: discard it, and"
+            raise Ended(Ending.INTERRUPTED, f"{sentence} run the undo again")
         if reply.written is None:
             raise Ended(self.failure(reply))
         return reply
@@ -103,7 +108,7 @@ class Steps:
         """Read the configuration of a draft that was made. Raises Ended, Stopped."""
         reply = await self.read(lambda api: api.configuration(self.agent, draft))
         found = draft_configuration_in(reply)
-        if found is not None:
+        if found is not None and not is_too_deep(found["_resolvedConfig"]):
             return dict(found["_resolvedConfig"])
         if reply.deserves_retry or reply.status in (401, 403):
             raise Ended(verdict.of_read(reply))
