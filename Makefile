@@ -15,7 +15,7 @@ help: ## list these targets
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
-	@test -x $(BIN)/python || { echo "setting up .venv (once)"; $(PYTHON) -m venv .venv; } || \
+	@test -x $(BIN)/python || { echo "setting up .venv (once; it takes a minute or two)"; $(PYTHON) -m venv .venv; } || \
 	  { echo "this Python has no venv module: install it (Debian: apt install python3-venv)"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@touch $@

@@ -121,7 +121,10 @@ def find(job: Job, to: "Listing") -> int:
             state, rule = run.state, rule_of(settings).in_words()
             with whole_file(to.page) as stream:
                 stream.write(review_page(findings, state.owner, rule, state.identity.started_at, to.command))
+            state.reporter.log("run.info", message=f"wrote the page {to.page}: open it in a browser")
         print_found(findings, to)
+        if to.file is not None:
+            run.state.reporter.log("run.info", message=f"wrote the list of {len(findings.found)} drafts to {to.file}")
 
     def work() -> None:
         if not run.is_refused:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 
 from cleanup.api.retry import Caller, Subject
 from cleanup.api.session import Session
@@ -27,6 +27,8 @@ from cleanup.settings.sources import Loaded
 from cleanup.undo.originals import Originals
 from cleanup.undo.restore import Restore
 from cleanup.undo.steps import Restoring
+
+NO_COPIES: Final = "no copies of the drafts are kept, so this cannot be undone: name a folder for them with --backup"
 
 
 class Item(Protocol):
@@ -66,6 +68,8 @@ async def discarding(sending: Sending) -> None:
     """Discard everything that is planned, or in a dry run determine what would happen. Raises JobError, Stopped."""
     settings, plan = sending.loaded.settings, sending.recorder.plan
     dry_run = settings.run.dry_run
+    if sending.screen.person and settings.guard.backup is None and not dry_run:
+        sending.state.reporter.log("run.info", message=NO_COPIES)
     await _begin(sending, "discard")
     workspace, guards = _workspace(sending), Guards(settings.guard)
     backup = Backup(settings.guard.backup) if settings.guard.backup and not dry_run else None
@@ -77,7 +81,9 @@ async def discarding(sending: Sending) -> None:
         return kind(pair, caller, means)
 
     def requests() -> int:
-        return 2 if not dry_run and (checks or workspace.model == "branches") else 1
+        if dry_run or backup is not None:  # the first thing that is asked for a copy is the configuration alone
+            return 1
+        return 2 if checks or workspace.model == "branches" else 1
 
     await _process_all(sending, workspace, Deed("checking" if dry_run else "discarding", item, requests))
 

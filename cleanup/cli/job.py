@@ -29,7 +29,8 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path | Non
     """Run the job, `find`, `sweep` or `undo`. Returns the exit code."""
     options, given = parse(command, argv)
     try:
-        loaded = _as_meant(command, load(given, environ, options.config, home), getattr(options, "ledger", None))
+        asked_for = load(given, environ, options.config, home)
+        loaded = _as_meant(command, asked_for, getattr(options, "ledger", None))
     except Refused as error:
         return refuse_settings(error)
     again = _again(command, options, loaded)
@@ -48,12 +49,13 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path | Non
         format_name = options.format or written_as(file)
         from cleanup.find.findings import Listing
 
-        to = Listing(file, format_name, options.review, _discarding(loaded))
+        to = Listing(file, format_name, options.review, _discarding(asked_for))
         return find(Job(loaded, screen, environ, again, file, check), to)
     if command == "undo":
         from cleanup.undo.originals import Wanted
 
-        wanted = Wanted(options.agent or (), options.draft or (), options.run or (), options.since)
+        names = options.name or ()
+        wanted = Wanted(options.agent or (), options.draft or (), names, options.run or (), options.since)
         return undo(Job(loaded, screen, environ, again, options.ledger, check, "undo"), wanted)
     name = loaded.file if loaded.inline_pairs is not None else loaded.settings.pairs
     asked = Job(loaded, screen, environ, again, None if name is None else str(name), check)
@@ -69,9 +71,12 @@ def job(command: str, argv: list[str], environ: dict[str, str], home: Path | Non
 
 
 def _discarding(loaded: Loaded) -> str:
-    """The job's command with these settings, but for its list."""
-    run = loaded.settings.run.model_copy(update={"dry_run": False})
-    settings = loaded.settings.model_copy(update={"run": run})
+    """The job's command with these settings, but for its list; it keeps a ledger, and copies to undo it by."""
+    settings = loaded.settings
+    run = settings.run.model_copy(update={"dry_run": False})
+    output = settings.output.model_copy(update={"ledger": settings.output.ledger or "ledger.jsonl"})
+    guard = settings.guard.model_copy(update={"backup": settings.guard.backup or "copies"})
+    settings = settings.model_copy(update={"run": run, "output": output, "guard": guard})
     return shlex.join([*program.absolute_command(), *flags(settings, lambda key: takes("", key))])
 
 
@@ -86,7 +91,12 @@ def _again(command: str, options: argparse.Namespace, loaded: Loaded) -> Again:
     words_of = {"--format": "format", "-o": "output", "--review": "review"}
     given: list[tuple[str, Any]] = [(flag, getattr(options, name, None)) for flag, name in words_of.items()]
     if command == "undo":
-        several = (("--agent", options.agent), ("--draft", options.draft), ("--run", options.run))
+        several = (
+            ("--agent", options.agent),
+            ("--draft", options.draft),
+            ("--name", options.name),
+            ("--run", options.run),
+        )
         given += [(flag, value) for flag, values in several for value in values or ()]
         given.append(("--since", options.since and utc(options.since)))
     try:

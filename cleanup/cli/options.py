@@ -48,7 +48,7 @@ _NOT_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 """Settings that do not apply to a command: keys, or prefixes of keys."""
-_REPLACED: Final = {"undo": ("find.agents",)}
+_REPLACED: Final = {"undo": ("find.agents", "find.name")}
 """Settings whose flag means something else with a command."""
 _WITH_PAIRS: Final = ("", "check")
 _ARGUMENT: Final = {"": "[PAIRS] ", "check": "[PAIRS] ", "undo": "LEDGER "}
@@ -197,6 +197,9 @@ def _add_undo(general: Any) -> None:
     )
     general.add_argument(
         "--draft", metavar="DRAFT", type=draft_id, action="append", help="only this draft, by its old id (repeatable)"
+    )
+    general.add_argument(
+        "--name", metavar="GLOB", action="append", help="only drafts whose name matches a glob (repeatable)"
     )
     general.add_argument(
         "--since",

@@ -86,9 +86,7 @@ class Recorder:
         self.on_end(result.ending)
         self.on_record()
         if self._forbidden.add(result):
-            self._stop.request(
-                StopCause.FORBIDDEN, "the first 50 answers were all 403: this key may do nothing here"
-            )
+            self._stop.request(StopCause.FORBIDDEN, "the first 50 answers were all 403: this key may do nothing here")
 
     def prove(self, result: Result, *, gone: bool | None) -> None:
         """Record what was read back of a discard; None: it could not be read. One that is not gone has failed."""

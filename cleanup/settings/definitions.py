@@ -197,7 +197,9 @@ class Run(Section):
         Field(description="Take only share K of N of the list, K from 0: for several processes"),
         Flag("--shard", "K/N"),
     ] = None
-    yes: Annotated[Switch, Field(description="Do not ask before discarding"), Flag("--yes")] = False
+    yes: Annotated[Switch, Field(description="Do not ask before drafts are discarded, or restored"), Flag("--yes")] = (
+        False
+    )
     list_sha256: Annotated[
         Sha256OrOff,
         Field(description="Refuse the list unless its bytes have this hash: what was approved is what runs"),

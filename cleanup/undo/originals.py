@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -36,10 +37,14 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of a ledger's drafts to restore; empty: all. `since`: those that were discarded at that time or later."""
+    """Which of a ledger's drafts to restore; empty: all. `names`: globs.
+
+    `since`: those that were discarded at that time or later.
+    """
 
     agents: Collection[str] = ()
     drafts: Collection[str] = ()
+    names: Collection[str] = ()
     runs: Collection[str] = ()
     since: datetime | None = None
 
@@ -48,6 +53,7 @@ class Wanted:
         return (
             (not self.agents or line["agent"] in self.agents)
             and (not self.drafts or line["draft"] in self.drafts)
+            and (not self.names or any(fnmatchcase(str(line.get("name") or ""), glob) for glob in self.names))
             and (not self.runs or line.get("run_id") in self.runs)
             and (self.since is None or time >= self.since)
         )

@@ -95,6 +95,8 @@ def test_what_is_ticked_is_saved_and_the_job_discards_exactly_that(
     assert {row["draft"] for row in rows} == {draft.id for draft in held} - stays
     command = shlex.split(page.locator("#command").text_content() or "")
     assert command[-2:] == ["--sha256", digest]
+    assert command[command.index("--backup") + 1] == "copies", "what is discarded by this page can be undone"
+    assert "--ledger" in command
     ended = job(file.name, *command[-2:])
     assert (ended.code, sim.left()) == (0, stays)
     looked.check_quiet()

@@ -80,6 +80,7 @@ def test_what_may_have_been_discarded_counts_if_it_has_a_copy(tmp_path: Path) ->
         (Wanted(agents=[OTHER]), ["f"]),
         (Wanted(drafts=["d", "f"]), ["d", "f"]),
         (Wanted(runs=["r2"]), ["e"]),
+        (Wanted(names=["Spr*"]), ["e"]),
         (Wanted(since=datetime(2026, 11, 2, tzinfo=UTC)), ["f"]),
         (Wanted(agents=[AGENT], drafts=["d", "f"]), ["d"]),
         (Wanted(drafts=["nobody"]), []),
@@ -89,7 +90,7 @@ def test_which_are_chosen(wanted: Wanted, chosen: list[str], tmp_path: Path) -> 
     """By agent, draft, run and time, all together."""
     lines = [
         pair("d", "discarded"),
-        pair("e", "discarded", run_id="r2"),
+        pair("e", "discarded", run_id="r2", name="Spring"),
         pair("f", "discarded", agent=OTHER, time="2026-11-03T00:00:00Z"),
     ]
     assert drafts(read(tmp_path, RUN, *lines, wanted=wanted)) == chosen

@@ -31,7 +31,8 @@ for (const draft of data.drafts) {
   draft.ticked = !draft.publishing;
   draft.label = draft.name || draft.branch || draft.draft;
   draft.sections = draft.changes && [...new Set(draft.changes.map((change) => change.section))].join(", ");
-  draft.words = [draft.label, draft.branch, draft.editor, draft.agent, draft.draft, draft.sections]
+  const lost = draft.changes && !draft.sections ? "nothing" : draft.sections;
+  draft.words = [draft.label, draft.branch, draft.editor, draft.agent, draft.draft, lost]
     .join("\n").toLowerCase();
 }
 
@@ -212,6 +213,7 @@ const save = async () => {
   byId("hash").textContent = hash;
   byId("command").textContent = `${data.command} ${name} --sha256 ${hash}`;
   byId("saved").hidden = false;
+  delete document.body.dataset.unsaved;
 };
 
 /* The first rows are there at once, the others come between two frames: laying out thousands takes seconds. */
@@ -222,6 +224,9 @@ const addRows = (rows) => {
 
 addRows(data.drafts.map(rowOf));
 count();
+/* What was ticked is nowhere but here until the list is saved. */
+addEventListener("change", (event) => { if (event.target.type === "checkbox") document.body.dataset.unsaved = "yes"; });
+addEventListener("beforeunload", (event) => { if (document.body.dataset.unsaved) event.preventDefault(); });
 byId("filter").addEventListener("input", filter);
 byId("tick").addEventListener("click", () => tickAll(true));
 byId("untick").addEventListener("click", () => tickAll(false));
