@@ -119,9 +119,7 @@ class Restore:
         if fork.draft == steps.original.fork:
             self._note(fork)
             return _differs(differing)
-        sentence = (
-            f"on its branch {fork.branch_name} a draft is open that differs from the copy in {', '.join(differing)}"
-        )
+        sentence = f"on its branch {fork.name} a draft is open that differs from the copy in {', '.join(differing)}"
         return Ended(Ending.DIFFERS, f"{sentence}; nothing was written there")
 
     def _note(self, fork: Fork) -> None:
