@@ -111,6 +111,9 @@ class Restore:
         """Read the new draft back, and compare it with the copy. Raises Ended if they differ."""
         self._note(fork)
         differing = differences(steps.configuration, await steps.configuration_of(fork.draft))
+        if differing:  # what is read may lag behind what was written
+            await self._caller.pause(1)
+            differing = differences(steps.configuration, await steps.configuration_of(fork.draft))
         if differing:
             raise _differs(differing)
 

@@ -101,8 +101,14 @@ class Steps:
         return reply
 
     def failure(self, reply: Reply) -> Ending:
-        """How a change failed. A 404 to what was just made proves nothing: it is worth another run."""
-        return Ending.DISOWNED if reply.status == 404 else verdict.of_read(reply)
+        """How a change failed. A 404 to what was just made proves nothing: it is worth another run.
+
+        A 403 is a failure, not a skip: what was made so far stays unfinished.
+        """
+        if reply.status == 404:
+            return Ending.DISOWNED
+        ending = verdict.of_read(reply)
+        return Ending.UNEXPECTED_RESPONSE if ending is Ending.FORBIDDEN and self.wrote else ending
 
     async def configuration_of(self, draft: str) -> dict[str, Any]:
         """Read the configuration of a draft that was made. Raises Ended, Stopped."""

@@ -2,12 +2,13 @@
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cleanup.simulator import Simulator, World
+from cleanup.simulator import Simulator, World, endpoints
 from cleanup.simulator.lifelike import full_configuration
 from tests.accounts import endings
 from tests.conftest import MODES, Drafts, Ended, Runner
@@ -174,7 +175,8 @@ def test_a_fault_that_stays_is_named_and_the_next_undo_goes_on(
     world.mode = mode
     faults = {
         "423*": ("failed", "frozen"),
-        "403*": ("skipped", "forbidden"),
+        # A draft that was made and may not be written stays unfinished, so it is not skipped.
+        "403*": ("skipped", "forbidden") if step == "fork" else ("failed", "unexpected_response"),
         "500*": ("failed", "server_error"),
         "429*": ("failed", "rate_limited"),
         "400*": ("failed", "bad_request"),
@@ -555,3 +557,23 @@ def test_no_monitor_takes_an_undo_for_the_nightly_run(job: Runner, sim: Simulato
     metrics = (job.folder / "nightly.prom").read_text(encoding="utf-8")
     assert 'draft_cleanup_pairs{mode="discard",outcome="discarded",reason="",task="nightly"} 2.0' in metrics
     assert 'draft_cleanup_pairs{mode="undo",outcome="restored",reason="",task="nightly"} 2.0' in metrics
+
+
+def test_a_read_back_that_lags_is_read_again(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts, answer: Callable[..., None]
+) -> None:
+    """Once: a draft that equals its copy a moment later does not differ."""
+    (held,) = drafts(1)
+    discarded(job, sim, [held])
+    stale = [True]
+
+    def configuration(changed: World, key: Any, call: Any) -> Any:
+        if call.draft in changed.drafts and stale:
+            stale.clear()
+            lagging = {"_id": call.agent, "_configSource": "draft", "_resolvedConfig": {"prompt": "As published."}}
+            return endpoints.success(lagging)
+        return endpoints.get_agent(changed, key, call)
+
+    answer("/agent/{agent}", configuration)
+    ended = job(*UNDO)
+    assert (ended.code, ended.counts["restored"], stale) == (0, 1, [])
