@@ -5,22 +5,31 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+DEMO_READY := .venv/demo-ready
 DEMO := demo
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help demo test test-slow test-all lint format settings screenshot bench bench-limits image release lock ci clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): requirements-dev.txt
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
-	@test -x $(BIN)/python || { echo "setting up .venv (once; it takes a minute or two)"; $(PYTHON) -m venv .venv; } || \
+	@echo "setting up .venv (once)"; $(PYTHON) -m venv .venv || \
 	  { echo "this Python has no venv module: install it (Debian: apt install python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+
+$(DEMO_READY): requirements-simulator.txt | $(BIN)/python
+	@$(INSTALL) requirements-simulator.txt
 	@touch $@
 
-demo: $(READY) ## run the job against the simulator
+$(READY): requirements-dev.txt | $(BIN)/python
+	@echo "installing what the tests need (once; it takes a minute or two)"
+	@$(INSTALL) requirements-dev.txt
+	@touch $(DEMO_READY) $@
+
+demo: $(DEMO_READY) ## run the job against the simulator
 	@rm -rf $(DEMO) && mkdir $(DEMO)
 	@$(BIN)/python job.py simulate --drafts 60 --agents 6 --foreign 5 --gone 4 --failing 2 --faults 15% \
 	  --write-list $(DEMO)/drafts.csv --ready-file $(DEMO)/url > $(DEMO)/simulator.log 2>&1 & \
@@ -29,7 +38,7 @@ demo: $(READY) ## run the job against the simulator
 	set -- $(DEMO)/drafts.csv --base-url "$$(cat $(DEMO)/url)" --yes --rate 20 --retry-wait 100ms \
 	  --ledger $(DEMO)/ledger.jsonl --leftover $(DEMO)/leftover.csv --summary $(DEMO)/summary.json; \
 	echo "python job.py $$*"; \
-	SMALLEST_API_KEY=sk_simulator $(BIN)/python job.py "$$@" --log-format console; code=$$?; \
+	SMALLEST_API_KEY=sk_simulator $(BIN)/python job.py "$$@" --log-format console --log-level warning; code=$$?; \
 	test $$code -eq 75 && echo "(Exit 75 is meant: two of these drafts always fail. Look at $(DEMO)/leftover.csv. The simulator has ended.)"
 
 test: $(READY) ## run the tests
@@ -79,6 +88,7 @@ release: $(READY) ## build the last commit into dist/: wheel, sdist, SBOM, hashe
 
 lock: $(READY) ## write requirements*.txt anew from pyproject.toml and requirements-dev.in
 	$(BIN)/pip-compile $(LOCK) --output-file=requirements.txt pyproject.toml
+	$(BIN)/pip-compile $(LOCK) --constraint requirements.txt --extra simulator --output-file=requirements-simulator.txt pyproject.toml
 	$(BIN)/pip-compile $(LOCK) --output-file=requirements-dev.txt requirements-dev.in
 
 LOCK := --quiet --allow-unsafe --generate-hashes --strip-extras --no-emit-find-links --no-emit-index-url \
