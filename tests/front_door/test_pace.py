@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from cleanup.simulator.limit import RateLimit, RetryAfterForm
-from tests.conftest import JOB, Runner
+from tests.conftest import JOB, Drafts, Runner
 
 HEAVY = {
     "aiohttp", "anyio", "certifi", "h11", "http.client", "httpx", "prometheus_client", "rich", "starlette", "tenacity",
@@ -139,3 +140,12 @@ def test_a_command_loads_only_what_it_needs(runner: Runner, command: list[str]) 
     loaded = json.loads((runner.folder / "modules").read_text())
     assert "cleanup.cli.main" in loaded
     assert set(loaded) & HEAVY == ({"rich"} if command[0] == "report" else set())
+
+
+@pytest.mark.slow
+def test_copies_cost_no_pace(job: Runner, sim: Simulator, drafts: Drafts) -> None:
+    """A copy is one request more for each draft, and not one more that is reserved and never sent."""
+    began = time.monotonic()
+    ended = job(job.list_of(drafts(30)), "--backup", "copies", "--rate", "10", "--verify", "off")
+    assert ended.code == 0
+    assert len(sim.requests()) / (time.monotonic() - began) > 8.4
