@@ -140,7 +140,7 @@ class Facts:
     @property
     def to_mend(self) -> str | None:
         """What has to be mended before another run can help: what could not be written, or a key that is refused."""
-        if set(self.causes) & {StopCause.OUTPUT, StopCause.UNAUTHORIZED}:
+        if self.causes and self.causes[0] in (StopCause.OUTPUT, StopCause.UNAUTHORIZED):
             return self.stopped_because
         written = isinstance(self.refusal, OutputError) or self.unwritten
         return self.reason if written else None

@@ -124,6 +124,24 @@ def test_status_and_what_stopped_it(facts: Facts, status: str, stopped_by: str |
 
 
 @pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        (Facts(), None),
+        (Facts(causes=[StopCause.OUTAGE], stopped_because="down"), None),
+        (Facts(causes=[StopCause.UNAUTHORIZED], stopped_because="401"), "401"),
+        (Facts(causes=[StopCause.OUTPUT], stopped_because="no copy"), "no copy"),
+        (Facts(causes=[StopCause.SIGNAL, StopCause.OUTPUT], stopped_because="SIGTERM"), None),
+        (Facts(causes=[StopCause.SIGNAL, StopCause.OUTPUT], stopped_because="SIGTERM", unwritten=["full"]), "full"),
+        (Facts(refusal=OutputError("ledger"), unwritten=["summary"]), "ledger"),
+        (Facts(refusal=SettingsError("x")), None),
+    ],
+)
+def test_what_has_to_be_mended_before_another_run(facts: Facts, sentence: str | None) -> None:
+    """What came first: a file that could not be written, or a key that is refused."""
+    assert facts.to_mend == sentence
+
+
+@pytest.mark.parametrize(
     ("mode", "done"), [("would_discard", "discarded"), ("find", "discarded"), ("would_restore", "restored")]
 )
 @pytest.mark.parametrize("code", [ExitCode.OK, ExitCode.TRY_AGAIN, ExitCode.DEADLINE])
