@@ -110,7 +110,7 @@ class Run:
             state.causes = tuple(state.stop.causes)
             no_list = isinstance(state.refusal, UsageError) and state.recorder is None
             writers = self.screen, self._job.again, self._ledger, self._heartbeat
-            finish = Finish(state, self._settings, *writers, self._page)
+            finish = Finish(state, self._settings, *writers, self._page, datetime.now(UTC))
             return finish.write(files=not self._hands_off(), show=shows_summary and not no_list)
 
     def _page(self, summary: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cleanup.console.screen import Screen
@@ -31,7 +31,7 @@ _NEVER_LOOKED_FOR = frozenset(ENDINGS.values()) - {Ending.SETTLED}
 class Finish:
     """Everything that is written at the end of a run. `ledger` is closed here, and `heartbeat` gets the exit code.
 
-    `page`: makes the page of a summary.
+    `page`: makes the page of a summary. `finished_at`: when the run was over, the same in all that is written.
     """
 
     state: State
@@ -41,6 +41,7 @@ class Finish:
     ledger: Ledger | None
     heartbeat: "Heartbeat | None"
     page: Callable[[dict[str, Any]], str]
+    finished_at: datetime
 
     def write(self, *, files: bool, show: bool) -> int:
         """Write the files, show the summary, and log the last line. Returns the exit code.
@@ -186,7 +187,7 @@ class Finish:
         """The summary as of now."""
         facts = self._facts()
         traffic = self.state.traffic.summary()
-        return {**summarize(self.state.identity, facts, datetime.now(UTC), traffic, self._next(facts))}
+        return {**summarize(self.state.identity, facts, self.finished_at, traffic, self._next(facts))}
 
     def _facts(self) -> Facts:
         return self.state.facts()
