@@ -20,9 +20,9 @@ End = tuple[str, str | None]
 
 DISCARDED: Final = ("discarded", None)
 RESTORED: Final = ("restored", None)
-_RESTORED_BEFORE: Final = ("skipped", "restored_before")
-_FOUND_OPEN: Final = ("failed", "not_gone")
-_WEIGHTS: Final = {RESTORED: 3, _RESTORED_BEFORE: 2, DISCARDED: 1, _FOUND_OPEN: 1}
+RESTORED_BEFORE: Final = ("skipped", "restored_before")
+FOUND_OPEN: Final = ("failed", "not_gone")
+_WEIGHTS: Final = {RESTORED: 3, RESTORED_BEFORE: 2, DISCARDED: 1, FOUND_OPEN: 1}
 
 GONE: Final = ("proof", "gone")
 NOT_GONE: Final = ("proof", "not_gone")
@@ -47,7 +47,7 @@ def overrides(after: End, before: End) -> bool:
 
     The latest line counts, but a discarded draft stays discarded until a read-back finds it open or it is restored.
     """
-    held = 0 if before == _FOUND_OPEN else _WEIGHTS.get(before, 0)
+    held = 0 if before == FOUND_OPEN else _WEIGHTS.get(before, 0)
     return _WEIGHTS.get(after, 0) >= held
 
 

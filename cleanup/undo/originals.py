@@ -10,12 +10,10 @@ from typing import Final
 from cleanup.lists.pair_list import PairList, pack, unpack
 from cleanup.lists.rows import Row, parse_time
 from cleanup.model import Pair
-from cleanup.records.latest import DISCARDED, RESTORED, End, said_by
+from cleanup.records.latest import DISCARDED, FOUND_OPEN, RESTORED, RESTORED_BEFORE, End, said_by
 from cleanup.records.lines import Damage, Line, Progress, Spoilt, read_lines
 
 _GONE: Final = ("skipped", "gone_after_retry")
-_RESTORED_BEFORE: Final = ("skipped", "restored_before")
-_FOUND_OPEN: Final = ("failed", "not_gone")
 _DIFFERS: Final = ("failed", "differs")
 
 
@@ -99,9 +97,9 @@ class Originals:
                 self.by_key[key] = Original(number, str(line.get("run_id")), time, places, text)
         elif key not in self.by_key:
             return
-        elif said == _FOUND_OPEN:
+        elif said == FOUND_OPEN:
             del self.by_key[key]
-        elif said in (RESTORED, _RESTORED_BEFORE):
+        elif said in (RESTORED, RESTORED_BEFORE):
             self.restored.add(key)
         else:
             self._add_tried(key, number, said, new)
