@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from cleanup.simulator import DEMO_KEY, Simulator, World
 from tests.certificates import make_certificate
+from tests.preloaded import Forked, Preloaded, take_terminal
 from tests.surroundings import clean_environment, keep_paths_short, usual
 
 ROOT = Path(__file__).parent.parent
@@ -24,24 +26,27 @@ JOB = ROOT / "job.py"
 MODES = pytest.mark.parametrize("mode", ["drafts", "branches"])
 """On either model."""
 NOW = datetime.now(UTC)
+Process = Forked | subprocess.Popen[str]
 Drafts = Callable[..., list[Any]]
 """The fixture `drafts`."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two for each core (`-n auto`): most tests wait for a process more than they compute."""
-    return 2 * (os.cpu_count() or 1)
+    """Three for each core (`-n auto`): most tests wait for a process more than they compute."""
+    return 3 * (os.cpu_count() or 1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--slow`: also the tests that take minutes."""
+    """`--slow`: also the tests that take minutes. `--cold`: nothing that makes starts faster."""
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--cold", action="store_true", help="start each run of job.py as cron does, libraries and all")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Short paths; the same examples on every machine, however slow, and in every run but those with `--slow`."""
     keep_paths_short()
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # jsonschema parses its grammars for a second, unused
     chance = config.getoption("--slow")
     settings.register_profile(
         "suite", deadline=None, derandomize=not chance, suppress_health_check=[HealthCheck.too_slow]
@@ -103,8 +108,9 @@ class Runner:
     environ: dict[str, str]
     defaults: list[str] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
-    started: list["subprocess.Popen[str]"] = field(default_factory=list)
+    started: list[Process] = field(default_factory=list)
     program: list[str] = field(default_factory=lambda: [sys.executable, str(JOB)])
+    preloaded: Preloaded | None = None
 
     def command(self, *args: str | Path) -> list[str]:
         """The command of a run."""
@@ -116,19 +122,32 @@ class Runner:
             command += self.defaults
         return command + words
 
-    def start(self, *args: str | Path, env: dict[str, str] | None = None, **popen: Any) -> "subprocess.Popen[str]":
-        """Start a run and return its process. Arguments come after the default flags, so they win."""
-        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        # As UTF-8, which is how the job reads them, whatever this process would make of them.
-        environ = {name: text.encode(errors="surrogateescape") for name, text in (self.environ | (env or {})).items()}
-        command = [word.encode(errors="surrogateescape") for word in self.command(*args)]
-        process = subprocess.Popen(command, cwd=self.folder, env=environ, text=True, **(options | popen))
+    def start(
+        self, *args: str | Path, env: dict[str, str] | None = None, terminal: str | None = None, **popen: Any
+    ) -> Process:
+        """Start a run and return its process. Arguments come after the default flags, so they win.
+
+        `terminal`: the path of the terminal that controls it. `popen`: its streams, and what `subprocess.Popen` takes.
+        """
+        environ, command = self.environ | (env or {}), self.command(*args)
+        process: Process
+        if self.preloaded and self.program == [sys.executable, str(JOB)] and self.preloaded.suits(environ, popen):
+            process = self.preloaded.start(command[2:], self.folder, environ, terminal, popen)
+        else:
+            options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
+            if terminal is not None:
+                options |= {"start_new_session": True, "preexec_fn": lambda: take_terminal(terminal)}
+            # As UTF-8, which is how the job reads them, whatever this process would make of them.
+            coded = {name: text.encode(errors="surrogateescape") for name, text in environ.items()}
+            words = [word.encode(errors="surrogateescape") for word in command]
+            process = subprocess.Popen(words, cwd=self.folder, env=coded, text=True, **options)
         self.started.append(process)
         return process
 
-    def wait(self, process: "subprocess.Popen[str]", timeout: float = 60, stdin: str | None = None) -> Ended:
+    def wait(self, process: Process, timeout: float = 60) -> Ended:
         """Wait for a started run to end."""
-        stdout, stderr = process.communicate(input=stdin, timeout=timeout)
+        stdout, stderr = process.communicate(timeout=timeout)
+        assert process.returncode is not None
         ended = Ended(process.returncode, stdout or "", stderr or "", self.folder)
         self.ended.append(ended)
         return ended
@@ -137,8 +156,11 @@ class Runner:
         self, *args: str | Path, env: dict[str, str] | None = None, timeout: float = 60, stdin: str | None = None
     ) -> Ended:
         """Run to the end."""
-        popen: dict[str, Any] = {} if stdin is None else {"stdin": subprocess.PIPE}
-        return self.wait(self.start(*args, env=env, **popen), timeout, stdin)
+        with NamedTemporaryFile("w+", encoding="utf-8") as typed:
+            typed.write(stdin or "")
+            typed.seek(0)
+            streams: dict[str, Any] = {} if stdin is None else {"stdin": typed}
+            return self.wait(self.start(*args, env=env, **streams), timeout)
 
     def write(self, name: str, content: str | bytes) -> str:
         """Put a file into the run's folder."""
@@ -172,6 +194,12 @@ def surroundings() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def preloaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Preloaded | None:
+    """Starts `job.py` faster, unless `--cold`."""
+    return None if request.config.getoption("--cold") else Preloaded(JOB, tmp_path_factory.mktemp("streams"))
+
+
 @pytest.fixture
 def sim(world: World) -> Iterator[Simulator]:
     """A simulator of `world`; a test that needs another one starts it itself."""
@@ -186,9 +214,10 @@ def world() -> World:
 
 
 @pytest.fixture
-def runner(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Runner]:
+def runner(tmp_path: Path, preloaded: Preloaded | None, request: pytest.FixtureRequest) -> Iterator[Runner]:
     """Runs `job.py` with no simulator; `job` is the one that has one."""
-    made = Runner(tmp_path, clean_environment(SMALLEST_API_KEY=DEMO_KEY), ["--summary", "summary.json"])
+    environ = clean_environment(SMALLEST_API_KEY=DEMO_KEY)
+    made = Runner(tmp_path, environ, ["--summary", "summary.json"], preloaded=preloaded)
     if request.node.get_closest_marker("unverified"):
         made.environ["CLEANUP_GUARD__VERIFY"] = "off"
     request.node.stash[_RUNNER] = made

@@ -1,13 +1,11 @@
 """A run on a terminal of the test's own."""
 
-import fcntl
 import os
 import pty
 import select
-import termios
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import IO, Any
 
 from tests.conftest import Ended, Runner
 
@@ -15,17 +13,20 @@ from tests.conftest import Ended, Runner
 class Terminal:
     """A run whose controlling terminal, and whose streams named in `on`, are one that the test types at and reads."""
 
-    def __init__(self, job: Runner, *args: str, on: Collection[str] = ("stderr",), **popen: Any) -> None:
+    def __init__(
+        self,
+        job: Runner,
+        *args: str,
+        on: Collection[str] = ("stderr",),
+        env: dict[str, str] | None = None,
+        **streams: IO[Any],
+    ) -> None:
         self._job = job
         self._shown = b""
         self._ours, theirs = pty.openpty()
-        streams: dict[str, Any] = dict.fromkeys(on, theirs)
-        self.process = job.start(
-            *args,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
-            **(streams | popen),
-        )
+        path = os.ttyname(theirs)
+        with open(path, "r+b", buffering=0, opener=_not_to_be_controlled) as terminal:
+            self.process = job.start(*args, env=env, terminal=path, **dict.fromkeys(on, terminal), **streams)
         os.close(theirs)
 
     @property
@@ -62,3 +63,8 @@ class Terminal:
             return False
         self._shown += data
         return bool(data)
+
+
+def _not_to_be_controlled(path: str, flags: int) -> int:
+    """Open a terminal that is to control others."""
+    return os.open(path, flags | os.O_NOCTTY)

@@ -1,6 +1,5 @@
 """A run that a test follows while it goes on."""
 
-import os
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +26,7 @@ class Watched:
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
-        os.kill(self.process.pid, number)
+        self.process.send_signal(number)
 
     def stop(self, number: int) -> float:
         """Send it a signal, and say when it had taken it."""

@@ -71,7 +71,8 @@ def test_a_disk_that_has_room_again(tiny_disk: Path, job: Runner, sim: Simulator
     held = drafts(120)
     hog = fill(tiny_disk, 4096)
     sim.faults.script("*", "slow:150ms*")
-    process = job.start(job.list_of(held), "--ledger", tiny_disk / "ledger.jsonl", "--leftover", "leftover.csv")
+    files = "--ledger", tiny_disk / "ledger.jsonl", "--leftover", "leftover.csv"
+    process = job.start(job.list_of(held), *files, stderr=subprocess.PIPE)
     assert process.stderr is not None
     said = []
     for line in process.stderr:  # until it has noticed

@@ -88,7 +88,7 @@ def test_a_line_has_left_the_process_before_its_pair_counts(job: Runner, sim: Si
     """At every moment the ledger has at least every pair that the log reports."""
     held = drafts(40)
     ledger = job.folder / "ledger.jsonl"
-    process = job.start(job.list_of(held), "--ledger", ledger)
+    process = job.start(job.list_of(held), "--ledger", ledger, stderr=subprocess.PIPE)
     assert process.stderr is not None
     told = 0
     for line in process.stderr:

@@ -1,6 +1,7 @@
 """Every way a pair can end on the drafts endpoint, by what the API answers; checked against what the API saw."""
 
 import gzip
+import subprocess
 from collections.abc import Sequence
 
 from cleanup.simulator import Simulator
@@ -272,7 +273,8 @@ def test_what_was_never_sent_is_not_taken_for_done(job: Runner, sim: Simulator, 
     held = drafts(1)
     sim.world.take_away(held[0].id)
     sim.down("refuse")
-    process = job.start(job.list_of(held), "--attempts", "100", "--retry-wait", "50ms", "--retry-max-wait", "50ms")
+    waits = "--attempts", "100", "--retry-wait", "50ms", "--retry-max-wait", "50ms"
+    process = job.start(job.list_of(held), *waits, stderr=subprocess.PIPE)
     assert process.stderr is not None
     seen = next(line for line in process.stderr if "draft.retrying" in line)
     sim.up()

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import signal
-import subprocess
+from typing import Any
 
 import pytest
 
@@ -27,13 +27,9 @@ def on_a_terminal(
     stdin: str | None = None,
 ) -> tuple[Ended, str]:
     """Run with a terminal as standard error and controlling terminal; returns also all that the terminal showed."""
-    terminal = Terminal(job, *args, env=env, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
-    if stdin is not None:
-        process = terminal.process
-        assert process.stdin is not None
-        process.stdin.write(stdin)
-        process.stdin.close()
-        process.stdin = None
+    with (job.folder / job.write("stdin", stdin or "")).open() as listed:
+        streams: dict[str, Any] = {} if stdin is None else {"stdin": listed}
+        terminal = Terminal(job, *args, env=env, **streams)
     if answer is not None:
         terminal.read_until(asked)
         terminal.type(answer)
@@ -73,7 +69,7 @@ def test_many_drafts_are_confirmed_by_their_number(
 
 def test_what_was_typed_before_the_question_does_not_answer_it(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """A line that waits there when it is asked is thrown away; an answer given afterwards counts."""
-    terminal = Terminal(job, job.list_of(drafts(2)), stdin=subprocess.DEVNULL)
+    terminal = Terminal(job, job.list_of(drafts(2)))
     terminal.type("y\n")
     terminal.read_until("[y/N]")
     terminal.type("n\n")
@@ -83,7 +79,7 @@ def test_what_was_typed_before_the_question_does_not_answer_it(job: Runner, sim:
 
 def test_a_signal_ends_the_waiting_for_an_answer(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """At once, with everything written, though nobody has answered."""
-    terminal = Terminal(job, job.list_of(drafts(2)), stdin=subprocess.DEVNULL)
+    terminal = Terminal(job, job.list_of(drafts(2)))
     terminal.read_until("[y/N]")
     terminal.process.send_signal(signal.SIGTERM)
     ended = terminal.end()

@@ -4,6 +4,7 @@ import json
 import random
 import shlex
 import signal
+import subprocess
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_a_ledger_in_use(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """A second run exits 75 at once: no request, no file, not even a summary; the first one does not notice."""
     held = drafts(30)
     sim.faults.script("*", "hang*")
-    first = job.start(job.list_of(held), *FLAGS, "--timeout", "60s")
+    first = job.start(job.list_of(held), *FLAGS, "--timeout", "60s", stderr=subprocess.PIPE)
     wait_until(lambda: len(sim.requests("discard")) >= 8)
     before = {path.name for path in job.folder.iterdir()}
     (job.folder / "link.jsonl").symlink_to("ledger.jsonl")

@@ -223,6 +223,7 @@ def test_the_process_list_does_not_show_it(job: Runner, sim: Simulator, drafts: 
     """Neither the command line nor, for others, anything else of the process: the key comes by environment or file."""
     sim.workspace.latency = (0.2, 0.2)
     sim.world.add_key(CANARY)
+    job.preloaded = None
     process = job.start(job.list_of(drafts(2)), env={"SMALLEST_API_KEY": CANARY})
     wait_until(sim.requests)
     shown = b"".join(
