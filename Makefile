@@ -7,6 +7,8 @@ BIN := .venv/bin
 READY := .venv/ready
 DEMO_READY := .venv/demo-ready
 DEMO := demo
+# Without caches of bytecode, each of the processes that run the tests would compile all of them.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help demo test test-slow test-all lint format settings screenshot bench bench-limits image release lock ci clean
@@ -44,8 +46,8 @@ demo: $(DEMO_READY) ## run the job against the simulator
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-slow: $(READY) ## run the long tests too: many kills, long sweeps
-	$(BIN)/python -m pytest -n auto --dist worksteal --slow
+test-slow: $(READY) ## run the long tests too, each run of job.py started as cron starts it
+	$(BIN)/python -m pytest -n auto --dist worksteal --slow --cold
 
 test-all: $(READY) ## run the tests under each Python from 3.11 to 3.14 that is found
 	@for version in 3.11 3.12 3.13 3.14; do \

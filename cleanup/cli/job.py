@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cleanup.cli import program
-from cleanup.cli.options import COMMANDS, parse, takes
+from cleanup.cli.options import COMMANDS, takes
 from cleanup.console.reporter import Reporter
 from cleanup.console.screen import Screen, make_screen, style_of
 from cleanup.errors import ListMalformed, ListMissing, SettingsError, UsageError
@@ -25,9 +25,13 @@ WAITING: Final = "waiting for a list on the terminal (`-` is standard input): en
 _BAD_ROWS_FOR_A_PERSON: Final = 20
 
 
-def job(command: str, argv: list[str], environ: dict[str, str], home: Path | None) -> int:
-    """Run the job, `find`, `sweep` or `undo`. Returns the exit code."""
-    options, given = parse(command, argv)
+def job(
+    command: str, options: argparse.Namespace, given: dict[str, Any], environ: dict[str, str], home: Path | None
+) -> int:
+    """Run the job, `find`, `sweep` or `undo` with these options and the settings `given` as flags.
+
+    Returns the exit code.
+    """
     try:
         asked_for = load(given, environ, options.config, home)
         loaded = _as_meant(command, asked_for, getattr(options, "ledger", None))

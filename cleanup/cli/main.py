@@ -24,10 +24,10 @@ def main(argv: Sequence[str]) -> int:
             return check(rest, dict(os.environ), program.home())
         case _:
             # Help and wrong usage end here, without loading the run, which would double the start-up time.
-            parse(command, rest)
+            options, given = parse(command, rest)
             from cleanup.cli.job import job
 
-            return job(command, rest, dict(os.environ), program.home())
+            return job(command, options, given, dict(os.environ), program.home())
 
 
 def _simulate(argv: list[str]) -> int:

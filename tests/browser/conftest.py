@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect, sync_playwright
 
 QUIET = (
     "--disable-gpu",
@@ -32,6 +32,7 @@ def browser() -> Iterator[Browser]:
     path = where()
     if path is None:
         pytest.skip("chromium is not installed: the pages are not looked at in a browser")
+    expect.set_options(timeout=60_000)  # ms: how long a busy machine may take is not what the tests are about
     with sync_playwright() as playwright:
         arguments = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         launched = playwright.chromium.launch(executable_path=path, args=arguments)

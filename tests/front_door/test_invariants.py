@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def make(runner: Runner) -> Callable[[str, Simulator], Runner]:
         folder = runner.folder / name
         folder.mkdir()
         fast = ["--base-url", sim.url, "--rate", "off", "--retry-wait", "1ms", "--retry-max-wait", "10ms"]
-        return Runner(folder, runner.environ, [*runner.defaults, *fast], runner.ended, runner.started)
+        return replace(runner, folder=folder, defaults=[*runner.defaults, *fast])
 
     return made
 

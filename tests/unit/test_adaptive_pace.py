@@ -121,12 +121,14 @@ def faults(share: float) -> Callable[[float], bool]:
     return lambda _now: chance.random() < share
 
 
+FAR_BEYOND = pytest.mark.slow
+"""What the API allows is 10 to 100 a second."""
 FLOORS = [
     # limit, bucket, Retry-After, the most times the floor, the most refused (%)
     (10, 20, 5, 1.35, 1.5), (25, 20, 1, 1.06, 0.8), (50, 20, 1, 1.12, 0.5), (100, 20, 1, 1.12, 0.4),
-    (250, 20, 1, 1.16, 0.2), (1000, 20, 1, 1.25, 0.1),
+    (250, 20, 1, 1.16, 0.2), pytest.param(1000, 20, 1, 1.25, 0.1, marks=FAR_BEYOND),
     (10, 10, 5, 1.6, 1.5), (25, 25, 1, 1.05, 1.2), (50, 50, 1, 1.06, 1.0), (100, 100, 1, 1.07, 0.8),
-    (250, 250, 1, 1.08, 0.7), (1000, 1000, 1, 1.1, 0.6),
+    (250, 250, 1, 1.08, 0.7), pytest.param(1000, 1000, 1, 1.1, 0.6, marks=FAR_BEYOND),
 ]  # fmt: skip
 
 
@@ -142,7 +144,7 @@ def test_an_unknown_limit_is_found_and_kept(
     assert sorted(len(world.refused) for world in worlds)[2] <= refused / 100 * count
 
 
-@pytest.mark.parametrize("rate", [10, 25, 100, 250, 1000])
+@pytest.mark.parametrize("rate", [10, 25, 100, 250, pytest.param(1000, marks=FAR_BEYOND)])
 @pytest.mark.parametrize("found", [0.97, 0.99])
 def test_the_limit_of_an_earlier_run_is_kept_at_once(rate: float, found: float) -> None:
     """No refusal, and hardly longer than the floor."""

@@ -140,10 +140,9 @@ SAME: list[str] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", SAME)
-def test_the_schema_accepts_what_the_program_accepts(text: str, tmp_path: Path) -> None:
+def test_the_schema_accepts_what_the_program_accepts(tmp_path: Path) -> None:
     """And refuses what it refuses: `off`, structures, ranges, unknown keys."""
-    assert accepted_by_schema(text) == accepted_by_program(text, tmp_path)
+    assert [text for text in SAME if accepted_by_schema(text) != accepted_by_program(text, tmp_path)] == []
 
 
 @pytest.mark.parametrize("text", [f"guard: {{protect: [{'1' * 24}]}}\n", f"api: {{organization: {'1' * 24}}}\n"])
