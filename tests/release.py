@@ -67,9 +67,9 @@ def build(folder: Path, commit: str) -> Path:
     return built
 
 
-def git(*words: str) -> bytes:
-    """What git says."""
-    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True).stdout
+def git(*words: str, **environ: str) -> bytes:
+    """What git says, with these variables."""
+    return subprocess.run(["git", *words], cwd=ROOT, env=os.environ | environ, check=True, capture_output=True).stdout
 
 
 def _repack(archive: Path, epoch: int) -> None:

@@ -33,8 +33,12 @@ class Copying:
         self._configuration = configuration or {}
         return reply, configuration is not None
 
-    async def save(self, model: str, branch: dict[str, Any] | None, draft: Draft, latest: dict[str, Any]) -> None:
-        """Save a copy of this state, unless that was done. Raises Edited, and OutputError if it cannot be saved."""
+    async def save(self, branch: dict[str, Any] | None, draft: Draft, latest: dict[str, Any]) -> None:
+        """Save a copy of this state, unless that was done. Raises Edited, and OutputError if it cannot be saved.
+
+        `branch`: the branch by which the draft was found; None on the older model.
+        """
+        model = "drafts" if branch is None else "branches"
         if self._saved == (model, draft.updated_at):
             return
         if self._saved is not None and self._saved[1] != draft.updated_at:

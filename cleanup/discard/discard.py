@@ -247,7 +247,7 @@ class Case:
     async def _save(self, copying: Copying, draft: Draft, latest: dict[str, Any]) -> Objection | None:
         """Keep a copy, once all guards have let the draft pass. A copy that cannot be kept stops the run."""
         try:
-            await copying.save(self._means.workspace.model, self._branch, draft, latest)
+            await copying.save(self._branch, draft, latest)
         except Edited as error:
             return Ending.CHANGED, str(error)
         except OutputError as error:

@@ -118,6 +118,20 @@ def test_a_copy_has_the_branch_of_a_workspace_that_moves_in_the_middle(
     assert (copy["model"], copy["branch"]["openDraftId"]) == ("branches", held[0].id)
 
 
+def test_a_copy_has_its_branch_though_another_pair_learns_of_the_move_first(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """While the first one's check is still unanswered, the second one is told to go by branches."""
+    world.mode = "branches"
+    held = drafts(2, agents=2)
+    sim.faults.script(held[0].id, ["slow:300ms"], on="look")
+    ended = job(job.list_of(held), "--backup", "backups", "--concurrency", "2")
+    assert ended.code == 0
+    for draft in held:
+        copy = document_of(job.folder / "backups", draft)
+        assert (copy["model"], (copy["branch"] or {}).get("_id")) == ("branches", draft.branch)
+
+
 @MODES
 def test_without_a_copy_nothing_goes(
     mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts, answer: Callable[..., None]
