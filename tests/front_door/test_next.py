@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cleanup.simulator import DEMO_KEY, Simulator
-from tests.conftest import JOB, Drafts, Ended, Runner, aged, wait_until
+from tests.conftest import JOB, Drafts, Ended, Runner, aged
 from tests.surroundings import clean_environment
 from tests.terminal import Terminal
 
@@ -92,18 +92,6 @@ def test_it_is_one_line_on_a_narrow_terminal(job: Runner, sim: Simulator, drafts
     command = command[command.index("cd ") :]
     assert command.endswith("--resume")
     assert any(line.endswith(command) for line in ended.stderr.splitlines())
-
-
-def test_a_run_that_is_locked_out_says_to_wait(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """A resume beside the run that holds the ledger would be locked out again."""
-    sim.faults.script("*", ["hang*"], on="user")
-    listed = job.list_of(drafts(2))
-    first = job.start(listed, "--ledger", "ledger.jsonl")
-    wait_until(lambda: sim.requests("user"))
-    ended = job(listed, "--ledger", "ledger.jsonl")
-    first.kill()
-    assert ended.code == 75
-    assert ended.events[-1]["next"].startswith("wait until the run that is using the ledger has ended; then, for what")
 
 
 def test_what_failed_for_good_needs_a_person(job: Runner, sim: Simulator, drafts: Drafts) -> None:

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cleanup.simulator import Simulator, World
 from tests.conftest import Drafts, Runner, aged, wait_until
-from tests.monitors import SECRET, Monitor, listening, tells_no_secret
+from tests.monitors import Monitor, listening, tells_no_secret
 
 PASSWORD = "pass/w0rd"
 Figures = dict[tuple[str, ...], float]
@@ -142,37 +142,6 @@ def test_each_task_and_mode_has_its_group(push: Runner, world: World, drafts: Dr
         group("sweep", "dry-run"),
         group("sweep", "sweep"),
     ]
-
-
-def test_a_run_that_is_locked_out_pushes_nothing(
-    push: Runner, sim: Simulator, drafts: Drafts, gateway: Monitor
-) -> None:
-    """It would take the place of the run that has the lock."""
-    held = drafts(2)
-    listed = push.list_of(held)
-    sim.faults.script(held[0].id, ["hang"])
-    busy = push.start(listed, "--timeout", "60s")
-    wait_until(lambda: len(sim.left()) <= 1)
-    assert push(listed).code == 75
-    assert gateway.heard == []
-    busy.kill()
-    push.wait(busy)
-
-
-def test_what_is_pushed_is_what_the_process_ends_with(push: Runner, drafts: Drafts, gateway: Monitor) -> None:
-    """Standard output fails after everything was done: 74 in the end, and in the gateway too."""
-    with open("/dev/full", "w") as full:  # noqa: PTH123
-        assert push.wait(push.start(push.list_of(drafts(1)), stdout=full)).code == 74
-    (call,) = gateway.calls
-    assert figures(call.body)["exit_code", "discard"] == 74
-
-
-@pytest.mark.parametrize("words", [["-", f"--push-url=https://{SECRET}"], ["-", "--push-url", f"https://{SECRET}"]])
-def test_an_address_in_the_command_line_is_not_repeated(runner: Runner, words: list[str]) -> None:
-    """There is no such flag, because the process list shows flags to everybody."""
-    ended = runner(*words)
-    assert ended.code == 2
-    assert SECRET not in ended.stdout + ended.stderr
 
 
 PUSHGATEWAY = shutil.which("prometheus-pushgateway") or shutil.which("pushgateway")

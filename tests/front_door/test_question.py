@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import signal
 from typing import Any
 
 import pytest
@@ -74,16 +73,6 @@ def test_what_was_typed_before_the_question_does_not_answer_it(job: Runner, sim:
     terminal.read_until("[y/N]")
     terminal.type("n\n")
     assert terminal.end().code == 2
-    assert len(sim.left()) == 2
-
-
-def test_a_signal_ends_the_waiting_for_an_answer(job: Runner, sim: Simulator, drafts: Drafts) -> None:
-    """At once, with everything written, though nobody has answered."""
-    terminal = Terminal(job, job.list_of(drafts(2)))
-    terminal.read_until("[y/N]")
-    terminal.process.send_signal(signal.SIGTERM)
-    ended = terminal.end()
-    assert (ended.code, ended.summary["not_attempted"]) == (143, {"interrupted": 2})
     assert len(sim.left()) == 2
 
 

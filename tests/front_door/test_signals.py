@@ -11,10 +11,10 @@ import termios
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -127,6 +127,14 @@ def test_a_signal_at_any_moment(name: str, job: Runner, sim: Simulator, drafts: 
     sent = {request.draft for request in sim.requests("discard")}
     assert {draft for (_, draft), _ in endings(ended).items()} >= sent, "what was sent is on record"
     assert summary["requests"]["total"] == len(sim.requests())
+    last = ended.events[-1]
+    assert [summary[key] for key in ("meaning", "next", "stopped_by")] == [
+        last[key] for key in ("meaning", "next", "stopped_by")
+    ]
+    if not case.failed:
+        assert summary["counts"]["discarded"] == len(held) - len(sim.left()) == len(sim.requests("discard"))
+    if case.failed == {"interrupted"}:
+        assert summary["failed"] == {"interrupted": len(sim.requests("discard"))}
     if case.status == "stopped" and case.drafts > 2:
         assert summary["counts"]["not_attempted"] > 0
     if name not in TO_THE_END:
@@ -155,23 +163,27 @@ def test_a_hanging_attempt_is_cut_short_after_20_seconds(job: Runner, sim: Simul
     assert ended.summary["failed"] == {"interrupted": 8}
 
 
+def endless(job: Runner) -> IO[bytes]:
+    """A pipe as standard input that nobody closes but the test."""
+    os.mkfifo(job.folder / "typed")
+    return open(str(job.folder / "typed"), "r+b", buffering=0)  # noqa: PTH123 - its name is to be a text
+
+
 def test_a_list_that_never_ends(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """While standard input is being read a signal ends the run at once, with a summary that has no pair."""
     rows = "agent,draft\n" + "".join(f"{agent},{draft}\n" for agent, draft in keys(drafts(20)))
-    run = Watched(job, ("-", *FLAGS), {"stdin": subprocess.PIPE})
-    stdin = run.process.stdin
-    assert stdin is not None
-    stdin.write(rows)
-    stdin.flush()
-    unread = array.array("i", [1])
+    with endless(job) as stdin:
+        run = Watched(job, ("-", *FLAGS), {"stdin": stdin})
+        stdin.write(rows.encode())
+        unread = array.array("i", [1])
 
-    def all_read() -> bool:
-        fcntl.ioctl(stdin.fileno(), termios.FIONREAD, unread)
-        return unread[0] == 0
+        def all_read() -> bool:
+            fcntl.ioctl(stdin.fileno(), termios.FIONREAD, unread)
+            return unread[0] == 0
 
-    wait_until(all_read)
-    run.signal(signal.SIGTERM)
-    run.process.wait(timeout=10)  # standard input is still open
+        wait_until(all_read)
+        run.signal(signal.SIGTERM)
+        run.process.wait(timeout=10)  # standard input is still open
     ended = run.end()
     assert ended.code == 143
     assert (ended.summary["status"], ended.summary["stopped_by"]) == ("refused", "signal")
@@ -275,20 +287,20 @@ def flood(run: Watched) -> None:
 @pytest.mark.parametrize("moment", ["while it sends", "while it reads its list"])
 def test_signals_without_end(moment: str, job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """From the first to the process's end: none of them comes between the run and its last words."""
-    held = drafts(60)
+    held, stack = drafts(60), ExitStack()
     sim.faults.script("*", "slow:20ms*")
     if moment == "while it sends":
         run = Watched(job, (job.list_of(held), *FLAGS))
         wait_until(lambda: len(sim.requests("discard")) > 10)
     else:
-        run = Watched(job, ("-", *FLAGS), {"stdin": subprocess.PIPE})
-        assert run.process.stdin is not None
-        run.process.stdin.write("agent,draft\n")
-        run.process.stdin.flush()
+        stdin = stack.enter_context(endless(job))
+        run = Watched(job, ("-", *FLAGS), {"stdin": stdin})
+        stdin.write(b"agent,draft\n")
         wait_until(lambda: (job.folder / "ledger.jsonl").exists())
-    run.signal(signal.SIGTERM)
-    flood(run)
-    ended = run.end()
+    with stack:
+        run.signal(signal.SIGTERM)
+        flood(run)
+        ended = run.end()
     assert ended.code in (130, 143), "of those that come at once, any may be the first"
     assert (ended.summary["exit_code"], ended.summary["stopped_by"]) == (ended.code, "signal")
     assert ended.events[-1]["event"] == "run.finished"
