@@ -1,14 +1,18 @@
 """`check`: what a run would do, without a single request."""
 
+import builtins
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cleanup.cli.check import check as check_in_here
 from cleanup.simulator import Simulator
 from tests.conftest import Ended, Runner
+from tests.monitors import listening
 
 A = "012345670123456701234567"
 B = "deadbeefdeadbeefdeadbeef"
@@ -90,7 +94,6 @@ def test_what_would_refuse_a_run_refuses_the_check(
         (["--summary", "l.csv/s.json"], 74, "l.csv/s.json: could not be written"),
         (["--ledger", "absent/l.jsonl"], 74, "absent/l.jsonl: the ledger could not be opened: No such file"),
         (["--ledger", "l.csv/l.jsonl"], 74, "l.csv/l.jsonl: the ledger could not be opened: Not a directory"),
-        (["--ledger", "."], 74, ".: the ledger could not be opened: "),
         (["--ledger", "other.txt"], 78, "other.txt: this is not a ledger"),
         (["--ledger", "l.csv/l.jsonl", "--resume"], 74, "l.csv/l.jsonl: the ledger could not be opened"),
         (["--ledger", "l.csv/l.jsonl", "--resume", "--dry-run"], 78, "l.csv/l.jsonl: the ledger cannot be read"),
@@ -98,17 +101,20 @@ def test_what_would_refuse_a_run_refuses_the_check(
     ],
 )
 def test_places_that_a_run_cannot_use_refuse_the_check(
-    check: Callable[..., Ended], job: Runner, words: list[str], code: int, said: str
+    check: Callable[..., Ended], job: Runner, sim: Simulator, words: list[str], code: int, said: str
 ) -> None:
-    """With the exit code of the run, and without making anything to find out."""
+    """With the exit code of the run, of which a monitor hears, and without making anything to find out."""
     job.write("l.csv", f"{A},d1\n")
     job.write("other.txt", "hello\n")
     ended = check("l.csv", *words)
     assert ended.code == code
     assert said in ended.of("check.refused")[0]["message"]
     assert {path.name for path in job.folder.iterdir()} == {"l.csv", "other.txt"}
-    run = job("l.csv", *words)
+    with listening() as monitor:
+        run = job("l.csv", *words, env={"CLEANUP_OUTPUT__HEARTBEAT_URL": monitor.url})
     assert run.code == code
+    assert monitor.heard == ["/start", f"/{code}"]
+    assert not sim.requests() or "--backup" in words
     assert said in run.stderr or "--backup" in words
 
 
@@ -122,27 +128,39 @@ def test_places_that_a_run_cannot_use_refuse_the_check(
     ],
 )
 def test_a_folder_that_may_not_be_searched_is_reported(
-    check: Callable[..., Ended], job: Runner, tmp_path: Path, code: int, words: tuple[str, ...]
+    job: Runner,
+    sim: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    code: int,
+    words: tuple[str, ...],
 ) -> None:
     """In a sentence."""
-    (tmp_path / "closed").mkdir(mode=0)
-    (tmp_path / "patched").mkdir()
+    (job.folder / "closed").mkdir(mode=0)
+    monkeypatch.chdir(job.folder)
+    access = os.access
+
     # Root may search any folder: what the system says to everybody else is said here to it too.
-    (tmp_path / "patched" / "sitecustomize.py").write_text(
-        "import builtins, os\n"
-        "def closed(call):\n"
-        "    def refuse(path, *more, **named):\n"
-        "        if 'closed/' in str(path):\n"
-        "            raise PermissionError(13, 'Permission denied', str(path))\n"
-        "        return call(path, *more, **named)\n"
-        "    return refuse\n"
-        "access = os.access\n"
-        "os.access = lambda path, *more, **named: 'closed' not in str(path) and access(path, *more, **named)\n"
-        "os.stat, os.lstat, builtins.open = closed(os.stat), closed(os.lstat), closed(open)\n"
-    )
-    ended = check(job.list_of([(A, "d1")]), *words, env={"PYTHONPATH": str(tmp_path / "patched")})
-    assert ended.code == code
-    assert "Permission denied" in ended.of("check.refused")[0]["message"]
+    def closed(call: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(path: Any, *more: Any, **named: Any) -> Any:
+            if "closed/" in str(path):
+                raise PermissionError(13, "Permission denied", str(path))
+            return call(path, *more, **named)
+
+        return refuse
+
+    monkeypatch.setattr(os, "access", lambda path, *more, **named: "closed" not in str(path) and access(path, *more))
+    for place, name in ((os, "stat"), (os, "lstat"), (builtins, "open")):
+        monkeypatch.setattr(place, name, closed(getattr(place, name)))
+    listed = job.list_of([(A, "d1")])
+    ended = check_in_here([*job.defaults, listed, *words], job.environ, None)
+    monkeypatch.undo()
+    (told,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert ended == code
+    assert told["event"] == "check.refused"
+    assert "Permission denied" in told["message"]
+    assert not sim.requests()
+    assert not (job.folder / "summary.json").exists()
 
 
 def test_what_a_run_could_use_is_not_made(check: Callable[..., Ended], job: Runner, tmp_path: Path) -> None:

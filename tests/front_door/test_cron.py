@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from cleanup.api.key import Key
 from cleanup.simulator import DEMO_KEY, Simulator, World
 from tests.as_shipped import crontab
 from tests.conftest import JOB, Runner
@@ -134,8 +135,16 @@ def test_by_hand_with_tee_nothing_is_asked(job: Runner, sim: Simulator, drafts: 
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o604, True), (0o440, False), (0o600, False)])
+def test_a_key_that_everybody_may_read_is_seen(tmp_path: Path, mode: int, warned: bool) -> None:
+    """The owner may read it and, as of a Kubernetes Secret, the group."""
+    (tmp_path / "key").write_text(DEMO_KEY)
+    (tmp_path / "key").chmod(mode)
+    assert Key(str(tmp_path / "key"), None).readable_by_others() == warned
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o604, True), (0o440, False)])
 def test_a_key_that_everybody_may_read_is_warned_of(runner: Runner, mode: int, warned: bool) -> None:
-    """The owner may read it and, as of a Kubernetes Secret, the group; the warning says what to do about others."""
+    """The warning says what to do about it."""
     runner.write("key", DEMO_KEY)
     (runner.folder / "key").chmod(mode)
     ended = runner(runner.list_of([]), "--key-file", "key")

@@ -141,18 +141,21 @@ def test_the_last_line_says_what_refused_the_run(job: Runner, drafts: Drafts, pl
     assert line["next"].startswith(waiting) == (code == 75), "a resume beside it would be locked out again"
 
 
-@pytest.mark.parametrize("what", ["summary", "leftover", "metrics"])
-def test_a_log_that_is_appended_to_is_not_cut(job: Runner, drafts: Drafts, what: str) -> None:
-    """`2>>log` with a file on /dev/stderr: what the log held stays, and so does what this run said."""
-    command = [sys.executable, str(JOB), *job.defaults, job.list_of(drafts(1)), f"--{what}", "/dev/stderr"]
-    log = job.folder / "log"
-    log.write_text("of an earlier night\n")
-    shell = subprocess.run(
-        ["/bin/sh", "-c", 'exec "$@" 2>>log', "sh", *command], cwd=job.folder, env=job.environ, capture_output=True
-    )
+def test_a_log_that_is_appended_to_is_not_cut(job: Runner, drafts: Drafts) -> None:
+    """`2>>log` with a file on /dev/stderr, or on another such stream: what it held stays, and so does what is said."""
+    files = ("--summary", "/dev/stderr", "--leftover", "/dev/fd/3", "--metrics", "/dev/fd/4")
+    command = [sys.executable, str(JOB), *job.defaults, job.list_of(drafts(1)), *files]
+    logs = [job.folder / name for name in ("log", "log3", "log4")]
+    for log in logs:
+        log.write_text("of an earlier night\n")
+    words = ["/bin/sh", "-c", 'exec "$@" 2>>log 3>>log3 4>>log4', "sh", *command]
+    shell = subprocess.run(words, cwd=job.folder, env=job.environ, capture_output=True)
     assert shell.returncode == 0
-    told = log.read_text()
+    told, leftover, metrics = [log.read_text() for log in logs]
     assert told.startswith("of an earlier night\n{")
     assert '"run.started"' in told
-    assert {"summary": '"meaning": "', "leftover": "\nagent,draft", "metrics": "\ndraft_cleanup_listed"}[what] in told
+    assert '"started_at": "' in told
     assert '"run.finished"' in told.splitlines()[-1]
+    assert leftover.startswith("of an earlier night\nagent,draft")
+    assert metrics.startswith("of an earlier night\n")
+    assert "\ndraft_cleanup_listed" in metrics

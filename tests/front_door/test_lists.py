@@ -1,6 +1,7 @@
 """Lists through the front door: the same pairs give the same requests, and a bad list gives none."""
 
 import codecs
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cleanup.errors import ListMalformed
+from cleanup.lists.pair_list import unpack
+from cleanup.lists.reading import read_list
 from cleanup.simulator import Simulator, World
 from tests.conftest import Drafts, Runner
 from tests.terminal import Terminal
@@ -93,6 +97,15 @@ def world(world: World) -> World:
     return world
 
 
+def _read(path: str, told: str | None = None) -> list[tuple[str, str]]:
+    """The pairs of a list, none of which is refused."""
+
+    def bad(source: str, reason: str) -> None:
+        raise AssertionError(f"{source}: {reason}")
+
+    return sorted(unpack(key) for key in read_list(path, told, bad).keys)
+
+
 def _only_these_went(sim: Simulator) -> None:
     assert sorted(request.path for request in sim.requests("discard")) == sorted(
         f"/atoms/v1/agent/{agent}/drafts/{draft}" for agent, draft in PAIRS
@@ -100,18 +113,34 @@ def _only_these_went(sim: Simulator) -> None:
     assert sim.left() == {"other-of-0123", "other-of-dead"}
 
 
+@pytest.mark.parametrize("chosen", ["bom, crlf", "json lines", "a mapping under drafts", "json records"])
+def test_the_same_pairs_are_the_same_requests(job: Runner, sim: Simulator, chosen: str) -> None:
+    """Whatever the format of the list."""
+    assert job(job.write(*LISTS[chosen])).code == 0
+    _only_these_went(sim)
+
+
 @pytest.mark.parametrize(("name", "content"), LISTS.values(), ids=LISTS)
-def test_the_same_pairs_are_the_same_requests(job: Runner, sim: Simulator, name: str, content: str | bytes) -> None:
-    """Whatever the format, dialect, encoding and shape of the list."""
-    assert job(job.write(name, content)).code == 0
+def test_every_list_is_read_as_the_same_pairs(tmp_path: Path, name: str, content: str | bytes) -> None:
+    """Whatever its format, dialect, encoding and shape."""
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    assert _read(str(path)) == sorted(PAIRS)
+
+
+@pytest.mark.parametrize("chosen", ["tsv told", "yaml and Ctrl-Z"])
+def test_standard_input_is_a_list_too(job: Runner, sim: Simulator, chosen: str) -> None:
+    """Its format is given, or guessed from how it begins."""
+    text, flags = STDIN[chosen]
+    assert job("-", *flags, stdin=text).code == 0
     _only_these_went(sim)
 
 
 @pytest.mark.parametrize(("text", "flags"), STDIN.values(), ids=STDIN)
-def test_standard_input_is_a_list_too(job: Runner, sim: Simulator, text: str, flags: list[str]) -> None:
-    """Its format is given, or guessed from how it begins."""
-    assert job("-", *flags, stdin=text).code == 0
-    _only_these_went(sim)
+def test_standard_input_is_read_as_the_same_pairs(monkeypatch: pytest.MonkeyPatch, text: str, flags: list[str]) -> None:
+    """Whatever its format is, and however it begins."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.encode()))))
+    assert _read("-", *flags[1:]) == sorted(PAIRS)
 
 
 def test_a_list_may_be_in_the_settings(job: Runner, sim: Simulator) -> None:
@@ -155,16 +184,29 @@ REFUSED: dict[str, tuple[str, str | bytes, list[str]]] = {
 
 
 @pytest.mark.parametrize(("name", "content", "lines"), REFUSED.values(), ids=REFUSED)
-def test_one_bad_row_and_nothing_is_sent(
-    job: Runner, sim: Simulator, name: str, content: str | bytes, lines: list[str]
-) -> None:
+def test_every_bad_row_is_told(tmp_path: Path, name: str, content: str | bytes, lines: list[str]) -> None:
+    """With file, line and reason."""
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    told: list[tuple[str, str]] = []
+    with pytest.raises(ListMalformed):
+        read_list(str(path), None, lambda *row: told.append(row))
+    assert [source for source, _ in told] == [f"{name}:{line}" for line in lines]
+    assert all(reason for _, reason in told)
+
+
+@pytest.mark.parametrize("chosen", ["an id that is a path", "a lone surrogate", "a hundred thousand brackets"])
+def test_one_bad_row_and_nothing_is_sent(job: Runner, sim: Simulator, chosen: str) -> None:
     """Exit 65, each bad row in the log with file and line, not one request, and a summary that says so."""
+    name, content, lines = REFUSED[chosen]
     ended = job(job.write(name, content))
     assert ended.code == 65
     assert [event["source"] for event in ended.of("list.invalid")] == [f"{name}:{line}" for line in lines]
     assert all(event["reason"] and event["level"] == "error" for event in ended.of("list.invalid"))
     assert "Traceback" not in ended.stderr
     assert (ended.summary["status"], ended.summary["stopped_by"]) == ("refused", None)
+    assert (ended.summary["exit_code"], ended.events[-1]["exit_code"]) == (65, 65)
+    assert ended.summary["next"] == ended.events[-1]["next"]
     assert not sim.requests()
 
 
@@ -196,20 +238,21 @@ def test_a_misspelled_command_is_not_only_a_list_that_is_not_there(job: Runner, 
     assert not sim.requests()
 
 
-@pytest.mark.parametrize(("name", "content"), [("l.csv", "agent,draft\n"), ("l.yaml", "pairs: []\n"), ("l.json", "{}")])
-def test_an_empty_list_is_a_run_with_nothing_to_do(job: Runner, sim: Simulator, name: str, content: str) -> None:
-    """A warning, exit 0, no request."""
-    ended = job(job.write(name, content))
+def test_an_empty_list_is_a_run_with_nothing_to_do(job: Runner, sim: Simulator) -> None:
+    """A warning, exit 0, no request; in every format a list may be empty."""
+    ended = job(job.write("l.csv", "agent,draft\n"))
     assert ended.code == 0
     assert ended.summary["counts"]["listed"] == 0
-    assert any("the list is empty" in warning for warning in ended.summary["warnings"])
+    assert [entry["level"] for entry in ended.of("run.warning")] == ["warning"]
+    assert "the list is empty" in ended.summary["warnings"][0]
     assert not sim.requests()
+    for name, content in (("l.yaml", "pairs: []\n"), ("l.json", "{}")):
+        assert _read(str(job.folder / job.write(name, content))) == []
 
 
 def test_a_person_sees_the_first_bad_rows_a_log_sees_all(job: Runner, sim: Simulator) -> None:
     """Twenty on a terminal and how many more there are; every one in a JSON log, also on a terminal."""
     job.write("l.csv", "agent,draft\n" + "x,y\n" * 57)
-    assert len(job("l.csv").of("list.invalid")) == 57
     for flags, shown in ((["l.csv"], 20), (["l.csv", "--log-format", "json"], 57), (["check", "l.csv"], 20)):
         text = Terminal(job, *flags).end().stderr
         assert text.count("list.invalid") == shown
@@ -280,8 +323,7 @@ def test_a_list_of_many_rows_takes_time_and_memory_in_proportion(tmp_path: Path)
         assert memory < 100_000
 
 
-@pytest.mark.parametrize("style", ["console", "json"])
-@pytest.mark.parametrize("command", [(), ("check",)])
+@pytest.mark.parametrize(("style", "command"), [("console", ()), ("json", ("check",))])
 def test_a_job_that_waits_for_a_typed_list_says_so(job: Runner, style: str, command: tuple[str, ...]) -> None:
     """Without a message, a job that reads a terminal would seem to hang."""
     terminal = Terminal(job, *command, "-", "--log-format", style, on=("stdin", "stderr"))

@@ -36,9 +36,15 @@ def mixed(job: Runner, sim: Simulator, drafts: Drafts) -> Callable[..., Ended]:
     return run
 
 
-def test_every_line_is_an_object_with_what_is_promised(mixed: Callable[..., Ended]) -> None:
-    """Time, level, event and run on each; on each draft's line what an auditor asks; the last one is the end."""
+def test_log_and_summary_are_of_the_promised_shape(mixed: Callable[..., Ended], sim: Simulator) -> None:
+    """Of a run in which everything happens."""
     ended = mixed("--log-level", "debug")
+    _every_line_is_an_object_with_what_is_promised(ended)
+    _the_summary_has_what_is_promised(ended, sim)
+
+
+def _every_line_is_an_object_with_what_is_promised(ended: Ended) -> None:
+    """Time, level, event and run on each; on each draft's line what an auditor asks; the last one is the end."""
     entries = [json.loads(line) for line in ended.stderr.splitlines()]
     assert {entry["run_id"] for entry in entries} == {ended.summary["run_id"]}
     for entry in entries:
@@ -61,9 +67,8 @@ def test_every_line_is_an_object_with_what_is_promised(mixed: Callable[..., Ende
     assert entries[-1].keys() >= {"exit_code", "meaning", "counts", "next"}
 
 
-def test_the_summary_is_of_the_promised_shape(mixed: Callable[..., Ended], sim: Simulator) -> None:
+def _the_summary_has_what_is_promised(ended: Ended, sim: Simulator) -> None:
     """Every key, of the promised type, and one line of the same on standard output, with nothing around it."""
-    ended = mixed()
     summary = ended.summary
     shape: dict[str, Any] = {
         **dict.fromkeys(("run_id", "version", "meaning", "started_at", "finished_at", "base_url", "list"), str),
@@ -178,22 +183,16 @@ def test_the_last_line_fits_a_termination_message(
         assert json.loads(last)["next"]
 
 
-def test_nothing_to_do_is_reported(job: Runner, sim: Simulator) -> None:
-    """An empty list is a warning and no request."""
-    ended = job(job.list_of([]))
-    assert ended.code == 0
-    assert sim.requests() == []
-    assert [entry["level"] for entry in ended.of("run.warning")] == ["warning"]
-    assert "empty" in ended.summary["warnings"][0]
-
-
 def test_what_prevents_silent_failure(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
-    """None of the drafts found, and an endpoint that is announced to end, are warnings, each reported once."""
+    """None of the drafts found, and an endpoint that is announced to end, are warnings, each reported once.
+
+    The metrics count them by kind, so that what `--quiet` keeps from a person reaches a monitor.
+    """
     held = drafts(4)
     for draft in held:
         world.take_away(draft.id)
     world.headers = {"Deprecation": "true", "Sunset": "Sat, 01 Jan 2028 00:00:00 GMT"}
-    ended = job(job.list_of(held))
+    ended = job(job.list_of(held), "--metrics", "nightly.prom")
     assert ended.code == 0
     warnings = ended.summary["warnings"]
     assert [entry["message"] for entry in ended.of("run.warning")] == warnings
@@ -201,3 +200,6 @@ def test_what_prevents_silent_failure(job: Runner, sim: Simulator, world: World,
     assert "Deprecation: true" in warnings[0]
     assert "Sunset: Sat, 01 Jan 2028" in warnings[1]
     assert warnings[2] == "none of the listed drafts was found: is this an old list?"
+    metrics = (job.folder / "nightly.prom").read_text()
+    counted = re.findall(r'^draft_cleanup_warnings{.*kind="(\w+)".*} (\S+)$', metrics, re.MULTILINE)
+    assert sorted(counted) == [("deprecation", "2.0"), ("none_found", "1.0"), ("other", "0.0")]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from cleanup.cli.report import report
 from cleanup.simulator import Simulator, World
 from tests.accounts import FLAGS
-from tests.conftest import Drafts, Ended, Runner, aged
+from tests.conftest import JOB, Drafts, Ended, Runner, aged
 from tests.pages import Page
 
 PAGE = ("--page", "page.html")
@@ -123,7 +124,6 @@ def test_the_page_of_an_undo(dry: bool, job: Runner, sim: Simulator, drafts: Dra
     ("words", "code", "said"),
     [
         (["bad.csv"], 65, "bad.csv: 1 row is invalid"),
-        (["missing.csv"], 66, "missing.csv: the list cannot be read"),
         (["drafts.csv", "--max-discards", "1"], 78, "2 drafts would be sent"),
     ],
 )
@@ -224,11 +224,19 @@ def test_the_page_of_ledgers_on_standard_output(runner: Runner) -> None:
         (["--format", "html", "-o", "absent/page.html"], 74),
     ],
 )
-def test_a_page_of_ledgers_that_is_no_good(runner: Runner, words: list[str], code: int) -> None:
+def test_a_page_of_ledgers_that_is_no_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], code: int
+) -> None:
     """Wrong usage, and places that cannot be written; no ledger is overwritten."""
-    nights(runner.folder / "ledger.jsonl", 1)
-    before = (runner.folder / "ledger.jsonl").read_bytes()
-    ended = runner("report", "ledger.jsonl", *words)
-    assert (ended.code, ended.stdout) == (code, "")
-    assert ended.stderr.startswith("job.py report: ")
-    assert (runner.folder / "ledger.jsonl").read_bytes() == before
+    nights(tmp_path / "ledger.jsonl", 1)
+    before = (tmp_path / "ledger.jsonl").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(JOB)])
+    try:
+        ended = report(["ledger.jsonl", *words])
+    except SystemExit as end:
+        ended = int(end.code or 0)
+    out, err = capsys.readouterr()
+    assert (ended, out) == (code, "")
+    assert err.startswith("job.py report: ")
+    assert (tmp_path / "ledger.jsonl").read_bytes() == before

@@ -31,13 +31,14 @@ class Case(NamedTuple):
 
 
 ENDS = {"draft.discarded", "draft.skipped", "draft.failed", "draft.retrying"}
+FAULTS = (["404"], ["403"], ["500", "ok"], ["400"], ["500*"], ["429:retry_after=0"])
 COPIED = ("--backup", "copies", "--verify", "all", "--note", "CHG-1")
+SLEEPY = ("--max-outage", "300ms", "--retry-wait", "1h", "--retry-max-wait", "1h")
 CASES = {
-    "discard": Case(COPIED, (["404"], ["403"], ["500", "ok"], ["400"], ["500*"]), "discard", "complete", ENDS),
+    "discard": Case(COPIED, FAULTS, "discard", "complete", {*ENDS, "rate.paused"}),
     "dry": Case(("--dry-run",), (), "dry-run", "complete", {"draft.would_discard", "run.info"}),
-    "refused": Case(("--max-discards", "1"), (), "discard", "refused", {"run.finished"}),
-    "paused": Case(("--shard", "0/1"), (["429:retry_after=0"],), "discard", "complete", {"rate.paused"}),
-    "outage": Case(("--max-outage", "20ms"), (["500*"],) * 8, "discard", "stopped", {"outage.began", "run.stopping"}),
+    "refused": Case(("--max-discards", "1", "--shard", "0/1"), (), "discard", "refused", {"run.finished"}),
+    "outage": Case(SLEEPY, (["500*"],) * 8, "discard", "stopped", {"outage.began", "run.stopping"}),
     "back": Case((), (["500"] * 2,) * 8, "discard", "complete", {"outage.began", "outage.ended"}),
     "branches": Case((*COPIED, "--model", "branches"), (), "discard", "complete", {"draft.discarded"}),
 }

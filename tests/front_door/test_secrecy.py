@@ -144,37 +144,44 @@ def test_a_key_where_it_does_not_belong(job: Runner, drafts: Drafts) -> None:
     """A key in the settings file or an invented variable is refused by name, not by value."""
     pairs = job.list_of(drafts(2))
     job.write("settings.yaml", f"api:\n  key: {CANARY}\n")
-    for flags, env in ((("-c", "settings.yaml"), {}), ((), {"CLEANUP_API__KEY": CANARY})):
-        ended = job(pairs, *flags, env=env)
-        assert ended.code == 78
-        assert_hidden(ended, besides=["settings.yaml"])
+    ended = job(pairs, "-c", "settings.yaml", env={"CLEANUP_API__KEY": CANARY})
+    assert ended.code == 78
+    assert len(ended.of("settings.invalid")) == 2
+    assert_hidden(ended, besides=["settings.yaml"])
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
 @pytest.mark.parametrize(
     ("flags", "env"),
     [
-        (("--key-file", CANARY), {}),
-        (("--key-file", CANARY.replace("/", "")), {}),
-        (("--base-url", f"https://me:{CANARY}@api.example/v1"), {}),
-        (("--base-url", f"https://api.example/v1?key={CANARY}"), {}),
-        ((), {"CLEANUP_API__KEY_FILE": CANARY}),
-        ((), {"CLEANUP_API__BASE_URL": f"https://{CANARY}@api.example"}),
-        (("--ledger", CANARY), {}),
-        ((CANARY,), {}),
-        (("--organization", "o", "--rate", CANARY), {}),
+        (
+            (
+                *("drafts.csv", "--key-file", CANARY, "--base-url", f"https://me:{CANARY}@api.example/v1"),
+                *("--ledger", CANARY, "--organization", "o", "--rate", CANARY),
+            ),
+            {"CLEANUP_API__KEY_FILE": CANARY, "CLEANUP_API__BASE_URL": f"https://{CANARY}@api.example"},
+        ),
+        (
+            (
+                *(CANARY, "--key-file", CANARY.replace("/", "")),
+                *("--base-url", f"https://api.example/v1?key={CANARY}", "--ledger", "ledger.jsonl"),
+            ),
+            {},
+        ),
     ],
+    ids=["four flags and two variables", "the list and two flags"],
 )
 def test_a_key_in_place_of_another_value(
     job: Runner, sim: Simulator, style: str, flags: tuple[str, ...], env: dict[str, str]
 ) -> None:
-    """It is refused, and shown neither in the log nor in what to do next, nor written anywhere."""
-    pairs = job.list_of([(AGENT, "d1")])
+    """Each is refused, and shown neither in the log nor in what to do next, nor written anywhere."""
+    job.list_of([(AGENT, "d1")])
     for command in ((), ("check",)):
-        words = flags if flags == (CANARY,) else (pairs, "--ledger", "ledger.jsonl", *flags)
-        ended = job(*command, *words, "--log-format", style, env=env)
+        ended = job(*command, *flags, "--log-format", style, env=env)
         assert ended.code == 78
-        assert "(given: [hidden])" in ended.stderr
+        refused = [line for line in ended.stderr.splitlines() if "settings.invalid" in line]
+        assert len(refused) == sum(CANARY[-12:] in word for word in (*flags, *env.values()))
+        assert all("(given: [hidden])" in line for line in refused)
         assert_hidden(ended)
     assert not sim.requests()
 
@@ -223,6 +230,7 @@ def test_the_process_list_does_not_show_it(job: Runner, sim: Simulator, drafts: 
     """Neither the command line nor, for others, anything else of the process: the key comes by environment or file."""
     sim.workspace.latency = (0.2, 0.2)
     sim.world.add_key(CANARY)
+    help_text = job("--help").stdout
     job.preloaded = None
     process = job.start(job.list_of(drafts(2)), env={"SMALLEST_API_KEY": CANARY})
     wait_until(sim.requests)
@@ -233,6 +241,5 @@ def test_the_process_list_does_not_show_it(job: Runner, sim: Simulator, drafts: 
     assert ended.code == 0
     assert b"job.py" in shown
     assert not any(form.encode() in shown for form in forms())
-    help_text = job("--help").stdout
     assert "--api-key" not in help_text
     assert "--key " not in help_text
