@@ -5,10 +5,13 @@
         meanwhile("restarted", nth=8)
         ended = job(…)  # it begins with the eighth discard
 
+A test may name several, far enough apart that each has ended when the next one begins.
+
 Without a mark, the gateway is nginx. A test whose program is not installed is skipped.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -32,6 +35,8 @@ _AWAY = 0.6
 
 def name_of(value: object) -> str:
     """A parameter as it appears in a test's name."""
+    if isinstance(value, list):
+        return " and ".join(value) if len(value) < 4 else f"{value[0]} and {len(value) - 1} more"
     return value.program if isinstance(value, type) and issubclass(value, Gateway) else str(value)
 
 
@@ -54,6 +59,16 @@ TROUBLES: dict[str, Callable[[Gateway, Simulator], tuple[Step, ...]]] = {
     "401 empty": _answers(processes.EMPTY_401),
 }
 """What happens, and what ends it."""
+_OWN = {
+    "api away": {502, 503},
+    "404 page": {404},
+    "404 empty": {404},
+    "404 json": {404},
+    "no location": {404, 405},
+    "403 empty": {403},
+    "401 empty": {401},
+}
+"""With what the gateway answers by itself meanwhile, one of these at least."""
 
 
 @pytest.fixture
@@ -87,7 +102,9 @@ def meanwhile(sim: Simulator, gateway: Gateway) -> Iterator[Meanwhile]:
 
     It is in force before the simulator answers any other; what ends it follows in a thread.
     """
+    planned: list[str] = []
     happening: list[Future[None]] = []
+    answered: dict[str, set[int]] = {}
 
     def do(steps: tuple[Step, ...]) -> None:
         for step in steps:
@@ -102,15 +119,23 @@ def meanwhile(sim: Simulator, gateway: Gateway) -> Iterator[Meanwhile]:
             first, *others = TROUBLES[trouble](gateway, sim)
 
             def begin(_world: object) -> None:
+                before = gateway.statuses
                 do((first,))
-                happening.append(thread.submit(do, tuple(others)))
+                happening.append(thread.submit(end, before))
+
+            def end(before: Counter[int]) -> None:
+                do(tuple(others))
+                answered[trouble] = set(gateway.statuses - before)
 
             sim.after(begin, endpoint=endpoint, nth=nth)
+            planned.append(trouble)
 
         yield begin_after
-    assert happening, "it never came to that"
+    assert len(happening) == len(planned), "it never came to that"
     for future in happening:
         future.result()
+    for trouble in {*planned} & {*_OWN}:
+        assert answered[trouble] & _OWN[trouble], f"{trouble}: the gateway answered by itself"
 
 
 @pytest.hookimpl(wrapper=True)
