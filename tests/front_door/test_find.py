@@ -106,16 +106,13 @@ def test_each_filter_and_the_order(job: Runner, sim: Simulator, world: World, mi
     """Age, name, editor, agents named and left out: what fits all of them, oldest first."""
     world.mode = "branches"
     one, two = mixed["=HYPERLINK(1)"].agent, mixed["young"].agent
-    rest = ("wip: hello, world", "=HYPERLINK(1)", "two\nlines; and\ttab", "young", "wip: old")
     cases: list[tuple[list[str], tuple[str, ...]]] = [
-        ([], rest),
         (["--older-than", "50d", "--name", "wip*", "--name", "=*"], ("wip: hello, world", "=HYPERLINK(1)", "wip: old")),
         (
             ["--editor", "Zo*", "--editor", "?", "--agent", one, "--agent", two, "--exclude-agent", two],
             ("wip: hello, world",),
         ),
         (["--agent", mixed["archived"].agent], ("archived",)),
-        (["--older-than", "1000d"], ()),
     ]
     for words, names in cases:
         ended = job("find", *words)
@@ -129,13 +126,18 @@ def test_each_filter_and_the_order(job: Runner, sim: Simulator, world: World, mi
     ("name", "words"),
     [
         *(("out.tsv", []), ("out.jsonl", []), ("out.txt", ["--format", "yaml"])),
-        *(("", ["--format", "json"]), ("", ["--format", "jsonl"]), ("", [])),
+        ("", ["--format", "json"]),
     ],
 )
 def test_every_format_goes_straight_back_in(
     name: str, words: list[str], job: Runner, sim: Simulator, world: World, mixed: dict[str, Draft]
 ) -> None:
-    """Written to a file or piped, whatever the names contain; also where the locale is no UTF-8."""
+    """Written to a file or piped, whatever the names contain; also where the locale is no UTF-8.
+
+    Whoever may name drafts could have a spreadsheet run what he likes: no cell of a table is a formula. In JSON a name
+    is a name.
+    """
+    mixed["wip: old"].editor = "+1"
     env = {"PYTHONIOENCODING": "latin-1:strict", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     found = job("find", "--older-than", "30d", *words, *(["-o", name] if name else []), env=env)
     assert found.code == 0
@@ -146,17 +148,13 @@ def test_every_format_goes_straight_back_in(
     text = (job.folder / name).read_text(encoding="utf-8") if name else found.stdout
     for part in ("猫", "Zoë", "HYPERLINK"):
         assert part in text
-
-
-def test_no_name_is_a_formula_in_a_table(job: Runner, world: World, mixed: dict[str, Draft]) -> None:
-    """Whoever may name drafts could have a spreadsheet run what he likes; in JSON a name is a name."""
-    mixed["young"].editor = "+1"
-    for words, name, editor in ((["-o", "a.tsv"], "'=HYPERLINK(1)", "'+1"), (["-o", "a.json"], "=HYPERLINK(1)", "+1")):
-        assert job("find", *words).code == 0
-        text = (job.folder / words[1]).read_text()
-        found = json.loads(text) if "json" in words[1] else list(csv.DictReader(io.StringIO(text), delimiter="\t"))
-        assert {row["name"] for row in found if "HYPER" in row["name"]} == {name}
-        assert [row["editor"] for row in found if row["name"] == "young"] == [editor]
+    if name == "out.tsv" or words == ["--format", "json"]:
+        table = name == "out.tsv"
+        read = list(csv.DictReader(io.StringIO(text), delimiter="\t")) if table else json.loads(text)
+        assert {row["name"] for row in read if "HYPER" in row["name"]} == {
+            "'=HYPERLINK(1)" if table else "=HYPERLINK(1)"
+        }
+        assert [row["editor"] for row in read if row["name"] == "wip: old"] == ["'+1" if table else "+1"]
 
 
 @MODES
@@ -178,30 +176,25 @@ def test_what_is_edited_or_opened_after_the_list_was_written_stays(
 
 
 @pytest.mark.parametrize(
-    ("mode", "fault"),
-    [
-        ("drafts", "500*"),
-        ("drafts", "html*"),
-        ("branches", "403*"),
-        ("branches", "status_false*"),
-        ("branches", "400*"),
-    ],
+    ("mode", "faults"), [("drafts", ["500*", "html*"]), ("branches", ["403*", "status_false*", "400*"])]
 )
 def test_a_part_that_cannot_be_read_is_reported(
-    fault: str, mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+    faults: list[str], mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """The rest of the list is printed; the exit code and a sentence say that it is not the whole."""
     world.mode = mode
-    held = drafts(6, agents=3, updated_at=aged(40))
-    bad = held[0].agent
-    sim.faults.script(bad, [fault], on="drafts" if mode == "drafts" else "branches")
+    held = drafts(12, agents=6, updated_at=aged(40))
+    bad = {draft.agent for draft in held[: len(faults)]}
+    for draft, fault in zip(held, faults, strict=False):
+        sim.faults.script(draft.agent, [fault], on="drafts" if mode == "drafts" else "branches")
     ended = job("find", "--older-than", "30d", "--attempts", "2", "--timeout", "2s")
     assert ended.code == 75
     assert any(f"in organization {world.organization}" in entry["message"] for entry in ended.of("run.info"))
-    assert set(listed(ended)) == {draft.id for draft in held if draft.agent != bad}
-    assert any(bad in entry["message"] for entry in ended.of("run.warning"))
+    assert set(listed(ended)) == {draft.id for draft in held if draft.agent not in bad}
     assert any("not complete" in entry.get("message", "") for entry in ended.events)
-    assert any(bad in warning for warning in ended.summary["warnings"])
+    for agent in bad:
+        assert any(agent in entry["message"] for entry in ended.of("run.warning"))
+        assert any(agent in warning for warning in ended.summary["warnings"])
     assert only_reads(sim)
 
 

@@ -44,6 +44,7 @@ def test_what_stands_in_it(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     requests = {request.request_id for request in sim.requests("discard")}
     assert {line["request_id"] for line in pairs if line["reason"] != "protected"} <= requests
     assert set(end) == {"type", "run_id", "time", "exit_code", "counts"}
+    assert (sim.requests("drafts"), ended.summary["verified"]["checked"]) == ([], 0), "guard.verify is off"
     assert "sk_simulator" not in (job.folder / "ledger.jsonl").read_text()
 
 

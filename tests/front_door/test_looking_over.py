@@ -11,7 +11,6 @@ import pytest
 
 from cleanup.simulator import Draft, Mode, Simulator, World
 from cleanup.simulator.world import Shapes
-from tests.accounts import FLAGS, check_account, keys
 from tests.conftest import MODES, NOW, Drafts, Ended, Runner
 
 
@@ -82,49 +81,23 @@ def test_the_newest_of_each_agent_stay(mode: Mode, job: Runner, world: World, si
 
 
 @MODES
-def test_names_that_are_kept_are_not_found(mode: Mode, job: Runner, world: World, sim: Simulator) -> None:
-    """By the draft's name, and by its branch's."""
+def test_what_has_a_name_that_is_kept_or_is_being_published_is_not_found(
+    mode: Mode, job: Runner, world: World, sim: Simulator
+) -> None:
+    """By the draft's name, and by its branch's; and it is said how many are being published."""
     world.mode = mode
     agent = world.add_agent()
     kept = world.open_draft(agent.id, name="keep-christmas")
     branch = world.add_branch(agent.id, "keep-summer")
     by_branch = world.open_draft(agent.id, branch=branch.id, name="plain")
     other = world.open_draft(agent.id, name="Keep-not")
-    found = {row["draft"] for row in rows(job("find", "--keep", "keep-*"))}
+    published = world.open_draft(world.add_agent().id, name="published")
+    world.publish(published.id)
+    ended = job("find", "--keep", "keep-*")
+    found = {row["draft"] for row in rows(ended)}
     # On the older model a draft's branch is nothing that anybody sees.
     assert found == {other.id, *({by_branch.id} if mode == "drafts" else set())}
-    assert kept.id not in found
-
-
-@MODES
-@pytest.mark.parametrize("dry", [True, False])
-def test_the_job_keeps_them_too(
-    mode: Mode, dry: bool, job: Runner, world: World, sim: Simulator, drafts: Drafts
-) -> None:
-    """It looks at each draft right before it would be discarded."""
-    world.mode = mode
-    held = drafts(6)
-    for draft in held[:2]:
-        draft.name = "keep-christmas"
-    ended = job(job.list_of(held), "--keep", "nothing", "--keep", "keep-*", *(["--dry-run"] if dry else FLAGS))
-    assert (ended.code, ended.summary["skipped"]) == (0, {"kept": 2})
-    assert {draft.id for draft in held[:2]} <= sim.left()
-    assert len(sim.left()) == (6 if dry else 2)
-    assert {entry["reason"] for entry in ended.of("draft.skipped")} == {"kept"}
-    if not dry:
-        check_account(ended, sim, keys(held))
-
-
-@MODES
-def test_what_is_being_published_is_not_found(
-    mode: Mode, job: Runner, world: World, sim: Simulator, drafts: Drafts
-) -> None:
-    """It is said how many there are."""
-    world.mode = mode
-    held = drafts(3)
-    world.publish(held[0].id)
-    ended = job("find")
-    assert {row["draft"] for row in rows(ended)} == {draft.id for draft in held[1:]}
+    assert not found & {kept.id, published.id}
     assert "1 is being published" in ended.stderr
 
 

@@ -6,7 +6,6 @@ import json
 import signal
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,7 +60,9 @@ def test_night_after_night_exactly_the_old_ones_go(
         assert (ended.summary["mode"], ended.counts["discarded"]) == ("sweep", len(expected))
         assert set(world.discarded) - discarded == expected
         discarded = set(world.discarded)
-        with (Path(ended.folder) / "found.csv").open(newline="") as found:
+        digest = hashlib.sha256((ended.folder / "found.csv").read_bytes()).hexdigest()
+        assert [line["list_sha256"] for line in ended.ledger() if line["type"] == "run"][-1] == digest
+        with (ended.folder / "found.csv").open(newline="") as found:
             assert {row["draft"] for row in csv.DictReader(found)} == expected
         if night == 0:
             edited, published = (next(d for d in held if d.id in sim.left() and goes_at[d.id] == n) for n in (1, 2))
@@ -101,10 +102,8 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "no age": (["--older-than", "off"], 78, "find.older_than"),
     "no organization": (["--organization", "off"], 78, "api.organization"),
     "another organization": (["--organization", "f" * 24], 77, "not to ffff"),
-    "more than max_discards": (["--max-discards", "9"], 78, "10 drafts"),
     "more than max_discards, whatever the limit": (["--max-discards", "9", "--limit", "3"], 78, "10 drafts"),
-    "more than max_share": (["--max-share", "49.9%"], 78, "10 of 20 drafts"),
-    "more than max_share, whatever the limit": (["--max-share", "25%", "--limit", "2"], 78, "10 of 20 drafts"),
+    "more than max_share, whatever the limit": (["--max-share", "49.9%", "--limit", "2"], 78, "10 of 20 drafts"),
 }
 
 
@@ -201,12 +200,12 @@ def test_the_limit_takes_the_oldest(sweep: Callable[..., Ended], sim: Simulator,
     assert sim.left() == {held[2].id, held[4].id}
 
 
-@pytest.mark.parametrize("name", ["found.csv", "found.json"])
 def test_the_list_and_its_hash_are_written_before_the_first_discard(
-    name: str, sweep: Callable[..., Ended], job: Runner, sim: Simulator, drafts: Drafts
+    sweep: Callable[..., Ended], job: Runner, sim: Simulator, drafts: Drafts
 ) -> None:
     """At the moment of the first DELETE both are there and agree, and the list can be read."""
     held = drafts(8, updated_at=aged(40))
+    name = "found.json"
     seen: list[tuple[bytes, dict[str, Any]]] = []
 
     def look(_: World) -> None:

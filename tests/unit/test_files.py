@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from cleanup.errors import OutputError, SameFile
+from cleanup.preflight import check_files, outputs_of
 from cleanup.records import files
 from cleanup.records.files import check_distinct, check_writable, whole_file, why
+from cleanup.settings.sources import load
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -83,6 +85,19 @@ def test_one_file_by_several_names(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             check_distinct({}, {"a": one, "b": other})
         check_distinct({"a": one, "b": other}, {"c": "else"})  # two inputs may be
     check_distinct({"a": "file", "none": None}, {"b": "other", "c": None, "d": "/dev/null", "e": "/dev/null"})
+
+
+@pytest.mark.parametrize("output", ["ledger", "leftover", "summary", "metrics", "page"])
+def test_no_output_of_a_run_may_be_its_list_or_another_output(output: str, tmp_path: Path) -> None:
+    """Each of the files that a run may write is held against what it reads, and against the others."""
+    other = "summary" if output == "ledger" else "ledger"
+    for flags, message in (
+        ({f"output.{output}": f"{tmp_path}/./drafts.csv"}, "the list"),
+        ({f"output.{output}": f"{tmp_path}/one", f"output.{other}": f"{tmp_path}/folder/../one"}, f"output.{other}"),
+    ):
+        loaded = load(flags, {}, None, tmp_path)
+        with pytest.raises(SameFile, match=message):
+            check_files(loaded, str(tmp_path / "drafts.csv"), outputs_of(loaded.settings, finds=False))
 
 
 def mode_of(path: Path) -> int:
