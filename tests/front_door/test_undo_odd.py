@@ -28,18 +28,22 @@ def ends_of(ended: Ended) -> dict[str, str]:
     return {draft: reason or outcome for (_, draft), (outcome, reason) in endings(ended).items()}
 
 
-@pytest.mark.parametrize("fault", ["204", "lost_after", "html_after", "500_after"])
 def test_a_draft_whose_last_step_was_done_without_an_answer_is_not_made_again(
-    fault: str, job: Runner, sim: Simulator, drafts: Drafts
+    job: Runner, sim: Simulator, drafts: Drafts
 ) -> None:
     """It has its own name by then, and the ledger has it as made, but not as restored."""
-    (held,) = drafts(1)
-    discard(job, [held])
-    sim.faults.script("*", [f"{fault}*"], on="rename")
-    assert job(*UNDO, "--attempts", "1").counts["failed"] == 1
-    sim.faults.script("*", ["ok*"], on="rename")
+    faults = ["204", "lost_after", "html_after", "500_after"]
+    held = drafts(4, agents=4)
+    discard(job, held)
+    for draft, fault in zip(held, faults, strict=True):
+        sim.faults.script(draft.agent, [f"{fault}*"], on="rename")
+    assert job(*UNDO, "--attempts", "1").counts["failed"] == 4
+    assert {draft.name for draft in sim.world.drafts.values()} == {draft.name for draft in held}
+    for draft in held:
+        sim.faults.script(draft.agent, ["ok*"], on="rename")
     ended = job(*UNDO)
-    assert (ended.code, ends_of(ended), len(sim.left())) == (0, {held.id: "restored_before"}, 1)
+    assert (ended.code, ends_of(ended)) == (0, {draft.id: "restored_before" for draft in held})
+    assert len(sim.left()) == 4
 
 
 def test_a_draft_that_was_complete_and_edited_since_is_left_alone(
@@ -58,18 +62,26 @@ def test_a_draft_that_was_complete_and_edited_since_is_left_alone(
     assert (new.config, new.name) == ({"prompt": "Edited."}, "Mine")
 
 
-@pytest.mark.parametrize("name", ["lone \ud800 surrogate", "😀" * 50, "x" * 99 + "é", " ", "a\nb"])
-def test_a_draft_with_any_name_is_found_again(
-    name: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+def test_drafts_of_any_name_are_found_again_and_each_comes_back_once(
+    job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
-    """The API counts a name's characters as JavaScript does, and a list of drafts has it without lone surrogates."""
-    (held,) = drafts(1)
-    held.name = name
-    discard(job, [held])
-    sim.faults.script("*", ["lost_after", "ok"], on="fork")
+    """The API counts a name's characters as JavaScript does, and a list of drafts has it without lone surrogates.
+
+    Also where all drafts of an agent are the same: litter of a tool that makes a draft at each call.
+    """
+    names = ["lone \ud800 surrogate", "😀" * 50, "x" * 99 + "é", " ", "a\nb"]
+    held = drafts(5, agents=5)
+    for draft, name in zip(held, names, strict=True):
+        draft.name = name
+        sim.faults.script(draft.agent, ["lost_after", "ok"], on="fork")
+    agent = world.add_agent()
+    litter = [world.open_draft(agent.id, name="Draft", config=agent.config) for _ in range(8)]
+    discard(job, [*held, *litter])
     ended = job(*UNDO)
-    assert (ended.code, ended.counts["restored"], len(sim.left())) == (0, 1, 1)
-    assert next(iter(world.drafts.values())).name == name.replace("\ud800", "?")
+    assert (ended.code, ended.counts["restored"], len(sim.left())) == (0, 13, 13)
+    again = {draft.agent: draft.name for draft in world.drafts.values()}
+    assert again.pop(agent.id) == "Draft"
+    assert again == {draft.agent: name.replace("\ud800", "?") for draft, name in zip(held, names, strict=True)}
 
 
 def answered(sim: Simulator, monkeypatch: pytest.MonkeyPatch, path: str, answer: Callable[[], Answer]) -> None:
@@ -116,46 +128,36 @@ def nested(depth: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    ("odd", "reason"),
-    [
+def test_a_copy_with_odd_values_or_an_impossible_path_stops_no_other(job: Runner, drafts: Drafts) -> None:
+    """It ends as itself, and the others are restored."""
+    odd: list[tuple[dict[str, Any], str]] = [
         ({"defaultVariables": nested(900)}, "not_restorable"),
         ({"synthesizer": "x", "synthesizerSpeed": 1.5}, "bad_request"),
         ({"synthesizerVoiceConfig": ["x"], "synthesizerModel": "m"}, "bad_request"),
         ({"prompt": "\ud800", "defaultVariables": {"greeting": "\udfff", "retries": 3}}, "restored"),
-    ],
-)
-def test_a_copy_with_odd_values_stops_no_other(odd: dict[str, Any], reason: str, job: Runner, drafts: Drafts) -> None:
-    """It ends as itself, and the others are restored."""
-    held = drafts(2)
-    discard(job, held)
-    path = job.folder / "copies" / held[0].agent / f"{held[0].id}.json"
-    document = json.loads(path.read_text())
-    document["configuration"]["_resolvedConfig"].update(odd)
-    path.write_text(json.dumps(document))
-    assert ends_of(job(*UNDO)) == {held[0].id: reason, held[1].id: "restored"}
-
-
-def test_a_path_in_the_ledger_that_cannot_be_one_stops_nothing(job: Runner, drafts: Drafts) -> None:
-    """Only its own draft has no copy."""
-    held = drafts(2)
-    discard(job, held)
+    ]
+    *held, lost, plain = drafts(6)
+    discard(job, [*held, lost, plain])
+    ends = {lost.id: "no_copy", plain.id: "restored"}
+    for draft, (values, reason) in zip(held, odd, strict=True):
+        ends[draft.id] = reason
+        path = job.folder / "copies" / draft.agent / f"{draft.id}.json"
+        document = json.loads(path.read_text())
+        document["configuration"]["_resolvedConfig"].update(values)
+        path.write_text(json.dumps(document))
     ledger = Path(job.folder, "ledger.jsonl")
-    ledger.write_text(ledger.read_text().replace(f"/{held[0].id}.json", "/\\u0000.json"))
-    assert ends_of(job(*UNDO)) == {held[0].id: "no_copy", held[1].id: "restored"}
+    ledger.write_text(ledger.read_text().replace(f"/{lost.id}.json", "/\\u0000.json"))
+    assert ends_of(job(*UNDO)) == ends
 
 
-@pytest.mark.parametrize("steps", [["fork"], ["fork", "backup"]])
-def test_a_404_of_a_gateway_does_not_mean_that_the_version_is_gone(
-    steps: list[str], job: Runner, sim: Simulator, drafts: Drafts
-) -> None:
+def test_a_404_of_a_gateway_does_not_mean_that_the_version_is_gone(job: Runner, sim: Simulator, drafts: Drafts) -> None:
     """It is asked again, also where the agent's own route is answered so."""
-    held = drafts(1)
-    discard(job, held)
-    for step in steps:
-        sim.faults.script("*", ["no_route", "ok*"], on=step)
+    once, twice = drafts(2, agents=2)
+    discard(job, [once, twice])
+    for draft, step in ((once, "fork"), (twice, "fork"), (twice, "backup")):
+        sim.faults.script(draft.agent, ["no_route", "ok*"], on=step)
     ended = job(*UNDO)
-    assert (ended.code, ends_of(ended)) == (0, {held[0].id: "restored"})
+    assert (ended.code, ends_of(ended)) == (0, {once.id: "restored", twice.id: "restored"})
 
 
 def test_with_a_limit_what_could_not_be_restored_goes_behind_the_others(job: Runner, drafts: Drafts) -> None:
