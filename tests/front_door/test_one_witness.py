@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -10,6 +11,10 @@ from cleanup.simulator import Simulator, World, endpoints
 from tests.accounts import FLAGS, check_account, keys, reasons
 from tests.conftest import MODES, Drafts, Runner, aged
 
+WITHOUT_JSON = ["empty404", "nginx404", "empty401", "html403"]
+"""What gateways answer that cannot be the API's."""
+LIKE_THE_API = ["no_route", "cannot"]
+"""A gateway's 404 in JSON, and its page that looks like the API's for a missing route."""
 SETTLED = {"not_found", "forbidden", "unauthorized"}
 Answer = Callable[[str, Callable[..., Any]], None]
 
@@ -62,7 +67,7 @@ def test_the_pairs_of_an_unknown_agent_are_not_found(
     assert (ended.counts["discarded"], ended.summary["skipped"]) == (3, {"not_found": 2})
 
 
-@pytest.mark.parametrize("fault", ["empty404", "nginx404", "no_route", "cannot", "empty401", "html403"])
+@pytest.mark.parametrize("fault", LIKE_THE_API)
 @pytest.mark.parametrize("dry", [False, True], ids=["real", "dry"])
 @MODES
 def test_no_open_draft_is_taken_for_gone_because_of_a_gateway(
@@ -78,20 +83,44 @@ def test_no_open_draft_is_taken_for_gone_because_of_a_gateway(
     assert ended.counts["would_discard" if dry else "discarded"] == 40
 
 
-@pytest.mark.parametrize("fault", ["empty404", "nginx404", "no_route", "cannot", "empty401", "html403"])
+@pytest.mark.parametrize("dry", [False, True], ids=["real", "dry"])
+@MODES
+def test_no_open_draft_is_taken_for_gone_because_of_answers_without_json(
+    mode: Any, dry: bool, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """To everything, one kind after the other, with regular answers in between."""
+    held = drafts(80, agents=40)
+    world.mode = mode
+    for number, fault in enumerate(WITHOUT_JSON):
+        sim.after(lambda _world, fault=fault: sim.down(fault), nth=4 + 18 * number)  # type: ignore[misc]
+        sim.after(lambda _world: sim.up(), nth=16 + 18 * number)
+    ended = job(job.list_of(held), *FLAGS, *(["--dry-run"] if dry else []))
+    assert (ended.code, ended.summary["status"]) == (0, "complete")
+    assert ended.counts["would_discard" if dry else "discarded"] == 80
+    assert {request.fault for request in sim.requests() if request.agent and request.fault} == {*WITHOUT_JSON}
+
+
+@pytest.mark.parametrize("faults", [WITHOUT_JSON, *([fault] for fault in LIKE_THE_API)], ids="-".join)
 @MODES
 def test_a_gateway_that_stays_is_an_outage(
-    mode: Any, fault: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+    mode: Any, faults: list[str], job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """The run stops, and what failed is worth another run."""
     held = drafts(60, agents=4)
     world.mode = mode
-    sim.after(lambda _world: sim.down(fault), endpoint="discard", nth=10)
+    kinds = cycle(faults)
+
+    def change(_world: World) -> None:
+        sim.down(next(kinds))
+        sim.after(change)
+
+    sim.after(change, endpoint="discard", nth=10)
     ended = job(job.list_of(held), *FLAGS, "--max-outage", "300ms", "--model", mode)
     assert ended.code == 75
     assert ended.summary["stopped_by"] == "outage"
     assert not set(reasons(ended).values()) & SETTLED
     assert ended.counts["discarded"] == 60 - len(sim.left())
+    assert {request.fault for request in sim.requests() if request.fault} == {*faults}
 
 
 @MODES
@@ -106,37 +135,49 @@ def test_a_single_404_to_an_agents_list_is_asked_again(
     assert (ended.code, len(ended.stdout.splitlines())) == (0, 7)
 
 
-@pytest.mark.parametrize(("fault", "reason"), [("403", "unexpected_response"), ("500", "server_error")])
-def test_without_the_list_a_404_fails(
-    fault: str, reason: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
-) -> None:
+def test_without_the_list_a_404_fails(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
     """The pair is not `settled`, and a later run that can read the list finds out."""
-    held = drafts(6, agents=2)
-    world.take_away(held[2].id)
-    sim.faults.script(held[2].agent, f"{fault}*", on="drafts")
+    held = drafts(9, agents=3)
+    ends = {draft.id: "discarded" for draft in held}
+    for draft, fault, reason in zip(held, ("403", "500"), ("unexpected_response", "server_error"), strict=False):
+        world.take_away(draft.id)
+        sim.faults.script(draft.agent, f"{fault}*", on="drafts")
+        ends[draft.id] = reason
     ended = job(job.list_of(held), *FLAGS)
     assert ended.code == 75
     check_account(ended, sim, keys(held))
-    assert reasons(ended) == {draft.id: reason if draft is held[2] else "discarded" for draft in held}
-    sim.faults.script(held[2].agent, [], on="drafts")
+    assert reasons(ended) == ends
+    for draft in held:
+        sim.faults.script(draft.agent, [], on="drafts")
     again = job(job.list_of(held), *FLAGS, "--resume")
-    assert again.summary["skipped"] == {"not_found": 1, "settled": 5}
+    assert again.summary["skipped"] == {"not_found": 2, "settled": 7}
 
 
-@pytest.mark.parametrize("fault", ["404", "empty404", "no_route", "cannot"])
 @pytest.mark.parametrize("command", ["find", "sweep"])
-@MODES
+@pytest.mark.parametrize(
+    ("mode", "faults", "code"),
+    [
+        ("drafts", ["404", "empty404", "no_route"], 75),
+        ("drafts", ["cannot"], 78),
+        ("branches", ["404", "empty404", "no_route", "cannot"], 75),
+    ],
+)
 def test_a_404_to_an_agents_list_is_not_no_drafts(
-    mode: Any, command: str, fault: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+    mode: Any, faults: list[str], code: int, command: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """The agent is there: `find` says that it could not be read, and a sweep discards nothing."""
-    held = drafts(6, agents=2, updated_at=aged(2))
+    held = drafts(10, agents=5, updated_at=aged(2))
     world.mode = mode
-    sim.faults.script(held[0].agent, f"{fault}*", on="drafts" if mode == "drafts" else "branches")
+    for draft, fault in zip(held, faults, strict=False):
+        sim.faults.script(draft.agent, f"{fault}*", on="drafts" if mode == "drafts" else "branches")
     sweeping = ["--older-than", "1d", "--max-share", "100%", "--organization", world.organization, "--yes"]
     sweeping = sweeping if command == "sweep" else []
     ended = job(command, "--model", mode, *sweeping)
-    assert ended.code == (78 if fault == "cannot" and mode == "drafts" else 75)
+    assert ended.code == code
+    if code == 75:
+        said = " ".join(ended.summary["warnings"])
+        named = [f"agent {draft.agent} could not be read" in said for draft in held[:5]]
+        assert named == [True] * len(faults) + [False] * (5 - len(faults))
     assert not sim.requests("discard")
 
 
