@@ -162,18 +162,17 @@ def test_without_a_copy_nothing_goes(
 
 
 @MODES
-@pytest.mark.parametrize("gone", ["draft", "agent"])
 def test_what_is_gone_is_not_found_rather_than_not_copied(
-    gone: str, mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """The API answers 400 for an unknown agent and the live configuration for an unknown draft."""
     world.mode = mode
-    held = drafts(4, agents=2)
-    lost = [draft for draft in held if draft.agent == held[0].agent]
+    held = drafts(6, agents=3)
+    no_drafts, no_agent = held[0].agent, held[1].agent
+    lost = [draft for draft in held if draft.agent in (no_drafts, no_agent)]
     for draft in lost:
         world.take_away(draft.id)
-    if gone == "agent":
-        del world.agents[held[0].agent]
+    del world.agents[no_agent]
     ended = job(job.list_of(held), "--backup", "backups", "--ledger", "ledger.jsonl")
     assert ended.code == 0
     assert {draft for draft, reason in reasons(ended).items() if reason == "not_found"} == {d.id for d in lost}
@@ -195,19 +194,22 @@ def test_an_unknown_agent_is_not_found_where_the_old_endpoints_are_gone(
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason", "code"),
-    [("500*", "server_error", 75), ("429*", "rate_limited", 75), ("403*", "forbidden", 0), ("lost*", "connection", 75)],
+    ("faults", "code"),
+    [({"500*": "server_error", "429*": "rate_limited", "lost*": "connection"}, 75), ({"403*": "forbidden"}, 0)],
 )
 def test_a_copy_that_could_be_had_another_time(
-    fault: str, reason: str, code: int, job: Runner, sim: Simulator, world: World, drafts: Drafts
+    faults: dict[str, str], code: int, job: Runner, sim: Simulator, drafts: Drafts
 ) -> None:
     """An error while the copy is read is reported as that error, and is worth another run."""
-    held = drafts(4, agents=2)
-    sim.faults.script(held[0].id, [fault], on="backup")
+    held = drafts(8, agents=4)
+    ends = {draft.id: "discarded" for draft in held}
+    for draft, (fault, reason) in zip(held, faults.items(), strict=False):
+        sim.faults.script(draft.id, [fault], on="backup")
+        ends[draft.id] = reason
     ended = job(job.list_of(held), "--backup", "backups", "--ledger", "ledger.jsonl", "--attempts", "3")
     assert ended.code == code
-    assert reasons(ended)[held[0].id] == reason
-    assert sim.left() == {held[0].id}
+    assert reasons(ended) == ends
+    assert sim.left() == {draft for draft, end in ends.items() if end != "discarded"}
 
 
 @MODES

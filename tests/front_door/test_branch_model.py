@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from cleanup.simulator import Draft, Simulator, World
 from cleanup.simulator.app import Endpoint
 from cleanup.simulator.shapes import timestamp
-from tests.accounts import keys, reasons
+from tests.accounts import FLAGS, check_account, keys, reasons
 from tests.conftest import Drafts, Ended, Runner, wait_until
 
 IN_FLIGHT = 8
@@ -118,9 +119,10 @@ def test_a_removed_endpoint_is_noticed(
     else:
         pairs[:0] = [(world.new_id(), world.new_id()) for _ in range(lost)]
     world.mode, world.removed = "branches", True
-    ended = job(job.list_of(pairs), "--concurrency", concurrency)
+    ended = job(job.list_of(pairs), *FLAGS, "--concurrency", concurrency)
     assert ended.code == 0
-    assert sim.left() == set()
+    check_account(ended, sim, pairs)
+    assert (ended.summary["model"], sim.left()) == ("branches", set())
     assert ended.counts["discarded"] == len(pairs) - lost
     assert ended.summary["skipped"] == ({"not_found": lost} if lost else {})
     assert not sim.requests("drafts"), "the page says enough"
@@ -128,25 +130,23 @@ def test_a_removed_endpoint_is_noticed(
 
 
 @pytest.mark.unverified
-@pytest.mark.parametrize(("first", "workspace"), [("gone", "v1"), ("unknown agent", "v1"), ("unknown agent", "empty")])
+@pytest.mark.parametrize("workspace", ["v1", "empty"])
 def test_a_draft_that_is_really_gone_is_no_removed_endpoint(
-    first: str, workspace: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
+    workspace: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
     """A 404 that means what it says costs a read of the agent's list, and one of the agent if that is unknown."""
     held = drafts(12)
-    pairs = keys(held)
-    if first == "gone":
+    pairs = [(world.new_id(), world.new_id()) for _ in range(10)] + keys(held)
+    if workspace == "v1":
         world.take_away(held[0].id)
     else:
-        pairs[:0] = [(world.new_id(), world.new_id()) for _ in range(10)]
-    if workspace == "empty":
         for agent in list(world.agents):
             for draft in world.drafts_of(agent):
                 world.take_away(draft.id)
             del world.agents[agent]
     ended = job(job.list_of(pairs))
     assert ended.code == 0
-    expected = 0 if workspace == "empty" else 12 - (first == "gone")
+    expected = 11 if workspace == "v1" else 0
     assert ended.counts["discarded"] == expected
     assert ended.summary["skipped"] == {"not_found": len(pairs) - expected}
     assert {done.how for done in world.discarded.values()} <= {"drafts"}
@@ -168,42 +168,38 @@ def test_a_404_is_not_recorded_while_there_is_no_second_witness(
     assert [found[draft.id] for draft in held] == ["server_error", "not_found", "server_error", "not_found"]
 
 
-@pytest.mark.parametrize(
-    ("fault", "ending"),
-    [
-        (None, "changed"),
-        ("500", "gone_after_retry"),
-        ("500_after", "gone_after_retry"),
-        ("lost", "gone_after_retry"),
-        ("hang", "gone_after_retry"),
-        ("429", "changed"),
-    ],
-)
-def test_a_draft_that_somebody_else_opens_survives(
-    fault: str | None, ending: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
-) -> None:
+def test_a_draft_that_somebody_else_opens_survives(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
     """A draft that is opened after the look-up, or between a failed attempt and the next one, stays."""
-    (draft, other) = drafts(2, agents=1)
+    endings = {
+        "": "changed",
+        "500": "gone_after_retry",
+        "500_after": "gone_after_retry",
+        "lost": "gone_after_retry",
+        "hang": "gone_after_retry",
+        "429": "changed",
+    }
+    held = drafts(12, agents=6)
     world.mode = "branches"
-    new: list[Draft] = []
+    new: dict[str, Draft] = {}
 
-    def opened(world: World) -> None:
+    def opened(world: World, draft: Draft) -> None:
         if draft.id in world.drafts:
-            new.append(world.replace(draft.id))
+            new[draft.agent] = world.replace(draft.id)
         else:  # the attempt did its work although no answer says so
-            new.append(world.open_draft(draft.agent, branch=draft.branch))
+            new[draft.agent] = world.open_draft(draft.agent, branch=draft.branch)
 
-    if fault is None:
-        sim.after(opened, endpoint="branches")
-    else:
-        sim.faults.script(draft.id, [fault])
-        sim.before(opened, endpoint="look", draft=None, agent=draft.agent, nth=2)
-    ended = ledger(job, job.list_of([draft]), "--timeout", "1s", "--model", "branches")
+    for draft, fault in zip(held, endings, strict=False):
+        if fault:
+            sim.faults.script(draft.id, [fault])
+            sim.before(partial(opened, draft=draft), endpoint="look", draft=None, agent=draft.agent, nth=2)
+        else:
+            sim.after(partial(opened, draft=draft), endpoint="branches", agent=draft.agent)
+    ended = ledger(job, job.list_of(held[:6]), "--timeout", "1s", "--model", "branches")
     assert ended.code == 0
-    assert reasons(ended) == {draft.id: ending}
-    assert left_alone(sim, *new, other)
-    assert len(new) == 1
-    assert not [done for done in world.discarded.values() if done.draft == new[0].id]
+    assert reasons(ended) == {draft.id: ending for draft, ending in zip(held, endings.values(), strict=False)}
+    assert left_alone(sim, *new.values(), *held[6:])
+    assert len(new) == 6
+    assert not {done.draft for done in world.discarded.values()} & {draft.id for draft in new.values()}
 
 
 @pytest.mark.parametrize("rate", ["off", "2"])
@@ -336,19 +332,20 @@ def test_branches_and_agents_that_change_in_the_middle(
     assert set(world.discarded) == {draft.id for draft in held} - {deleted.id, *dead_drafts}
 
 
-@pytest.mark.parametrize("odd", ["../../archive", "a?b", ""])
-def test_an_odd_branch_is_never_part_of_a_url(
-    odd: str, job: Runner, sim: Simulator, world: World, drafts: Drafts
-) -> None:
+def test_an_odd_branch_is_never_part_of_a_url(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:
     """A draft on a branch with such an id stays, and fails; other branches of the agent are no worse for it."""
-    strange, plain = drafts(2, agents=1)
+    held = drafts(6, agents=3)
+    strange, plain = held[:3], held[3:]
     world.mode = "branches"
-    world.agents[strange.agent].branches[strange.branch].id = odd
-    ended = ledger(job, job.list_of([plain, strange]))
+    for draft, odd in zip(strange, ["../../archive", "a?b", ""], strict=True):
+        world.agents[draft.agent].branches[draft.branch].id = odd
+    ended = ledger(job, job.list_of([*plain, *strange]))
     assert ended.code == 3
-    assert reasons(ended) == {plain.id: "discarded", strange.id: "unexpected_response"}
-    assert sim.left() == {strange.id}
+    ends = {draft.id: "discarded" for draft in plain} | {draft.id: "unexpected_response" for draft in strange}
+    assert reasons(ended) == ends
+    assert sim.left() == {draft.id for draft in strange}
     assert all(r.endpoint != "unknown" and "archive" not in r.path and ".." not in r.path for r in sim.requests())
+    assert not [r for r in sim.requests() if "a?b" in r.path or "a%3Fb" in r.path]
 
 
 def test_a_frozen_workspace_is_worth_another_run(job: Runner, sim: Simulator, world: World, drafts: Drafts) -> None:

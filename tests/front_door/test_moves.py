@@ -113,18 +113,6 @@ def test_a_check_that_has_grown_old_is_made_again(runner: Runner, certificate: P
     assert sent == ["GET", "GET", "DELETE"]
 
 
-def test_the_endpoint_is_gone_and_agents_have_branches(
-    job: Runner, sim: Simulator, world: World, drafts: Drafts
-) -> None:
-    """The API's own page for a missing route: on by branches, and nothing is lost on the way."""
-    held = drafts(20)
-    world.mode, world.removed = "branches", True
-    ended = job(job.list_of(held), *FLAGS)
-    assert ended.code == 0
-    check_account(ended, sim, keys(held))
-    assert (ended.counts["discarded"], ended.summary["model"]) == (20, "branches")
-
-
 def test_the_endpoint_is_gone_and_there_are_no_branches(
     job: Runner, sim: Simulator, world: World, drafts: Drafts
 ) -> None:
