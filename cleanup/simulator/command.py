@@ -119,19 +119,21 @@ def _build_parser(prog: str) -> argparse.ArgumentParser:
     add("--log", action="store_true", help="log each request to standard error")
 
     there = parser.add_argument_group("the workspace").add_argument
-    there("--agents", type=_whole(0), default=5, metavar="N")
-    there("--drafts", type=_whole(0), default=40, metavar="N")
-    there("--foreign", type=_whole(0), default=0, metavar="N", help="drafts of other people: 403")
-    there("--gone", type=_whole(0), default=0, metavar="N", help="drafts that are already gone: 404")
-    there("--failing", type=_whole(0), default=0, metavar="N", help="drafts that cannot be discarded: 500")
+    there("--agents", type=_whole(0), default=5, metavar="N", help="agents (%(default)s)")
+    there("--drafts", type=_whole(0), default=40, metavar="N", help="open drafts, spread over the agents (%(default)s)")
+    there("--foreign", type=_whole(0), default=0, metavar="N", help="so many of them other people's: 403 (%(default)s)")
+    there("--gone", type=_whole(0), default=0, metavar="N", help="so many of them already gone: 404 (%(default)s)")
+    there(
+        "--failing", type=_whole(0), default=0, metavar="N", help="so many that cannot be discarded: 500 (%(default)s)"
+    )
     there(
         "--age",
         type=_spread,
         default=(0.0, duration("90d")),
         metavar="0d-90d",
-        help="time since the last edits",
+        help="time since the last edits, from the newest to the oldest (0d-90d)",
     )
-    there("--seed", type=int, default=0, metavar="N", help="the same seed gives the same ids")
+    there("--seed", type=int, default=0, metavar="N", help="the same seed gives the same ids (%(default)s)")
     there(
         "--write-list",
         type=Path,
@@ -144,17 +146,23 @@ def _build_parser(prog: str) -> argparse.ArgumentParser:
     manner = parser.add_argument_group("answers").add_argument
     manner("--rate-limit", type=_positive, metavar="N", help="requests per second for the whole workspace")
     manner("--burst", type=_positive, metavar="N", help="size of a burst (default: one second of requests)")
-    manner("--retry-after", type=_positive, default=1.0, metavar="SECONDS", help="the wait that a 429 asks for")
+    manner("--retry-after", type=_positive, default=1.0, metavar="SECONDS", help="the wait that a 429 asks for (1)")
     forms = get_args(RetryAfterForm)
-    manner("--retry-after-form", choices=forms, default="header", metavar="FORM", help=", ".join(forms))
-    manner("--latency", type=_spread, default=(0.0, 0.0), metavar="40ms-120ms")
+    manner(
+        "--retry-after-form",
+        choices=forms,
+        default="header",
+        metavar="FORM",
+        help=f"where it does: {', '.join(forms)} (header)",
+    )
+    manner("--latency", type=_spread, default=(0.0, 0.0), metavar="40ms-120ms", help="how long an answer takes (0ms)")
     manner("--removed", action="store_true", help="404 from the first model's list and writes, as after their removal")
     manner("--reads-removed", action="store_true", help="404 from its read of a single draft, too")
     manner(
         "--shapes",
         choices=get_args(Shapes),
         default="live",
-        help="answers as recorded from the live API, or as documented",
+        help="answers as recorded from the live API, or as documented (live)",
     )
     manner("--frozen", action="store_true", help="423 to writes on the branch model")
     manner("--sunset", metavar="DATE", help="send Deprecation and Sunset headers")
@@ -163,11 +171,9 @@ def _build_parser(prog: str) -> argparse.ArgumentParser:
     wrong = parser.add_argument_group(
         "faults", "The kinds of faults are listed at the top of cleanup/simulator/faults.py."
     ).add_argument
-    wrong("--faults", type=_share, default=0.0, metavar="0.05", help="share of discards that fail")
-    wrong("--fault-kinds", type=_kinds, default=["500"], metavar="500,503,lost")
-    wrong(
-        "--fault-attempts", choices=("first", "every"), default="first", help="which attempts to discard a draft fail"
-    )
+    wrong("--faults", type=_share, default=0.0, metavar="0.05", help="share of discards that fail (0)")
+    wrong("--fault-kinds", type=_kinds, default=["500"], metavar="500,503,lost", help="how they fail (500)")
+    wrong("--fault-attempts", choices=("first", "every"), default="first", help="which attempts fail (first)")
     wrong(
         "--script",
         type=Path,
