@@ -126,7 +126,7 @@ class Guard(Section):
     ] = ()
     keep: Annotated[
         Globs,
-        Field(description="Globs: drafts whose name, or whose branch's name, matches are never touched, nor found"),
+        Field(description="Globs: drafts (or branches) of such names are never touched, nor found; all sources add up"),
         Flag("--keep", "GLOB", several=True),
     ] = ()
     min_idle: Annotated[

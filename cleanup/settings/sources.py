@@ -121,13 +121,15 @@ def _validated(layer: Layer, folder: Path | None, problems: list[str]) -> Settin
 
 
 def _merged(sources: list[Settings]) -> Settings:
-    """The first source that has a value wins, but protected agents add up, and one dry run makes it a dry run."""
+    """The first source that has a value wins, but what is protected adds up, and one dry run makes it a dry run."""
     sections: dict[str, dict[str, Any]] = {name: {} for name in Settings.model_fields if name != "pairs"}
     for source in reversed(sources):
         for name, values in sections.items():
             section = getattr(source, name)
             values.update({key: getattr(section, key) for key in section.model_fields_set})
-    sections["guard"]["protect"] = tuple(dict.fromkeys(agent for source in sources for agent in source.guard.protect))
+    for name in ("protect", "keep"):
+        protected = (value for source in sources for value in getattr(source.guard, name))
+        sections["guard"][name] = tuple(dict.fromkeys(protected))
     sections["run"]["dry_run"] = any(source.run.dry_run for source in sources)
     return Settings.model_construct(
         pairs=next((source.pairs for source in sources if source.pairs is not None), None),

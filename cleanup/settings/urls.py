@@ -36,7 +36,7 @@ def check_base_url(value: str) -> str:
 
 def check_web_url(given: Any) -> str:
     """A monitor's URL, without a trailing slash; it may be a secret. Raises ValueError."""
-    value = str(given)
+    value = str(given).strip()  # a Secret that was made from a file ends as the file does
     try:
         url = urlsplit(value)
         good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0

@@ -124,6 +124,15 @@ def _split(value: Any) -> Any:
     return [word for text in texts for word in _words(text)]
 
 
+def _lines(value: Any) -> Any:
+    """A text has a glob on each of its lines, as an environment variable can hold no list."""
+    if not isinstance(value, str) or is_off(value):
+        return _one_or_many(value)
+    if "," in value:  # taken as one glob, it would match nothing, and protect nothing
+        raise ValueError("must have each glob on a line of its own, and `?` for a comma in a name")
+    return [line.strip() for line in value.splitlines() if line.strip()] or [value]
+
+
 def _words(text: Any) -> list[Any]:
     if not isinstance(text, str):
         return [text]
@@ -276,8 +285,8 @@ Agents = Annotated[
 ]
 Globs = Annotated[
     tuple[Text, ...],
-    BeforeValidator(_one_or_many),
-    _off_or({"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA}]}),
+    BeforeValidator(_lines),
+    _off_or({"anyOf": [_TEXT_SCHEMA | {"pattern": "^[^,]*$"}, {"type": "array", "items": _TEXT_SCHEMA}]}),
 ]
 PairsPathOrList = Annotated[
     Any,

@@ -75,6 +75,12 @@ def test_protected_agents_add_up(sources: Sources) -> None:
     assert set(found) == {A, B, C}
 
 
+def test_kept_names_add_up(sources: Sources) -> None:
+    """A glob of any source keeps its drafts, as a source that replaced it would give them away."""
+    value = sources.value("guard.keep", {"guard.keep": ["a*"]}, {"CLEANUP_GUARD__KEEP": "b*"}, "guard:\n  keep: c*\n")
+    assert value == ("a*", "b*", "c*")
+
+
 @pytest.mark.parametrize("flag", [None, True])
 @pytest.mark.parametrize("variable", [None, "no", "TRUE", "0", "on"])
 @pytest.mark.parametrize("file", [None, "off", "yes", '"no"', "true"])
@@ -326,6 +332,8 @@ GOOD: list[tuple[str, str, Any]] = [
     ("run.note", "4711", "4711"),
     ("find.name", "test *", ("test *",)),
     ("find.name", "off", ()),
+    ("guard.keep", r'"keep-*\n Draft 1* \n"', ("keep-*", "Draft 1*")),
+    ("guard.keep", "['Sales, EU *']", ("Sales, EU *",)),
     ("guard.protect", '"off"', ()),
     ("find.agents", f"[{A}, {B}]", (A, B)),
     ("api.organization", "012345670123456701234567", "012345670123456701234567"),
@@ -333,6 +341,7 @@ GOOD: list[tuple[str, str, Any]] = [
     *(("api.base_url", url, url) for url in ("http://127.0.0.1:5", "http://localhost/v1", "http://[::1]:80")),
 ]
 BAD: list[tuple[str, str, str]] = [
+    *((key, "keep-*,Draft 1*", "each glob on a line of its own") for key in ("guard.keep", "find.name", "find.editor")),
     *(("limits.deadline", text, DURATION) for text in ("-5m", "nan", "inf", "1e3", "5min", "1h30m", "''", "\u0665s")),
     ("limits.deadline", "0", "must be more than 0"),
     ("limits.deadline", "99999999999d", "must be at most 1000000000 seconds"),
@@ -398,7 +407,15 @@ def test_a_value_is_understood(sources: Sources, key: str, text: str, value: Any
     section, _, name = key.partition(".")
     assert sources.value(key, file=f"{section}:\n  {name}: {text}\n") == value
     if "[" not in text:
-        assert sources.value(key, environ={f"CLEANUP_{section}__{name}".upper(): text.strip('"')}) == value
+        written = text.strip('"').replace(r"\n", "\n")
+        assert sources.value(key, environ={f"CLEANUP_{section}__{name}".upper(): written}) == value
+
+
+@pytest.mark.parametrize("name", ["push_url", "heartbeat_url"])
+def test_a_url_may_end_as_a_file_does(sources: Sources, name: str) -> None:
+    """A Secret that was made from a file has the end of its line, too."""
+    value = sources.value(f"output.{name}", environ={f"CLEANUP_OUTPUT__{name}".upper(): "https://gw.example/x/\n"})
+    assert value.get_secret_value() == "https://gw.example/x"
 
 
 @pytest.mark.parametrize(("key", "text", "problem"), BAD, ids=[f"{key}-{text[:12]}" for key, text, _ in BAD])

@@ -130,7 +130,7 @@ SAME: list[str] = [
     *(f"run: {{shard: {text}}}\n" for text in ("0/4", "4", "a/b")),
     *(f"run: {{note: {text}}}\n" for text in ("CHG-1", "4711", "x" * 1001, "'--'")),
     *(f"guard: {{protect: {text}}}\n" for text in (f"'{A}'", f"['{A}']", f"'{A}, {A}'", "[]", "[x]", "x")),
-    *(f"find: {{name: {text}}}\n" for text in ("'test *'", "[a, 'b*']", "[]", "['']", "'--'")),
+    *(f"find: {{name: {text}}}\n" for text in ("'test *'", "[a, 'b*']", "['a, b']", "'a, b'", "[]", "['']", "'--'")),
     *(f"api: {{base_url: '{text}'}}\n" for text in ("https://x.example/v1", "http://127.0.0.1:80/v1", "http://localhost")),
     *(f"api: {{base_url: '{text}'}}\n" for text in ("http://x.example", "ftp://x", "x", "https://x?q", "https://u@x")),
     *(f"output: {{heartbeat_url: '{text}'}}\n" for text in ("https://hc.example/x", "http://hc.example", "hc.example")),
