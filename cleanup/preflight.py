@@ -120,7 +120,8 @@ def check_past(past: Past, settings: Settings, organization: str | None = None) 
     ours = settings.api.base_url
     if others := past.base_urls - {ours}:
         whose = ", ".join(sorted(others))
-        raise SettingsError(f"{past.path}: this ledger belongs to runs against {whose}, not {ours}: {_ANOTHER}")
+        what = f"this ledger belongs to runs against {whose}, not {ours}"
+        raise SettingsError(f"{past.path}: {what}: pass --base-url {whose}, or {_ANOTHER}")
     if organization and (others := past.organizations - {organization}):
         whose = ", ".join(sorted(others))
         raise SettingsError(f"{past.path}: this ledger belongs to organization {whose}, not {organization}: {_ANOTHER}")

@@ -165,7 +165,8 @@ def undo(job: Job, wanted: "Wanted") -> int:
                 run.talk(lambda session: send(session, recorder, originals))
                 return
             if not originals.by_key:
-                run.state.reporter.warn("this ledger has no such discarded draft", kind="empty_list")
+                meant = f": {', '.join(wanted.drafts)}" if wanted.drafts else ""
+                run.state.reporter.warn(f"this ledger has no such discarded draft{meant}", kind="empty_list")
             elif recorder.plan.count(Decision.RESTORED) == recorder.plan.listed:
                 run.state.reporter.note("nothing is left to undo: all of these drafts were restored before")
             run.begin_record(recorder)

@@ -177,7 +177,7 @@ async def _begin(sending: Sending, verb: str) -> None:
         organization_name=state.owner.name,
     )
     if dry_run:
-        state.reporter.note(f"a dry run cannot show whether this key may {verb} these drafts (403)")
+        state.reporter.note(f"whether this key may {verb} these drafts, only a real run can show")
 
 
 def _log_progress(state: State, recorder: Recorder) -> None:

@@ -32,7 +32,7 @@ async def whose_key(session: Session, required: str | None) -> Owner:
         why = reply.message or ("the answer does not say" if reply.status == 200 else f"status {reply.status}")
         sentence = "could not determine which organization the key belongs to"
         if required is not None:
-            raise UnknownOwner(f"{sentence} ({why}), and api.organization requires it")
+            raise UnknownOwner(f"{why}: the run {sentence}, and api.organization requires it")
         return Owner(user=user, trouble=f"{sentence}: {why}")
     if required is not None and organization != required:
         raise wrong_owner(organization, required)

@@ -275,9 +275,12 @@ class _Question:
                 self._note_gateway()
                 return reply.disown()
         user = await api.user()
-        self.is_unknown = user.is_alive and not reply.route_missing and agent.not_found
-        if self.is_unknown or (user.is_alive and reply.route_missing):
+        if user.is_alive and reply.route_missing:
             return reply
+        if user.is_alive and agent.not_found:  # a gateway may have come back in between: it does not say so twice
+            self.is_unknown = (await api.agent(self.agent)).not_found
+            if self.is_unknown:
+                return reply
         self._note_gateway()
         return reply.disown()
 

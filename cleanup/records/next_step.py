@@ -160,12 +160,12 @@ def next_step(end: End, again: Again) -> str | None:
     code, refusal = end.code, end.refusal
     if refusal is not None and not code.retry:
         return fitting(str(refusal))
-    if code in (ExitCode.KEY, ExitCode.SETTINGS):
+    if code is ExitCode.SETTINGS:
         return None if end.stopped is None else fitting(end.stopped)
     if code is ExitCode.FAILED:
         where = "the failures above" if end.leftover is None else f"what is left in {end.leftover}"
         return fitting(f"the same run would fail again: check {where}, and what the API says about them")
-    if not code.retry and code is not ExitCode.DEADLINE:
+    if not code.retry and code not in (ExitCode.DEADLINE, ExitCode.KEY):
         return None
     more = ["--resume"] if end.ledger and not end.reads_only and "--resume" not in again.words else []
     return again.command(_why(end), *more)
@@ -175,7 +175,8 @@ def _why(end: End) -> str:
     what = "to check again" if end.reads_only else "for what is left"
     if isinstance(end.refusal, LedgerLocked):
         return "wait until the run that is using the ledger has ended; then, for what it leaves"
-    return what if end.to_mend is None else f"fix this first: {fitting(end.to_mend, REASON_BYTES)}; then, {what}"
+    to_mend = end.to_mend or (end.stopped if end.code is ExitCode.KEY else None)
+    return what if to_mend is None else f"fix this first: {fitting(to_mend, REASON_BYTES)}; then, {what}"
 
 
 def fitting(text: str, size: int = NEXT_BYTES) -> str:

@@ -94,8 +94,8 @@ def test_it_shows_what_would_go(mode: Any, job: Runner, sim: Simulator, world: W
         assert entry["updated_at"] == "2026-01-02T03:04:05.678Z"
         if mode == "branches":
             assert entry["branch"].startswith("branch-")
-    assert [entry["message"] for entry in ended.of("run.info") if "403" in entry["message"]] == [
-        "a dry run cannot show whether this key may discard these drafts (403)"
+    assert [entry["message"] for entry in ended.of("run.info") if "real run" in entry["message"]] == [
+        "whether this key may discard these drafts, only a real run can show"
     ]
     each = 1 if mode == "branches" else 0
     asking = 2 if mode == "branches" else 0

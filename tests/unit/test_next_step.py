@@ -143,7 +143,7 @@ def test_a_command_that_cannot_be_shown_is_said_in_words(again: Again, obstacle:
     [
         (End(ExitCode.OK, ledger=True), None),
         (End(ExitCode.SETTINGS, refusal=SettingsError("pass --max-discards 5")), "pass --max-discards 5"),
-        (End(ExitCode.KEY, stopped="the key was refused"), "the key was refused"),
+        (End(ExitCode.KEY, stopped="it is refused"), "fix this first: it is refused; then, for what is left, run: cd "),
         (
             End(ExitCode.FAILED, leftover="left.csv"),
             "the same run would fail again: check what is left in left.csv, ",
