@@ -67,6 +67,24 @@ def test_the_pairs_of_an_unknown_agent_are_not_found(
     assert (ended.counts["discarded"], ended.summary["skipped"]) == (3, {"not_found": 2})
 
 
+@MODES
+def test_a_gateway_that_is_back_right_before_the_user_is_answered_makes_no_agent_unknown(
+    mode: Any, job: Runner, sim: Simulator, world: World, drafts: Drafts
+) -> None:
+    """Discard, list and agent are each answered by its 404 in JSON; then the API is there, and asked once more."""
+    (held,) = drafts(1)
+    world.mode = mode
+    sim.faults.script(held.id, ["no_route"])
+    if mode == "branches":
+        sim.faults.script("*", ["ok", "no_route"], on="branches")
+    else:
+        sim.faults.script("*", ["no_route"], on="drafts")
+    sim.faults.script("*", ["no_route"], on="backup")
+    ended = job(job.list_of([held]), *FLAGS, "--model", mode)
+    assert {request.endpoint for request in sim.requests() if request.fault == "no_route"} >= {"discard", "backup"}
+    assert (ended.code, ended.counts["discarded"], sim.left()) == (0, 1, set())
+
+
 @pytest.mark.parametrize("fault", LIKE_THE_API)
 @pytest.mark.parametrize("dry", [False, True], ids=["real", "dry"])
 @MODES
