@@ -158,7 +158,7 @@ def _sentences(found: dict[str, Any]) -> list[str]:
     if found["left_for_limit"]:
         lines.append(f"Left for a later run: {found['left_for_limit']}.")
     times = ", ".join(f"{_clock(seconds)} at {rate}" for rate, seconds in found["seconds_at"].items())
-    lines.append(f"Time, by requests per second: {times}.")
+    lines.append(f"Time at least, without retries and reading back, by requests per second: {times}.")
     return lines
 
 
