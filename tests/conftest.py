@@ -26,6 +26,8 @@ ROOT = Path(__file__).parent.parent
 JOB = ROOT / "job.py"
 MODES = pytest.mark.parametrize("mode", ["drafts", "branches"])
 """On either model."""
+PATIENT = {"gateways", "test_proof.py", "test_pace.py"}
+"""Tests that wait more than they compute."""
 NOW = datetime.now(UTC)
 Process = Forked | subprocess.Popen[str]
 Drafts = Callable[..., list[Any]]
@@ -57,11 +59,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is slow unless it was asked for."""
+    """Leave out what is slow unless it was asked for, and spread the tests that wait long over all processes."""
     if not config.getoption("--slow"):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+    patient = [item for item in items if PATIENT.intersection(item.path.parts)]
+    others = [item for item in items if item not in patient]
+    items[:] = others
+    for number, item in enumerate(patient):  # one after another, the last ones would be waited for by all
+        items.insert(number * len(others) // len(patient) + number, item)
 
 
 def pytest_collection_finish() -> None:
