@@ -190,8 +190,9 @@ class Report:
             ends[end] += count
         undone = self.unfinished
         code = code_of(ends, [*(each.exit_code for each in undone), *([65] if self.damage else [])])
-        meaning = "lines cannot be read" if code == ExitCode.LIST_MALFORMED else code.meaning
         runs = list(self.runs_told().values())
+        meaning = code.meaning if runs else "no run is recorded here; one that was refused writes no ledger"
+        meaning = "lines cannot be read" if code == ExitCode.LIST_MALFORMED else meaning
         times = sorted(str(line["time"]) for line in runs if line.get("time"))
         counts, reasons = counts_of(ends, restored=any(end[0] == "restored" for end in ends)), reasons_of(ends)
         failures = [{**line, "message": None} for line in self._failures.shown(shown, MOST_FAILURES)]

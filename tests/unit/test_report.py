@@ -348,3 +348,8 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     for name in ("list.csv", ".", "missing"):
         with pytest.raises(SettingsError, match="ledger"):
             read_report([str(tmp_path / name)])
+
+
+def test_a_ledger_without_a_run_says_so(tmp_path: Path) -> None:
+    """As a run that was refused leaves it: nothing is called discarded."""
+    assert report(tmp_path, []).summary()["meaning"] == "no run is recorded here; one that was refused writes no ledger"
