@@ -62,7 +62,7 @@ async def search_workspace(
     where = f" in {state.owner.in_words()}" if state.owner.organization else ""
     kept = f"; guard.keep keeps {findings.kept}" if findings.kept else ""
     many = len(findings.publishing)
-    publishing = f"; {many} {'is' if many == 1 else 'are'} being published" if many else ""
+    publishing = f"; {many} {'is' if many == 1 else 'are'} being published, and left out" if many else ""
     reporter.log("run.info", message=f"found {counted}{where}{kept}{publishing}")
     return findings
 

@@ -98,7 +98,7 @@ def test_what_has_a_name_that_is_kept_or_is_being_published_is_not_found(
     # On the older model a draft's branch is nothing that anybody sees.
     assert found == {other.id, *({by_branch.id} if mode == "drafts" else set())}
     assert not found & {kept.id, published.id}
-    assert "1 is being published" in ended.stderr
+    assert "1 is being published, and left out" in ended.stderr
 
 
 def test_the_list_that_was_approved_is_the_list_that_runs(job: Runner, sim: Simulator, drafts: Drafts) -> None:
