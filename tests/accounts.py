@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanup.simulator import Simulator
-from tests.conftest import Ended
+from tests.runner import Ended
 
 PairKey = tuple[str, str]
 

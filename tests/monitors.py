@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from tests.conftest import Ended
+from tests.runner import Ended
 
 SECRET: Final = "5ecret-5lug"
 

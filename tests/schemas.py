@@ -8,7 +8,7 @@ import jsonschema
 from cleanup.schemas import FOLDER
 
 if TYPE_CHECKING:
-    from tests.conftest import Ended
+    from tests.runner import Ended
 
 
 def closed(name: str) -> jsonschema.Draft202012Validator:

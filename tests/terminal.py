@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 from typing import IO, Any
 
-from tests.conftest import Ended, Runner
+from tests.runner import Ended, Runner
 
 
 class Terminal:

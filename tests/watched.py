@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.conftest import Ended, Runner, wait_until
+from tests.conftest import wait_until
+from tests.runner import Ended, Runner
 
 
 @dataclass

@@ -17,7 +17,8 @@ from cleanup.model import Owner
 from cleanup.pages.review import review_page
 from cleanup.simulator import Mode, Simulator, World
 from tests.browser.conftest import Looked
-from tests.conftest import MODES, Drafts, Runner
+from tests.conftest import MODES, Drafts
+from tests.runner import Runner
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HOSTILE = [

@@ -11,7 +11,8 @@ import pytest
 
 from cleanup.simulator import Answer, Simulator, World, endpoints
 from tests.accounts import reasons
-from tests.conftest import MODES, Drafts, Runner
+from tests.conftest import MODES, Drafts
+from tests.runner import Runner
 
 
 def copy_of(folder: Path, draft: Any) -> Any:

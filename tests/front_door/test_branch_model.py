@@ -11,7 +11,8 @@ from cleanup.simulator import Draft, Simulator, World
 from cleanup.simulator.app import Endpoint
 from cleanup.simulator.shapes import timestamp
 from tests.accounts import FLAGS, check_account, keys, reasons
-from tests.conftest import Drafts, Ended, Runner, wait_until
+from tests.conftest import Drafts, wait_until
+from tests.runner import Ended, Runner
 
 IN_FLIGHT = 8
 WHOSE_KEY = 1

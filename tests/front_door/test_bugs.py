@@ -6,7 +6,8 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, reasons
-from tests.conftest import ROOT, Drafts, Runner
+from tests.conftest import Drafts
+from tests.runner import ROOT, Runner
 
 FAULTS = {
     "judging the answer": "verdict.of_discard = bug",

@@ -11,8 +11,8 @@ import pytest
 
 from cleanup.cli.check import check as check_in_here
 from cleanup.simulator import Simulator
-from tests.conftest import Ended, Runner
 from tests.monitors import listening
+from tests.runner import Ended, Runner
 
 A = "012345670123456701234567"
 B = "deadbeefdeadbeefdeadbeef"

@@ -17,7 +17,7 @@ import pytest
 from cleanup.api.key import Key
 from cleanup.simulator import DEMO_KEY, Simulator, World
 from tests.as_shipped import crontab
-from tests.conftest import JOB, Runner
+from tests.runner import JOB, Runner
 from tests.terminal import Terminal
 
 

@@ -8,8 +8,9 @@ import pytest
 from cleanup.simulator import Simulator, World
 from cleanup.simulator.shapes import timestamp
 from tests.accounts import FLAGS, check_account, only_reads
-from tests.conftest import Drafts, Ended, Runner
+from tests.conftest import Drafts
 from tests.monitors import listening
+from tests.runner import Ended, Runner
 
 
 def verdicts(ended: Ended, *, dry: bool) -> dict[tuple[str, str], str]:

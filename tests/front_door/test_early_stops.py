@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import DEMO_KEY, Simulator, World
-from tests.conftest import Drafts, Ended, Runner
+from tests.conftest import Drafts
 from tests.raw_api import DISCARDED, RawApi, answer
+from tests.runner import Ended, Runner
 
 AGENT = "a" * 24
 

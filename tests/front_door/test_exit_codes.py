@@ -11,8 +11,9 @@ import pytest
 
 from cleanup.records.ledger import Ledger
 from cleanup.simulator import Simulator
-from tests.conftest import JOB, Drafts, Ended, Runner, script
+from tests.conftest import Drafts, script
 from tests.monitors import listening
+from tests.runner import JOB, Ended, Runner
 
 
 def last_line(ended: Ended) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import pytest
 from cleanup.simulator import DEMO_KEY, Draft, Simulator, World, endpoints, shapes
 from cleanup.simulator.scenery import populate
 from tests.accounts import only_reads
-from tests.conftest import MODES, Drafts, Ended, Runner, aged, wait_until
+from tests.conftest import MODES, Drafts, aged, wait_until
+from tests.runner import Ended, Runner
 
 
 def rows(text: str) -> list[dict[str, str]]:

@@ -12,7 +12,8 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, keys, leftover
-from tests.conftest import Drafts, Ended, Runner, wait_until
+from tests.conftest import Drafts, wait_until
+from tests.runner import Ended, Runner
 from tests.watched import Watched
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from cleanup.simulator import Draft, Simulator, World, shapes
 from tests.accounts import reasons
-from tests.conftest import MODES, Drafts, Runner
+from tests.conftest import MODES, Drafts
+from tests.runner import Runner
 
 EDITED = datetime(2026, 3, 1, 12, 0, 0, 500000, tzinfo=UTC)
 

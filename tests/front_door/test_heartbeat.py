@@ -13,8 +13,9 @@ from cleanup.records.ledger import Ledger
 from cleanup.records.message import MOST_BYTES
 from cleanup.settings.sources import Refused, load
 from cleanup.simulator import Simulator
-from tests.conftest import Runner, wait_until
+from tests.conftest import wait_until
 from tests.monitors import SECRET, Monitor, listening, tells_no_secret
+from tests.runner import Runner
 
 
 @pytest.fixture

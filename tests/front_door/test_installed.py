@@ -12,8 +12,9 @@ import pytest
 
 from cleanup import __version__
 from cleanup.simulator import DEMO_KEY, Simulator
-from tests.conftest import Drafts, Runner, aged, wait_until
+from tests.conftest import Drafts, aged, wait_until
 from tests.installation import Installed, install
+from tests.runner import Runner
 from tests.surroundings import clean_environment
 
 EITHER = pytest.mark.parametrize("command", ["draft-cleanup", "python -m cleanup"], indirect=True)

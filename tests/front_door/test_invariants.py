@@ -11,7 +11,8 @@ import pytest
 
 from cleanup.simulator import RateLimit, Simulator, World
 from tests.accounts import FLAGS, check_account, keys
-from tests.conftest import Ended, Runner, wait_until
+from tests.conftest import wait_until
+from tests.runner import Ended, Runner
 
 FAULTS = (
     "500", "500_after", "503:retry_after=0", "lost", "lost_after", "reset", "truncated", "garbage", "204", "429:body=0",

@@ -7,7 +7,8 @@ from typing import Any
 
 from cleanup.simulator import DEMO_KEY, Simulator, World
 from tests.accounts import FLAGS, check_account, keys
-from tests.conftest import Drafts, Ended, Runner
+from tests.conftest import Drafts
+from tests.runner import Ended, Runner
 
 NEW = "sk_the_new_one"
 

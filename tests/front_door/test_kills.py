@@ -11,7 +11,8 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import PairKey, keys
-from tests.conftest import Drafts, Runner
+from tests.conftest import Drafts
+from tests.runner import Runner
 
 FAULTS = ("500", "500_after", "lost", "lost_after", "reset", "truncated", "503:retry_after=0", "429:retry_after=0")
 

@@ -13,7 +13,8 @@ import pytest
 from cleanup.records.files import user_name
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, keys
-from tests.conftest import Drafts, Ended, Runner
+from tests.conftest import Drafts
+from tests.runner import Ended, Runner
 
 PAIR_KEYS = {
     "type", "time", "run_id", "agent", "draft", "outcome", "reason", "status", "attempts", "seconds", "request_id",

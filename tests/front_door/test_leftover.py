@@ -7,7 +7,8 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import keys, leftover
-from tests.conftest import Drafts, Runner
+from tests.conftest import Drafts
+from tests.runner import Runner
 
 ODD = ['a, b; "c"\nd', "=HYPERLINK(1)", "  x ", "Grüße 🎉", "", "'", "line\r\nbreak", "\ttab"]
 

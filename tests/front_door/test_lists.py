@@ -14,7 +14,8 @@ from cleanup.errors import ListMalformed
 from cleanup.lists.pair_list import unpack
 from cleanup.lists.reading import read_list
 from cleanup.simulator import Simulator, World
-from tests.conftest import Drafts, Runner
+from tests.conftest import Drafts
+from tests.runner import Runner
 from tests.terminal import Terminal
 
 A = "012345670123456701234567"

@@ -10,7 +10,8 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from tests.accounts import keys
-from tests.conftest import Drafts, Ended, Runner, script
+from tests.conftest import Drafts, script
+from tests.runner import Ended, Runner
 
 EVENTS = {
     *("run.started", "run.progress", "run.stopping", "run.finished", "run.info", "run.warning", "run.bug"),

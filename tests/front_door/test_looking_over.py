@@ -11,7 +11,8 @@ import pytest
 
 from cleanup.simulator import Draft, Mode, Simulator, World
 from cleanup.simulator.world import Shapes
-from tests.conftest import MODES, NOW, Drafts, Ended, Runner
+from tests.conftest import MODES, NOW, Drafts
+from tests.runner import Ended, Runner
 
 
 def rows(ended: Ended) -> list[dict[str, str]]:

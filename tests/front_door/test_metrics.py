@@ -14,7 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cleanup.simulator import Simulator
-from tests.conftest import Runner, script
+from tests.conftest import script
+from tests.runner import Runner
 
 Figures = dict[tuple[str, ...], float]
 

@@ -14,8 +14,9 @@ import pytest
 from cleanup.simulator import Simulator, World
 from tests.accounts import FLAGS, check_account, keys, reasons
 from tests.certificates import serving
-from tests.conftest import Drafts, Ended, Runner
+from tests.conftest import Drafts
 from tests.raw_api import Cut, RawApi, answer, on_loopback
+from tests.runner import Ended, Runner
 
 AGENT, DRAFT, ANOTHER, BRANCH = "a" * 24, "d1", "d2", "b1"
 SLOW = 1.2

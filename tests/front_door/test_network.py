@@ -9,7 +9,7 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.certificates import serving
-from tests.conftest import Drafts, Runner
+from tests.conftest import Drafts
 from tests.raw_api import (
     BASE,
     DISCARDED,
@@ -23,6 +23,7 @@ from tests.raw_api import (
     user,
     without_tls,
 )
+from tests.runner import Runner
 
 AGENT = "a" * 24
 WANTS_LOGIN = answer(407, "who are you?", "Proxy-Authenticate: Basic")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cleanup.simulator import DEMO_KEY, Simulator
-from tests.conftest import JOB, Drafts, Ended, Runner, aged
+from tests.conftest import Drafts, aged
+from tests.runner import JOB, Ended, Runner
 from tests.surroundings import clean_environment
 from tests.terminal import Terminal
 

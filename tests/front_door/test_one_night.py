@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Simulator, World
-from tests.conftest import MODES, Drafts, Runner, aged
+from tests.conftest import MODES, Drafts, aged
 from tests.monitors import Monitor, listening
 from tests.pages import Page
+from tests.runner import Runner
 
 
 @pytest.fixture

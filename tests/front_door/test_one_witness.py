@@ -9,7 +9,8 @@ import pytest
 
 from cleanup.simulator import Simulator, World, endpoints
 from tests.accounts import FLAGS, check_account, keys, reasons
-from tests.conftest import MODES, Drafts, Runner, aged
+from tests.conftest import MODES, Drafts, aged
+from tests.runner import Runner
 
 WITHOUT_JSON = ["empty404", "nginx404", "empty401", "html403"]
 """What gateways answer that cannot be the API's."""

@@ -10,7 +10,8 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from tests.accounts import FLAGS, check_account, keys
-from tests.conftest import MODES, Drafts, Ended, Runner, wait_until
+from tests.conftest import MODES, Drafts, wait_until
+from tests.runner import Ended, Runner
 
 QUICK = ("--retry-wait", "0", "--retry-max-wait", "0")
 PROBES = 40

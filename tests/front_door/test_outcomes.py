@@ -5,8 +5,9 @@ import subprocess
 from collections.abc import Sequence
 
 from cleanup.simulator import Simulator
-from tests.conftest import Drafts, Ended, Runner
+from tests.conftest import Drafts
 from tests.raw_api import DISCARDED, Cut, Hang, RawApi, answer
+from tests.runner import Ended, Runner
 
 ATTEMPTS = 3
 AGENT = "a" * 24

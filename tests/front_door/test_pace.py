@@ -11,7 +11,8 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from cleanup.simulator.limit import RateLimit, RetryAfterForm
-from tests.conftest import JOB, Drafts, Runner
+from tests.conftest import Drafts
+from tests.runner import JOB, Runner
 
 HEAVY = {
     "aiohttp", "anyio", "certifi", "h11", "http.client", "httpx", "prometheus_client", "rich", "starlette", "tenacity",

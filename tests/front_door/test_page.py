@@ -11,8 +11,9 @@ import pytest
 from cleanup.cli.report import report
 from cleanup.simulator import Simulator, World
 from tests.accounts import FLAGS
-from tests.conftest import JOB, Drafts, Ended, Runner, aged
+from tests.conftest import Drafts, aged
 from tests.pages import Page
+from tests.runner import JOB, Ended, Runner
 
 PAGE = ("--page", "page.html")
 

@@ -9,7 +9,8 @@ import yaml
 
 from cleanup.simulator import DEMO_KEY, Simulator
 from tests.as_shipped import CRON
-from tests.conftest import Runner, wait_until
+from tests.conftest import wait_until
+from tests.runner import Runner
 
 OVERLAY = yaml.safe_load((CRON / "kubernetes" / "list" / "kustomization.yaml").read_text())
 LITERALS = dict(

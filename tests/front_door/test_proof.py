@@ -5,7 +5,8 @@ from typing import Any
 
 from cleanup.simulator import Mode, Simulator, World
 from tests.accounts import FLAGS, check_account, keys
-from tests.conftest import MODES, Drafts, Ended, Runner
+from tests.conftest import MODES, Drafts
+from tests.runner import Ended, Runner
 from tests.schemas import check_files
 
 

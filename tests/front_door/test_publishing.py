@@ -7,7 +7,8 @@ import pytest
 
 from cleanup.simulator import Draft, Simulator, World
 from tests.accounts import FLAGS, check_account, keys, only_reads, reasons
-from tests.conftest import MODES, Drafts, Runner, aged
+from tests.conftest import MODES, Drafts, aged
+from tests.runner import Runner
 
 IDLE = ("--min-idle", "1d")
 COPIES = ("--backup", "copies")

@@ -15,8 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cleanup.simulator import Simulator, World
-from tests.conftest import Drafts, Runner, aged, wait_until
+from tests.conftest import Drafts, aged, wait_until
 from tests.monitors import Monitor, listening, tells_no_secret
+from tests.runner import Runner
 
 PASSWORD = "pass/w0rd"
 Figures = dict[tuple[str, ...], float]

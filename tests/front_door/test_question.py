@@ -10,7 +10,8 @@ from cleanup.console.ask import confirm
 from cleanup.model import Owner
 from cleanup.simulator import Simulator, World
 from cleanup.stop import Stop
-from tests.conftest import Drafts, Ended, Runner, script
+from tests.conftest import Drafts, script
+from tests.runner import Ended, Runner
 from tests.terminal import Terminal
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -20,7 +20,8 @@ from cleanup import __version__
 from cleanup.cli.options import command_of, parse
 from cleanup.errors import ExitCode
 from cleanup.simulator import DEMO_KEY, Simulator, World
-from tests.conftest import JOB, ROOT, Drafts, aged
+from tests.conftest import Drafts, aged
+from tests.runner import JOB, ROOT
 from tests.surroundings import clean_environment
 
 PAGE = (ROOT / "docs" / "recipes.md").read_text()

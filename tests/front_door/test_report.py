@@ -12,7 +12,8 @@ import pytest
 
 from cleanup.cli.report import report
 from cleanup.simulator import Simulator
-from tests.conftest import Drafts, Runner, script
+from tests.conftest import Drafts, script
+from tests.runner import Runner
 
 COUNTS = ["listed", "discarded", "skipped", "failed", "not_attempted"]
 

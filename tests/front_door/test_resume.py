@@ -10,7 +10,8 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, endings, keys, leftover
-from tests.conftest import Drafts, Runner, wait_until
+from tests.conftest import Drafts, wait_until
+from tests.runner import Runner
 
 RESUME = (*FLAGS, "--resume")
 

@@ -8,7 +8,8 @@ import pytest
 
 from cleanup.schemas import FOLDER, documents
 from cleanup.simulator import Simulator, World
-from tests.conftest import MODES, Drafts, Runner, aged, script
+from tests.conftest import MODES, Drafts, aged, script
+from tests.runner import Runner
 from tests.schemas import LOG, SUMMARY, check_files
 
 

@@ -9,9 +9,10 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from cleanup.simulator import Simulator, World
-from tests.conftest import ROOT, Drafts, Ended, Runner, wait_until
+from tests.conftest import Drafts, wait_until
 from tests.monitors import listening, tells_no_secret
 from tests.raw_api import DISCARDED, Cut, RawApi, answer, user
+from tests.runner import ROOT, Ended, Runner
 
 CANARY = "sk_canary/7Jq+9=%Zx&2~Wm" + "0aK5tR8u" * 4
 AGENT = "a" * 24

@@ -11,7 +11,7 @@ import pytest
 
 from cleanup.cli.main import main
 from cleanup.simulator import Simulator
-from tests.conftest import JOB, ROOT, Runner
+from tests.runner import JOB, ROOT, Runner
 
 
 def test_what_any_source_protects_is_not_touched(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:

@@ -10,7 +10,8 @@ import yaml
 from cleanup.simulator import Simulator
 from tests.accounts import keys
 from tests.as_shipped import CRON
-from tests.conftest import Runner, wait_until
+from tests.conftest import wait_until
+from tests.runner import Runner
 
 RATE = 100
 MANIFEST = yaml.safe_load((CRON / "kubernetes" / "indexed" / "job.yaml").read_text())["spec"]

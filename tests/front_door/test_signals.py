@@ -20,7 +20,8 @@ import pytest
 
 from cleanup.simulator import Simulator
 from tests.accounts import FLAGS, check_account, endings, keys, leftover
-from tests.conftest import JOB, Drafts, Runner, wait_until
+from tests.conftest import Drafts, wait_until
+from tests.runner import JOB, Runner
 from tests.terminal import Terminal
 from tests.watched import Watched
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cleanup.cli.start import NEEDED
-from tests.conftest import JOB
+from tests.runner import JOB
 from tests.surroundings import clean_environment
 from tests.unit.test_architecture import HOMES, PACKAGE, imports
 

@@ -12,7 +12,8 @@ import pytest
 
 from cleanup.simulator import Simulator, World
 from tests.accounts import only_reads
-from tests.conftest import MODES, Drafts, Ended, Runner, aged
+from tests.conftest import MODES, Drafts, aged
+from tests.runner import Ended, Runner
 from tests.terminal import Terminal
 
 DAY = timedelta(days=1)

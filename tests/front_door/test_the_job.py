@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Simulator
-from tests.conftest import JOB, Ended, Runner
+from tests.runner import JOB, Ended, Runner
 
 
 def test_every_listed_draft_goes_and_no_other(job: Runner, sim: Simulator, drafts: Callable[..., list[Any]]) -> None:

@@ -11,8 +11,9 @@ import pytest
 from cleanup.simulator import Simulator, World, endpoints
 from cleanup.simulator.lifelike import full_configuration
 from tests.accounts import endings
-from tests.conftest import MODES, Drafts, Ended, Runner
+from tests.conftest import MODES, Drafts
 from tests.monitors import listening
+from tests.runner import Ended, Runner
 
 pytestmark = pytest.mark.unverified
 

@@ -10,7 +10,8 @@ import pytest
 from cleanup.simulator import Simulator, World, shapes
 from cleanup.simulator.endpoints import Answer, as_json
 from tests.accounts import endings
-from tests.conftest import Drafts, Ended, Runner
+from tests.conftest import Drafts
+from tests.runner import Ended, Runner
 
 pytestmark = pytest.mark.unverified
 

@@ -10,7 +10,8 @@ import pytest
 from cleanup.console.events import DraftName, Name
 from cleanup.simulator import Simulator, World
 from tests.accounts import endings
-from tests.conftest import MODES, Runner
+from tests.conftest import MODES
+from tests.runner import Runner
 
 WRITTEN = Path(__file__).parents[1] / "data" / "version_1_0_0"
 COUNTS = {"listed": 6, "discarded": 4, "skipped": 1, "failed": 1, "not_attempted": 0}

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from cleanup.simulator import Simulator
-from tests.conftest import Runner
 from tests.gateways import processes
 from tests.gateways.processes import Gateway, Nginx
+from tests.runner import Runner
 
 Step = Callable[[], object] | float
 """Something to do, or how many seconds to wait."""

@@ -7,10 +7,11 @@ import pytest
 
 from cleanup.simulator import Mode, Simulator, World
 from tests.accounts import only_reads
-from tests.conftest import MODES, Drafts, Ended, Runner, aged
+from tests.conftest import MODES, Drafts, aged
 from tests.gateways import processes
 from tests.gateways.conftest import Meanwhile, name_of
 from tests.gateways.processes import Gateway, HAProxy, Nginx
+from tests.runner import Ended, Runner
 
 RULE = ("--older-than", "30d")
 INCOMPLETE = {

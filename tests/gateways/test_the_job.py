@@ -4,9 +4,10 @@ import pytest
 
 from cleanup.simulator import Draft, Mode, Simulator, World
 from tests.accounts import DISCARDED, FLAGS, check_account, endings, keys
-from tests.conftest import MODES, Drafts, Ended, Runner
+from tests.conftest import MODES, Drafts
 from tests.gateways.conftest import Meanwhile, name_of
 from tests.gateways.processes import Gateway, HAProxy, Nginx
+from tests.runner import Ended, Runner
 
 EVERYWHERE = [("drafts", "40"), ("drafts", "off"), ("branches", "40"), ("branches", "off")]
 """On either model, at either rate."""

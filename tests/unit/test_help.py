@@ -12,7 +12,7 @@ import pytest
 from cleanup.cli import program
 from cleanup.cli.options import COMMANDS, command_of, make_parser, parse
 from cleanup.settings.table import all_settings
-from tests.conftest import JOB
+from tests.runner import JOB
 from tests.surroundings import clean_environment
 
 COMMANDS_OF_RUNS = ["", "check", "find", "sweep", "undo"]
