@@ -191,8 +191,10 @@ class Report:
         undone = self.unfinished
         code = code_of(ends, [*(each.exit_code for each in undone), *([65] if self.damage else [])])
         runs = list(self.runs_told().values())
-        meaning = code.meaning if runs else "no run is recorded here; one that was refused writes no ledger"
-        meaning = "lines cannot be read" if code == ExitCode.LIST_MALFORMED else meaning
+        if code == ExitCode.LIST_MALFORMED:
+            meaning = "lines cannot be read"
+        else:
+            meaning = code.meaning if runs else "no run is recorded here; one that was refused writes no ledger"
         times = sorted(str(line["time"]) for line in runs if line.get("time"))
         counts, reasons = counts_of(ends, restored=any(end[0] == "restored" for end in ends)), reasons_of(ends)
         failures = [{**line, "message": None} for line in self._failures.shown(shown, MOST_FAILURES)]

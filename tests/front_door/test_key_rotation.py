@@ -138,3 +138,5 @@ def test_refused_at_the_start(job: Runner, sim: Simulator, drafts: Drafts) -> No
     assert [request.endpoint for request in sim.requests()] == ["user"]
     assert ended.summary["not_attempted"] == {"stopped": 5}
     assert ended.of("run.finished")[-1]["stopped_by"] == "unauthorized"
+    again = "fix this first: the API refuses the key (401); then, for what is left, with SMALLEST_API_KEY set, run: cd "
+    assert ended.summary["next"].startswith(again)
